@@ -1,0 +1,10 @@
+//! Pure planners: a file tree becomes a list of extents of a disk image. No I/O.
+//!
+//! Every format is one module with one `plan` function: [`fat32`], [`exfat`], [`iso9660`],
+//! [`partition_table`]. The readers in [`read`] judge the result and share no code with the planners.
+
+pub mod extent;
+pub mod tree;
+
+pub use extent::{Content, Extent, Layout, SourceId};
+pub use tree::{FileTree, Node};

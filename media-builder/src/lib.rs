@@ -1,0 +1,1 @@
+//! Combines a boot image, a task sequence and its packages into bootable media.

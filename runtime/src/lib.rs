@@ -1,0 +1,1 @@
+//! The engine on the media: runs a task sequence over every restart to its end.

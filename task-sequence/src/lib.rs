@@ -1,0 +1,1 @@
+//! What a task sequence is: steps, groups, conditions, variables, validation. No I/O.

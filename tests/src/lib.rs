@@ -1,0 +1,1 @@
+//! Black-box tests: the command line, images against foreign tools, booted machines.
