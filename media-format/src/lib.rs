@@ -1,1 +1,14 @@
-//! What lies on the media and on the target machine: manifest, paths, state slots. No I/O.
+//! What lies on the media and on the target machine: the contract between `media-builder` and
+//! `media-runtime`. No I/O.
+//!
+//! [`manifest`] names every file of the media with its digest, [`paths`] says where things lie, [`state`] is the
+//! boot state that GRUB reads, [`journal`] the two slots that survive a power cut, [`event`] what the runtime
+//! reports on its console.
+
+pub mod event;
+pub mod journal;
+pub mod manifest;
+pub mod paths;
+pub mod state;
+
+pub use manifest::Manifest;

@@ -1,0 +1,37 @@
+//! Where things lie, relative to the root of the volume that carries them.
+
+/// Folder of everything of ours on the media's boot volume and on the target's boot partition.
+pub const FOLDER: &str = "media-runtime";
+/// The manifest: on the boot volume of the media, in this fixed place, written last.
+pub const MANIFEST: &str = "media-runtime/media.json";
+/// Task sequences: `media-runtime/sequences/<id>.toml`.
+pub const SEQUENCES: &str = "media-runtime/sequences";
+/// Secrets of an unattended media, readable by whoever holds it.
+pub const SECRETS: &str = "media-runtime/secrets.json";
+/// The kernel of the boot image, on the media and staged on the target.
+pub const KERNEL: &str = "media-runtime/boot/vmlinuz";
+/// The initramfs of the boot image, on the media and staged on the target.
+pub const INITRD: &str = "media-runtime/boot/initrd.img";
+/// What Debian's signed GRUB looks for to find its root.
+pub const DISK_INFO: &str = ".disk/info";
+/// The menu that Debian's signed GRUB reads next.
+pub const GRUB_CONFIG: &str = "boot/grub/grub.cfg";
+/// Packages: `packages/<id>/…` on the data volume (on an ISO the same volume).
+pub const PACKAGES: &str = "packages";
+/// Captured images come here, on the data volume of a stick.
+pub const CAPTURES: &str = "captures";
+/// Logs are copied here, on the data volume of a stick.
+pub const LOGS: &str = "logs";
+
+/// The boot state on the target's boot partition ([`crate::state`]).
+pub const STATE: &str = "media-runtime/state.env";
+/// The journal on the target's boot partition ([`crate::journal`]).
+pub const JOURNAL: &str = "media-runtime/journal";
+
+/// Label of the data partition of a stick.
+pub const DATA_LABEL: &str = "MEDIA-DATA";
+/// Label of the boot partition of a stick and of the ISO.
+pub const BOOT_LABEL: &str = "MEDIA-BOOT";
+
+/// Folder of the runtime inside the reference system, from set-up until it is removed before the capture.
+pub const INSTALLED: &str = "/var/lib/media-runtime";
