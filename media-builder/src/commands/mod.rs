@@ -1,0 +1,39 @@
+//! The commands: each is one file with its arguments and one `run`.
+
+pub mod completions;
+pub mod man;
+
+use std::io::{ErrorKind, Write};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+/// Combines a boot image, a task sequence and its packages into bootable media.
+#[derive(Debug, Parser)]
+#[command(name = "media-builder", version, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 done, 1 it failed, 2 wrong usage.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+    /// Print the manual page.
+    Man(man::Args),
+}
+
+/// Prints to the standard output; a reader that has seen enough (`| head`) is no failure.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(bytes) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("writing to the standard output"),
+    }
+}

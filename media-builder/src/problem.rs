@@ -1,0 +1,60 @@
+//! What is wrong with the user's input, and how errors reach the terminal.
+
+use std::fmt;
+
+use miette::{Diagnostic, Report};
+
+/// Several problems that were found together, so that a user repairs them in one go.
+#[derive(Debug)]
+pub struct Problems(pub Vec<Report>);
+
+impl Problems {
+    /// Nothing, when there is no problem.
+    ///
+    /// # Errors
+    /// All problems together.
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.0.is_empty() { Ok(()) } else { Err(self) }
+    }
+
+    /// Adds a problem that has no place in a text.
+    pub fn push(&mut self, text: impl fmt::Display) {
+        self.0.push(Report::msg(text.to_string()));
+    }
+
+    /// Adds a problem with its place in a text.
+    pub fn push_diagnostic(&mut self, diagnostic: impl Diagnostic + Send + Sync + 'static) {
+        self.0.push(Report::new(diagnostic));
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for report in &self.0 {
+            write!(f, "{separator}{report}")?;
+            separator = "\n";
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Prints an error on the standard error output: every problem with its source line, or the chain of causes in
+/// the order of the work.
+pub fn print(error: &anyhow::Error) {
+    match error.downcast_ref::<Problems>() {
+        Some(problems) => problems.0.iter().for_each(print_report),
+        None => eprintln!("error: {error:#}"),
+    }
+}
+
+fn print_report(report: &Report) {
+    let has_place = report.labels().is_some_and(|mut labels| labels.next().is_some());
+    if has_place {
+        eprintln!("{report:?}")
+    } else {
+        eprintln!("error: {report}")
+    }
+}
