@@ -10,5 +10,6 @@ pub mod journal;
 pub mod manifest;
 pub mod paths;
 pub mod state;
+pub mod wim;
 
 pub use manifest::Manifest;
