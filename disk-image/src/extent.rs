@@ -40,7 +40,12 @@ pub struct Extent {
 impl Extent {
     /// An extent of computed bytes.
     pub fn bytes(offset: u64, bytes: Vec<u8>) -> Self {
-        Self { offset, length: bytes.len() as u64, content: Content::Bytes(bytes), last: false }
+        Self {
+            offset,
+            length: bytes.len() as u64,
+            content: Content::Bytes(bytes),
+            last: false,
+        }
     }
 
     /// The first byte after the extent.
@@ -81,7 +86,11 @@ impl Layout {
             assert!(extent.offset >= end, "extents overlap at byte {}", extent.offset);
             end = extent.end();
         }
-        assert!(end <= self.size, "an extent ends at {end}, the image at {}", self.size);
+        assert!(
+            end <= self.size,
+            "an extent ends at {end}, the image at {}",
+            self.size
+        );
         self
     }
 }

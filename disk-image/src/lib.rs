@@ -4,6 +4,7 @@
 //! [`partition_table`]. The readers in [`read`] judge the result and share no code with the planners.
 
 pub mod extent;
+pub mod iso9660;
 pub mod tree;
 
 pub use extent::{Content, Extent, Layout, SourceId};

@@ -48,7 +48,10 @@ impl FileTree {
         let mut entries = &mut self.entries;
         for part in folders.split('/').filter(|_| !folders.is_empty()) {
             check_component(part).ok_or_else(|| path.to_owned())?;
-            match entries.entry(part.to_owned()).or_insert_with(|| Node::Folder(BTreeMap::new())) {
+            match entries
+                .entry(part.to_owned())
+                .or_insert_with(|| Node::Folder(BTreeMap::new()))
+            {
                 Node::Folder(inner) => entries = inner,
                 Node::File { .. } => return Err(path.to_owned()),
             }
