@@ -3,4 +3,6 @@
 pub mod header;
 pub mod info;
 pub mod protocol;
+#[cfg(test)]
+mod tests;
 mod xml;
