@@ -1,0 +1,255 @@
+//! The model of a task sequence, as it was read.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::condition::Condition;
+use crate::setting::{MASK, words};
+use crate::steps::Action;
+use crate::time::TimeSpan;
+use crate::variables::{SetError, Variables};
+
+words! {
+    /// Which kind of system the sequence installs or captures.
+    OperatingSystem {
+        /// A Linux distribution.
+        Linux = "linux",
+        /// Windows.
+        Windows = "windows",
+    }
+}
+
+words! {
+    /// What happens to a step that was running when the machine lost power.
+    AfterCut {
+        /// It runs again from its beginning.
+        Repeat = "repeat",
+        /// It looks whether its work is done, and repeats what is not.
+        Probe = "probe",
+        /// The sequence stops and says which step it was.
+        Stop = "stop",
+    }
+}
+
+/// A task sequence.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TaskSequence {
+    /// Its name; 50 characters at most.
+    pub name: String,
+    /// What it is for; 256 characters at most.
+    pub description: String,
+    /// Which kind of system it is about.
+    pub operating_system: OperatingSystem,
+    /// Variables that are set before the first step, in the order of the file.
+    #[serde(serialize_with = "declared_as_map")]
+    pub variables: Vec<Declared>,
+    /// What runs, in order.
+    pub steps: Vec<Node>,
+}
+
+/// A variable with the value that the sequence gives it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The name, in the spelling of the file.
+    pub name: String,
+    /// The value; absent for a secret that is asked for at the machine.
+    pub value: Option<String>,
+    /// Whether the value must never be shown.
+    pub secret: bool,
+}
+
+impl fmt::Debug for Declared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self
+            .value
+            .as_deref()
+            .map(|value| if self.secret { MASK } else { value });
+        write!(f, "{} = {value:?}", self.name)
+    }
+}
+
+fn declared_as_map<S: Serializer>(variables: &[Declared], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(variables.len()))?;
+    for variable in variables {
+        map.serialize_entry(&variable.name, &DeclaredValue(variable))?;
+    }
+    map.end()
+}
+
+/// A plain value, or a table that says `secret`; the secret itself is not written.
+struct DeclaredValue<'a>(&'a Declared);
+
+impl Serialize for DeclaredValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (&self.0.value, self.0.secret) {
+            (Some(value), false) => serializer.serialize_str(value),
+            (_, secret) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("secret", &secret)?;
+                map.end()
+            }
+        }
+    }
+}
+
+/// A step, or a group of nodes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+// A sequence has some dozens of nodes: indirection would cost more clarity than it saves memory.
+#[allow(clippy::large_enum_variant)]
+pub enum Node {
+    /// Nodes under one name and one condition.
+    Group(Group),
+    /// One thing to do.
+    Step(Step),
+}
+
+impl Node {
+    /// The settings that groups and steps have in common.
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::Group(group) => &group.common,
+            Self::Step(step) => &step.common,
+        }
+    }
+
+    /// The name of the group or step.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Group(group) => &group.name,
+            Self::Step(step) => step.name(),
+        }
+    }
+}
+
+/// Settings of every node.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Common {
+    /// A note for the reader; 256 characters at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The node is not run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+    /// A failure here does not end the sequence.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub continue_on_error: bool,
+    /// The node runs only if this holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+}
+
+/// A group of nodes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Group {
+    /// Its name.
+    #[serde(rename = "group")]
+    pub name: String,
+    /// The settings that it shares with steps.
+    #[serde(flatten)]
+    pub common: Common,
+    /// What it contains, in order.
+    pub steps: Vec<Node>,
+}
+
+/// How often a failing step is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Retry {
+    /// How many more times, after the first.
+    pub count: u32,
+    /// How long to wait before each.
+    #[serde(default)]
+    pub delay: TimeSpan,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Step {
+    /// Its name, where the sequence gives one; see [`Step::name`].
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none")]
+    pub own_name: Option<String>,
+    /// The settings that it shares with groups.
+    #[serde(flatten)]
+    pub common: Common,
+    /// How often it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// How long it may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+    /// What the sequence says about a power cut; see [`Step::after_cut`].
+    #[serde(rename = "after-cut", skip_serializing_if = "Option::is_none")]
+    pub own_after_cut: Option<AfterCut>,
+    /// What it does.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+impl Step {
+    /// A step with the defaults of its type.
+    pub fn new(action: Action) -> Self {
+        Self {
+            own_name: None,
+            common: Common::default(),
+            retry: None,
+            timeout: None,
+            own_after_cut: None,
+            action,
+        }
+    }
+
+    /// The name of the step: its own, or the title of its type.
+    pub fn name(&self) -> &str {
+        self.own_name.as_deref().unwrap_or(self.action.kind().title)
+    }
+
+    /// What happens to it after a power cut: what the sequence says, or the default of its type.
+    pub fn after_cut(&self) -> AfterCut {
+        self.own_after_cut.unwrap_or(self.action.kind().after_cut)
+    }
+}
+
+impl TaskSequence {
+    /// The variables as they are when the sequence starts. Values may refer to earlier variables.
+    pub fn initial_variables(&self) -> Result<Variables, SetError> {
+        let mut variables = Variables::new();
+        for declared in &self.variables {
+            if declared.secret {
+                variables.declare_secret(&declared.name);
+            }
+            if let Some(value) = &declared.value {
+                let value = variables.expand(value);
+                variables.set(&declared.name, value)?;
+            }
+        }
+        Ok(variables)
+    }
+
+    /// Every step in order, those inside groups included.
+    pub fn all_steps(&self) -> Vec<&Step> {
+        let mut found = Vec::new();
+        collect_steps(&self.steps, &mut found);
+        found
+    }
+
+    /// The sequence as a TOML file that [`parse`](crate::parse()) reads. Literal secrets are not written.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}
+
+fn collect_steps<'a>(nodes: &'a [Node], found: &mut Vec<&'a Step>) {
+    for node in nodes {
+        match node {
+            Node::Group(group) => collect_steps(&group.steps, found),
+            Node::Step(step) => found.push(step),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The partitions of `format-and-partition-disk`, also as ConfigMgr's OSDPartitions… variables give them.
+
+use std::collections::BTreeSet;
+
+use super::FormatAndPartitionDisk;
+use crate::setting::{FromText, ResolveError, Setting};
+use crate::size::{Extent, Size};
+use crate::steps::{FileSystem, Partition, PartitionKind, PartitionStyle};
+use crate::validate::Check;
+use crate::variables::Variables;
+
+/// The variables of the n-th partition; `#` stands for n, counted from 0.
+pub(super) const MAPPED: &[(&str, &str)] = &[
+    ("OSDPartitions#Type", "partitions.kind"),
+    ("OSDPartitions#Size", "partitions.size"),
+    ("OSDPartitions#SizeUnits", "partitions.size"),
+    ("OSDPartitions#FileSystem", "partitions.file_system"),
+    ("OSDPartitions#QuickFormat", "partitions.quick"),
+    ("OSDPartitions#VolumeName", "partitions.label"),
+    ("OSDPartitions#VolumeLetterVariable", "partitions.variable"),
+    ("OSDPartitions#Bootable", "partitions.bootable"),
+];
+
+const MOST_PARTITIONS: u32 = 128;
+
+/// The partitions that OSDPartitions and its companions describe.
+pub(super) fn from_variables(variables: &Variables) -> Result<Vec<Partition>, ResolveError> {
+    let Some(count) = variables.get("OSDPartitions").filter(|count| !count.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let count = u32::from_text(count).map_err(|why| wrong("OSDPartitions", &why))?;
+    if count > MOST_PARTITIONS {
+        return Err(wrong("OSDPartitions", &format!("{count} partitions are more than {MOST_PARTITIONS}")));
+    }
+    (0..count).map(|number| partition(number, variables)).collect()
+}
+
+fn wrong(variable: &str, why: &str) -> ResolveError {
+    ResolveError {
+        setting: "partitions".into(),
+        why: format!("the value of variable {variable} is wrong: {why}"),
+    }
+}
+
+/// The variables of one partition.
+struct Numbered<'a> {
+    number: u32,
+    variables: &'a Variables,
+}
+
+impl Numbered<'_> {
+    fn text(&self, part: &str) -> Option<&str> {
+        let name = format!("OSDPartitions{}{part}", self.number);
+        self.variables.get(&name).filter(|text| !text.is_empty())
+    }
+
+    fn setting<T: FromText>(&self, part: &str) -> Result<Setting<T>, ResolveError> {
+        let Some(text) = self.text(part) else { return Ok(Setting::Absent) };
+        let read = T::from_variable(text).map(Setting::Value);
+        read.map_err(|why| wrong(&format!("OSDPartitions{}{part}", self.number), &why))
+    }
+
+    /// A number of megabytes, gigabytes or percent; all that is left where there is none.
+    fn size(&self) -> Result<Extent, ResolveError> {
+        let Some(number) = self.text("Size") else { return Ok(Extent::Rest) };
+        let unit = self.text("SizeUnits").unwrap_or("MB");
+        let text = match unit.to_ascii_lowercase().as_str() {
+            "percent" | "%" => format!("{number}%"),
+            _ => format!("{number} {unit}"),
+        };
+        Extent::from_text(&text).map_err(|why| wrong(&format!("OSDPartitions{}Size", self.number), &why))
+    }
+}
+
+fn partition(number: u32, variables: &Variables) -> Result<Partition, ResolveError> {
+    let from = Numbered { number, variables };
+    let kind = from.setting::<PartitionKind>("Type")?.unwrap_or(PartitionKind::Primary);
+    Ok(Partition {
+        file_system: from.setting("FileSystem")?,
+        label: from.text("VolumeName").map(str::to_owned),
+        variable: from.text("VolumeLetterVariable").map(str::to_owned),
+        quick: from.setting("QuickFormat")?,
+        bootable: from.setting("Bootable")?,
+        ..Partition::new(kind, from.size()?)
+    })
+}
+
+pub(super) fn check(options: &FormatAndPartitionDisk, check: &mut Check<'_>) {
+    if options.disk.only == Some(false) {
+        check.error("`only = false` says nothing: leave it out");
+    }
+    check_shares(&options.partitions, check);
+    check_names(&options.partitions, check);
+    if options.style.get() == Some(&PartitionStyle::Mbr) {
+        check_mbr(&options.partitions, check);
+    }
+    if options.style.get() == Some(&PartitionStyle::Gpt) {
+        check_gpt(&options.partitions, check);
+    }
+    for partition in &options.partitions {
+        check_partition(partition, check);
+    }
+}
+
+fn check_shares(partitions: &[Partition], check: &mut Check<'_>) {
+    let outer = || partitions.iter().filter(|partition| partition.kind != PartitionKind::Logical);
+    let rests = outer().filter(|partition| partition.size.get() == Some(&Extent::Rest)).count();
+    if rests > 1 {
+        check.error("more than one partition takes the rest of the disk");
+    }
+    let shares = outer().filter_map(|partition| match partition.size.get() {
+        Some(Extent::Percent(percent)) => Some(u32::from(*percent)),
+        _ => None,
+    });
+    let sum: u32 = shares.sum();
+    if sum > 100 {
+        check.error(format!("the partitions take {sum}% of the disk together: 100% are possible"));
+    }
+    if sum == 100 && rests > 0 {
+        check.error("a partition takes the rest of the disk, but the shares already add up to 100%");
+    }
+}
+
+fn check_names(partitions: &[Partition], check: &mut Check<'_>) {
+    let mut variables = BTreeSet::new();
+    let mut mount_points = BTreeSet::new();
+    for partition in partitions {
+        if let Some(variable) = &partition.variable {
+            check.settable("variable", Some(variable));
+            if !variables.insert(variable.to_lowercase()) {
+                check.error(format!("two partitions use the variable `{variable}`"));
+            }
+        }
+        if let Some(mount_point) = &partition.mount_point
+            && !mount_points.insert(mount_point.trim_end_matches('/'))
+        {
+            check.error(format!("two partitions are mounted at `{mount_point}`"));
+        }
+    }
+}
+
+fn check_mbr(partitions: &[Partition], check: &mut Check<'_>) {
+    let kinds = || partitions.iter().map(|partition| partition.kind);
+    let primary = kinds().filter(|kind| *kind != PartitionKind::Logical).count();
+    if primary > 4 {
+        check.error(format!(
+            "an MBR disk has at most 4 primary and extended partitions, not {primary}: use GPT or logical ones"
+        ));
+    }
+    let extended = kinds().filter(|kind| *kind == PartitionKind::Extended).count();
+    if extended > 1 {
+        check.error("an MBR disk has at most one extended partition");
+    }
+    if extended == 0 && kinds().any(|kind| kind == PartitionKind::Logical) {
+        check.error("a logical partition needs an extended one before it");
+    }
+    if kinds().any(|kind| matches!(kind, PartitionKind::Msr | PartitionKind::BiosBoot)) {
+        check.error("partitions of the kinds `msr` and `bios-boot` exist only on GPT disks");
+    }
+}
+
+fn check_gpt(partitions: &[Partition], check: &mut Check<'_>) {
+    let mbr_only = |kind| matches!(kind, PartitionKind::Extended | PartitionKind::Logical);
+    if partitions.iter().any(|partition| mbr_only(partition.kind)) {
+        check.error("extended and logical partitions exist only on MBR disks");
+    }
+}
+
+fn check_partition(partition: &Partition, check: &mut Check<'_>) {
+    if let Some(Extent::Bytes(Size(0))) = partition.size.get() {
+        check.error("a partition has the size 0");
+    }
+    if let Some(label) = partition.label.as_deref().filter(|label| !crate::setting::has_variable(label)) {
+        let longest = longest_label(partition);
+        if label.chars().count() > longest {
+            check.error(format!("the label `{label}` is longer than the {longest} characters of its file system"));
+        }
+    }
+    let file_system = partition.file_system.get();
+    if partition.kind == PartitionKind::Efi && !matches!(file_system, None | Some(FileSystem::Fat32)) {
+        check.error("an EFI system partition is formatted with fat32: firmware reads nothing else");
+    }
+}
+
+fn longest_label(partition: &Partition) -> usize {
+    match partition.file_system.get() {
+        Some(FileSystem::Fat32) => 11,
+        Some(FileSystem::Exfat) => 15,
+        Some(FileSystem::Xfs) => 12,
+        Some(FileSystem::Ext4 | FileSystem::Swap) => 16,
+        _ => 32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_come_from_variables() {
+        let mut variables = Variables::new();
+        for (name, value) in [
+            ("OSDPartitions", "2"),
+            ("OSDPartitions0Type", "EFI"),
+            ("OSDPartitions0Size", "499"),
+            ("OSDPartitions0SizeUnits", "MB"),
+            ("OSDPartitions0FileSystem", "FAT32"),
+            ("OSDPartitions1Type", "Primary"),
+            ("OSDPartitions1Size", "100"),
+            ("OSDPartitions1SizeUnits", "Percent"),
+        ] {
+            variables.set(name, value).unwrap();
+        }
+        let partitions = from_variables(&variables).unwrap();
+        assert_eq!(partitions[0].kind, PartitionKind::Efi);
+        assert_eq!(partitions[0].size, Setting::Value(Extent::Bytes(Size(499 << 20))));
+        assert_eq!(partitions[1].size, Setting::Value(Extent::Percent(100)));
+        variables.set("OSDPartitions1Size", "200").unwrap();
+        assert!(from_variables(&variables).unwrap_err().to_string().contains("1% to 100%"));
+    }
+}

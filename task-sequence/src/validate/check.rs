@@ -1,0 +1,350 @@
+//! The checks that steps make on their own settings.
+
+use std::collections::BTreeSet;
+
+use super::{MediaFacts, PackageKind, Placed, Problem, Severity};
+use crate::model::{Declared, TaskSequence};
+use crate::package::PackageId;
+use crate::setting::{Secret, Setting, has_variable, nearest};
+use crate::steps::{Action, JoinKind, Place, VolumeSelector};
+use crate::variables::Variables;
+
+/// What is known of the variables before the run: those that the sequence gives.
+pub(crate) struct Given {
+    /// Variables with the values that the sequence declares, as long as no step changes them.
+    values: Variables,
+    /// Names that have a value in some machine; lower case.
+    names: BTreeSet<String>,
+}
+
+impl Given {
+    /// The values of PREFIX01, PREFIX02, … up to the first that is absent.
+    pub(crate) fn numbered(&self, base: &str, digits: usize) -> Vec<String> {
+        let values = (1_u32..).map(|number| self.values.get(&format!("{base}{number:0digits$}")));
+        values
+            .map_while(|value| value.filter(|value| !value.is_empty()).map(str::to_owned))
+            .collect()
+    }
+}
+
+pub(crate) fn given_variables(sequence: &TaskSequence, enabled: &[Placed<'_>]) -> Given {
+    let mut values = sequence.initial_variables().unwrap_or_default();
+    let mut names: BTreeSet<String> = sequence
+        .variables
+        .iter()
+        .map(|one| one.name.to_lowercase())
+        .collect();
+    for placed in enabled {
+        if let Action::SetVariables(options) = &placed.step.action {
+            let of_rules = options.rules.iter().flat_map(|rule| &rule.variables.0);
+            for Declared { name, .. } in options.variables.0.iter().chain(of_rules) {
+                names.insert(name.to_lowercase());
+                // Its value depends on the run from here on.
+                values.unset_by_engine(name);
+            }
+        }
+    }
+    Given { values, names }
+}
+
+/// Whether a text still depends on variables.
+pub(crate) fn is_open(text: &str) -> bool {
+    has_variable(text)
+}
+
+/// Membership as two types of steps have it.
+pub(crate) struct Join<'a> {
+    pub(crate) kind: &'a Setting<JoinKind>,
+    pub(crate) kind_variable: &'static str,
+    pub(crate) workgroup: bool,
+    pub(crate) domain: bool,
+    pub(crate) account: bool,
+    pub(crate) unit: Option<&'a str>,
+}
+
+/// One step, with what is known around it and where its problems go.
+pub(crate) struct Check<'a> {
+    placed: &'a Placed<'a>,
+    media: &'a MediaFacts,
+    given: &'a Given,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<'a> Check<'a> {
+    pub(crate) fn new(
+        placed: &'a Placed<'a>,
+        media: &'a MediaFacts,
+        given: &'a Given,
+        problems: &'a mut Vec<Problem>,
+    ) -> Self {
+        Self {
+            placed,
+            media,
+            given,
+            problems,
+        }
+    }
+
+    fn report(&mut self, severity: Severity, message: String) {
+        self.problems.push(Problem {
+            severity,
+            path: self.placed.path.clone(),
+            message,
+        });
+    }
+
+    pub(crate) fn error(&mut self, message: impl Into<String>) {
+        self.report(Severity::Error, message.into());
+    }
+
+    pub(crate) fn warning(&mut self, message: impl Into<String>) {
+        self.report(Severity::Warning, message.into());
+    }
+
+    /// Whether the sequence gives the variable somewhere.
+    pub(crate) fn is_given(&self, variable: &str) -> bool {
+        self.given.names.contains(&variable.to_lowercase())
+    }
+
+    pub(crate) fn length(&mut self, setting: &str, text: Option<&str>, longest: usize) {
+        let length = text.map_or(0, |text| text.chars().count());
+        if length > longest {
+            self.error(format!(
+                "`{setting}` has {length} characters: {longest} are possible"
+            ));
+        }
+    }
+
+    /// Every package that the step names is on the media and is of the right kind.
+    pub(crate) fn packages(&mut self, action: &Action) {
+        for id in action.packages() {
+            if is_open(id.as_str()) {
+                continue;
+            }
+            match self.media.packages.get(id) {
+                None => self.missing_package(id),
+                Some(facts) => self.package_kind(id, facts.kind, wanted_kind(action, id)),
+            }
+        }
+    }
+
+    fn missing_package(&mut self, id: &PackageId) {
+        let near = nearest(id.as_str(), self.media.packages.keys().map(PackageId::as_str));
+        let help = near
+            .map(|near| format!(": did you mean `{near}`?"))
+            .unwrap_or_default();
+        self.error(format!("package `{id}` is not on the media{help}"));
+    }
+
+    fn package_kind(&mut self, id: &PackageId, kind: Option<PackageKind>, wanted: Option<PackageKind>) {
+        if let (Some(kind), Some(wanted)) = (kind, wanted)
+            && kind != wanted
+        {
+            self.error(format!(
+                "package `{id}` contains {kind}, but the step needs {wanted}"
+            ));
+        }
+    }
+
+    pub(crate) fn image(&mut self, package: &PackageId, index: &Setting<u32>, all: bool) {
+        if all && !index.is_absent() {
+            self.error("`index` and `all-volumes` exclude each other");
+        }
+        let Some(index) = index.get() else { return };
+        if *index == 0 {
+            self.error("`index` is 0: images are counted from 1");
+        }
+        let images = self.media.packages.get(package).and_then(|facts| facts.images);
+        if let Some(images) = images.filter(|images| index > images) {
+            self.error(format!(
+                "image {index} does not exist: the file of package `{package}` has {images}"
+            ));
+        }
+    }
+
+    pub(crate) fn volume(&mut self, volume: &VolumeSelector) {
+        if let Some(why) = volume.contradiction() {
+            self.error(format!("`destination`: {why}"));
+        }
+    }
+
+    /// A name that NetBIOS can carry; longer ones are dropped silently by other tools.
+    pub(crate) fn computer_name(&mut self, written: Option<&str>) {
+        let name = match written {
+            Some(text) => self.given.values.expand(text),
+            None => self
+                .given
+                .values
+                .get("OSDComputerName")
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        let name = self.given.values.expand(&name);
+        if name.is_empty() && written.is_none() || is_open(&name) {
+            return;
+        }
+        if let Err(why) = computer_name(&name) {
+            self.error(why);
+        }
+    }
+
+    pub(crate) fn product_key(&mut self, key: &Secret) {
+        let text = key.expose();
+        if !is_open(text) && !is_product_key(text) {
+            // The key itself is not shown.
+            self.error(
+                "`product-key` is not five groups of five letters or digits with hyphens between them",
+            );
+        }
+    }
+
+    /// A literal secret in a file that lies on the media can be read by whoever finds the media.
+    pub(crate) fn secret(&mut self, setting: &str, secret: Option<&Secret>) {
+        if secret.is_some_and(|secret| !is_open(secret.expose())) {
+            self.warning(format!(
+                "`{setting}` is written in the sequence: whoever finds the media can read it; \
+                 name a variable instead, such as \"%PASSWORD%\""
+            ));
+        }
+    }
+
+    pub(crate) fn list_or_base(&mut self, setting: &str, empty: bool, base: Option<&str>) {
+        match base {
+            Some(base) if base.trim().is_empty() => self.error("`base-variable` is empty"),
+            None if empty => self.error(format!(
+                "`{setting}` is empty: name packages, or give `base-variable`"
+            )),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn join(&mut self, join: &Join<'_>) {
+        match join.kind.get() {
+            Some(JoinKind::Workgroup) if !join.workgroup => self.error("`workgroup` is missing"),
+            Some(JoinKind::Domain) if !join.domain => self.error("`domain` is missing"),
+            Some(JoinKind::Domain) if !join.account => {
+                self.error("`account` is missing: who may join the domain")
+            }
+            None if join.kind.is_absent()
+                && (join.domain || join.workgroup)
+                && !self.is_given(join.kind_variable) =>
+            {
+                self.error("`join` is missing: write \"workgroup\" or \"domain\"");
+            }
+            _ => {}
+        }
+        if let Some(unit) = join.unit.filter(|unit| !is_open(unit) && !is_ldap_name(unit)) {
+            self.error(format!(
+                "`organizational-unit`: `{unit}` is not an LDAP name such as OU=x,DC=example,DC=org"
+            ));
+        }
+    }
+
+    /// A variable that a step sets has a possible name and is not the engine's.
+    pub(crate) fn settable(&mut self, setting: &str, name: Option<&str>) {
+        if let Some(Err(why)) = name.map(|name| Variables::new().set(name, "")) {
+            self.error(format!("`{setting}`: {why}"));
+        }
+    }
+
+    pub(crate) fn wim_path(&mut self, path: &str) {
+        if !is_open(path) && !path.to_lowercase().ends_with(".wim") {
+            self.error(format!("`destination`: `{path}` does not end in .wim"));
+        }
+        if path.split(['/', '\\']).any(|part| part == "..") {
+            self.error(format!("`destination`: `{path}` leaves its folder"));
+        }
+    }
+
+    pub(crate) fn unc_path(&mut self, setting: &str, path: &str) {
+        let normal = path.replace('/', "\\");
+        let parts = normal
+            .trim_start_matches('\\')
+            .split('\\')
+            .filter(|part| !part.is_empty())
+            .count();
+        if !is_open(path) && !(normal.starts_with("\\\\") && parts >= 2) {
+            self.error(format!(
+                "`{setting}`: `{path}` is not a share such as '\\\\server\\share'"
+            ));
+        }
+    }
+
+    pub(crate) fn sequence(&mut self, id: &str) {
+        let Some(known) = self.media.sequences.as_ref().filter(|_| !is_open(id)) else {
+            return;
+        };
+        if !known.contains(id) {
+            let near = nearest(id, known.iter().map(String::as_str));
+            let help = near
+                .map(|near| format!(": did you mean `{near}`?"))
+                .unwrap_or_default();
+            self.error(format!("sequence `{id}` is not on the media{help}"));
+        }
+    }
+}
+
+/// What the step wants to find in a package.
+fn wanted_kind(action: &Action, id: &PackageId) -> Option<PackageKind> {
+    match action {
+        Action::ApplyOperatingSystemImage(options) if *id == options.package => Some(PackageKind::Image),
+        Action::ApplyDataImage(_) => Some(PackageKind::Image),
+        Action::AutoApplyDrivers(_) | Action::ApplyDriverPackage(_) => Some(PackageKind::Drivers),
+        Action::InstallApplications(_) => Some(PackageKind::Application),
+        Action::InstallUpdates(_) => Some(PackageKind::Updates),
+        _ => None,
+    }
+}
+
+/// Whether a name can be a computer's: what NetBIOS and DNS both carry.
+pub fn computer_name(name: &str) -> Result<(), String> {
+    const LONGEST: usize = 15;
+    let length = name.chars().count();
+    if length > LONGEST {
+        return Err(format!(
+            "the computer name `{name}` has {length} characters: {LONGEST} are possible"
+        ));
+    }
+    if name.is_empty() {
+        return Err("the computer name is empty".into());
+    }
+    if let Some(bad) = name.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
+        return Err(format!(
+            "the computer name `{name}` has `{bad}` in it: letters, digits and hyphens are possible"
+        ));
+    }
+    if name.starts_with('-') || name.ends_with('-') {
+        return Err(format!("the computer name `{name}` begins or ends with a hyphen"));
+    }
+    if name.chars().all(|c| c.is_ascii_digit()) {
+        return Err(format!("the computer name `{name}` has no letter in it"));
+    }
+    Ok(())
+}
+
+fn is_product_key(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let is_group = |group: &&str| group.len() == 5 && group.chars().all(|c| c.is_ascii_alphanumeric());
+    groups.len() == 5 && groups.iter().all(is_group)
+}
+
+fn is_ldap_name(text: &str) -> bool {
+    let text = text.strip_prefix("LDAP://").unwrap_or(text);
+    let is_part = |part: &str| {
+        let kind = part
+            .split_once('=')
+            .map(|(kind, value)| (kind.trim().to_uppercase(), value.trim()));
+        kind.is_some_and(|(kind, value)| matches!(kind.as_str(), "OU" | "DC" | "CN") && !value.is_empty())
+    };
+    // An escaped comma belongs to a name.
+    text.replace("\\,", "").split(',').all(is_part)
+}
+
+/// Where the step may run, in words.
+pub(super) fn place_in_words(place: Place) -> &'static str {
+    match place {
+        Place::Pe | Place::PeToOs => "the boot image",
+        Place::Os | Place::OsToPe => "the installed system",
+        Place::Both => "both",
+    }
+}

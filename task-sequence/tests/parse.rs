@@ -1,0 +1,226 @@
+//! A sequence is read, written again, and its mistakes are shown where they are.
+
+use task_sequence::{Action, AfterCut, Node, TaskSequence, parse, render};
+
+const EXAMPLE: &str = include_str!("example.toml");
+
+fn read(text: &str) -> TaskSequence {
+    parse("sequence.toml", text).unwrap_or_else(|found| panic!("{}", render(&found)))
+}
+
+/// All mistakes of a text, rendered.
+fn mistakes(text: &str) -> String {
+    render(&parse("sequence.toml", text).expect_err("the text has a mistake"))
+}
+
+#[test]
+fn the_example_is_read() {
+    let sequence = read(EXAMPLE);
+    assert_eq!(sequence.all_steps().len(), 11);
+    let Node::Group(build) = &sequence.steps[0] else {
+        panic!("a group")
+    };
+    let Node::Step(apply) = &build.steps[2] else {
+        panic!("a step")
+    };
+    assert_eq!(apply.name(), "Apply Operating System Image");
+    let Action::ApplyOperatingSystemImage(options) = &apply.action else {
+        panic!("an image")
+    };
+    assert_eq!(
+        (options.package.as_str(), options.index.get()),
+        ("debian", Some(&1))
+    );
+    let steps = sequence.all_steps();
+    assert_eq!(
+        steps[6]
+            .retry
+            .map(|retry| (retry.count, retry.delay.duration().as_secs())),
+        Some((2, 10))
+    );
+    assert!(steps[6].common.continue_on_error);
+    assert_eq!(
+        (steps[9].after_cut(), steps[10].name()),
+        (AfterCut::Stop, "Capture onto the stick")
+    );
+    let variables = sequence.initial_variables().unwrap();
+    assert_eq!(
+        (variables.get("room"), variables.get("TOKEN")),
+        (Some("12"), Some("s3cret-canary"))
+    );
+}
+
+#[test]
+fn what_is_written_is_read_again_without_the_secrets() {
+    let sequence = read(EXAMPLE);
+    let written = sequence.to_toml().unwrap();
+    for shown in [
+        &written,
+        &format!("{sequence:?}"),
+        &serde_json::to_string(&sequence).unwrap(),
+    ] {
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    let again = read(&written);
+    assert_eq!(again.steps, sequence.steps);
+    assert_eq!(again.variables[2].value, None);
+}
+
+/// The text with one part replaced.
+fn altered(from: &str, to: &str) -> String {
+    assert!(EXAMPLE.contains(from), "{from}");
+    EXAMPLE.replacen(from, to, 1)
+}
+
+#[test]
+fn an_unknown_key_is_shown_with_its_place_and_the_nearest_known_one() {
+    let cases = [
+        (
+            "description = \"A",
+            "descripton = \"A",
+            "sequence.toml:2:1: unknown key `descripton`",
+            "`description`",
+        ),
+        (
+            "group = \"Build the reference machine\"",
+            "group = \"x\"\ndisable = true",
+            ":12:1:",
+            "`disabled`",
+        ),
+        ("index = 1", "indx = 1", ":40:3: unknown key `indx`", "`index`"),
+        (
+            "label = \"root\"",
+            "lable = \"root\"",
+            ":33:5: unknown key `lable`",
+            "`label`",
+        ),
+        (
+            "disk = { only",
+            "disk = { onyl",
+            ":21:12: unknown key `onyl`",
+            "`only`",
+        ),
+        (
+            "equals = \"false\"",
+            "equal = \"false\"",
+            ":16:44: unknown key `equal`",
+            "`equals`",
+        ),
+        (
+            "exists = true }]",
+            "exist = true }]",
+            ":20:56: unknown key `exist`",
+            "`exists`",
+        ),
+        (
+            "retry = { count = 2, delay",
+            "retry = { count = 2, dealy",
+            ":57:24: unknown key `dealy`",
+            "`delay`",
+        ),
+        (
+            "continue-on-error",
+            "continue-on-eror",
+            "unknown key `continue-on-eror`",
+            "`continue-on-error`",
+        ),
+        (
+            "secret = true }\nOSD",
+            "secre = true }\nOSD",
+            ":8:36: unknown key `secre`",
+            "`secret`",
+        ),
+        (
+            "\"setup-os\"",
+            "\"setupos\"",
+            ":48:10: unknown step type `setupos`",
+            "`setup-os`",
+        ),
+        (
+            "type = \"setup-os\"",
+            "typ = \"setup-os\"",
+            ":48:3: this is neither a step nor a group",
+            "`type`",
+        ),
+    ];
+    for (from, to, place, suggestion) in cases {
+        let shown = mistakes(&altered(from, to));
+        assert!(shown.contains(place), "{place} in:\n{shown}");
+        assert!(
+            shown.contains(&format!("did you mean {suggestion}?")),
+            "{suggestion} in:\n{shown}"
+        );
+    }
+}
+
+#[test]
+fn the_snippet_points_at_the_mistake() {
+    let shown = mistakes(&altered("index = 1", "indx = 1"));
+    let wanted = "sequence.toml:40:3: unknown key `indx`\n   |\n40 |   indx = 1\n   |   ^^^^\n   = did you mean `index`?";
+    assert_eq!(shown, wanted);
+}
+
+#[test]
+fn wrong_values_say_what_is_possible() {
+    let cases = [
+        ("\"by-firmware\"", "\"gpd\"", "did you mean `gpt`?"),
+        ("\"100%\"", "\"130%\"", "1% to 100%"),
+        ("\"512 MB\"", "\"512\"", "no unit"),
+        ("\"10s\"", "\"10 parsecs\"", "`parsecs`"),
+        ("index = 1", "index = \"one\"", "not a whole number"),
+        ("index = 1", "index = -1", "not a whole number"),
+        ("target = \"pe\"", "target = \"pee\"", "did you mean `pe`?"),
+        ("package = \"debian\"", "", "`package` is missing"),
+        (
+            "operating-system = \"linux\"",
+            "",
+            "`operating-system` is missing",
+        ),
+        (
+            "operating-system = \"linux\"",
+            "operating-system = \"linus\"",
+            "did you mean `linux`?",
+        ),
+        (
+            "\"media:captures/debian.wim\"",
+            "\"C:/debian.wim\"",
+            "not a destination",
+        ),
+        ("Room = 12", "_SMSTSRoom = 12", "read-only"),
+        ("Room = 12", "OSDCOMPUTERNAME = 12", "declared twice"),
+        ("variable = \"_SMSTSInWinPE\", ", "", "tests nothing"),
+        (
+            "variable = \"_SMSTSInWinPE\", ",
+            "variable = \"a\", file = \"b\", ",
+            "`variable` and `file`",
+        ),
+        (
+            "variable = \"_SMSTSInWinPE\", ",
+            "file = \"b\", ",
+            "no value to compare",
+        ),
+        (
+            "type = \"setup-os\"",
+            "type = \"setup-os\"\n  group = \"x\"",
+            "a group and a step at once",
+        ),
+        (
+            "name = \"Capture onto",
+            "name = \"012345678901234567890123456789012345678901234567890123456789",
+            "50 are possible",
+        ),
+        ("[variables]", "[variables", "sequence.toml:5"),
+    ];
+    for (from, to, wanted) in cases {
+        let shown = mistakes(&altered(from, to));
+        assert!(shown.contains(wanted), "{wanted} in:\n{shown}");
+    }
+}
+
+#[test]
+fn several_mistakes_are_reported_at_once_in_order() {
+    let text = altered("index = 1", "indx = 1\n  pakcage = 2").replace("\"setup-os\"", "\"setupos\"");
+    let found = parse("sequence.toml", &text).unwrap_err();
+    let lines: Vec<usize> = found.iter().map(|diagnostic| diagnostic.line).collect();
+    assert_eq!(lines, [40, 41, 49]);
+}
