@@ -59,6 +59,9 @@ impl Failure {
         if self.error.contains("No space left on device") || self.error.contains("Disk quota exceeded") {
             self.hint = Some(FULL.into());
         }
+        if self.error.contains("File too large") {
+            self.hint = Some(TOO_LARGE.into());
+        }
         self
     }
 
@@ -72,6 +75,7 @@ impl Failure {
 }
 
 const FULL: &str = "the destination is full: free space there, or choose another destination";
+const TOO_LARGE: &str = "the destination cannot hold a file of this size (FAT32 ends at 4 GB): choose one with exFAT, NTFS or ext4";
 
 /// libwim's texts are sentences; ours stand behind a colon.
 fn uncapitalized(text: &str) -> String {
