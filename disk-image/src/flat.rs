@@ -74,8 +74,3 @@ pub(crate) fn path(items: &[Item<'_>], mut index: usize) -> String {
     parts.reverse();
     parts.join("/")
 }
-
-/// Rounds up to a multiple of `unit`; the largest number stands for everything that does not fit.
-pub(crate) fn align_up(value: u64, unit: u64) -> u64 {
-    value.div_ceil(unit).saturating_mul(unit)
-}

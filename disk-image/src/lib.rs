@@ -3,7 +3,9 @@
 //! Every format is one module with one `plan` function: [`fat`], [`exfat`], [`iso9660`],
 //! [`partition_table`]. The readers in [`read`] judge the result and share no code with the planners.
 
+mod area;
 mod dos_time;
+pub mod exfat;
 pub mod extent;
 pub mod fat;
 mod flat;

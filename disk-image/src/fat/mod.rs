@@ -5,9 +5,10 @@ mod folder;
 mod geometry;
 mod system;
 
+use crate::area::{align_up, area};
 use crate::dos_time::DosTime;
 use crate::extent::{Extent, Layout};
-use crate::flat::{Item, align_up, flatten, path};
+use crate::flat::{Item, flatten, path};
 use crate::names::{self, NameError};
 use crate::tree::FileTree;
 use alias::ShortName;
@@ -360,7 +361,11 @@ impl Volume<'_> {
         for (index, item) in self.items.iter().enumerate() {
             let offset = self.offset(index);
             match item.content {
-                None => extents.push(Extent::bytes(offset, self.folder(index, time, label))),
+                None => extents.extend(area(
+                    offset,
+                    self.folder(index, time, label),
+                    self.folder_length(index),
+                )),
                 Some(content) => {
                     extents.push(Extent {
                         offset,
@@ -387,10 +392,20 @@ impl Volume<'_> {
         };
         let reserved = system::reserved_area(geometry, params, named, self.places.used);
         let fat = system::fat(geometry, self.demand.counts(geometry.kind, geometry.cluster));
-        let copies = (0..FATS).map(|copy| Extent::bytes(geometry.fat_offset(copy), fat.clone()));
-        std::iter::once(Extent::bytes(0, reserved))
+        let length = geometry.fat * geometry.sector;
+        let copies = (0..FATS).flat_map(|copy| area(geometry.fat_offset(copy), fat.clone(), length));
+        area(0, reserved, geometry.fat_offset(0))
+            .into_iter()
             .chain(copies)
             .collect()
+    }
+
+    /// The bytes that belong to a folder, used or not.
+    fn folder_length(&self, index: usize) -> u64 {
+        match self.places.first[index] {
+            0 => self.geometry.root_entries * ENTRY,
+            _ => self.demand.bytes[index].next_multiple_of(self.geometry.cluster),
+        }
     }
 
     fn offset(&self, index: usize) -> u64 {

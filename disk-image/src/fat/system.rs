@@ -102,8 +102,8 @@ fn put(sector: &mut [u8; 512], at: usize, bytes: &[u8]) {
     sector[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// The used part of a FAT: chains of consecutive clusters, of these lengths, from cluster 2 on; padded to
-/// whole sectors. The first two entries say: hard disk, cleanly unmounted, no errors.
+/// The used part of a FAT: chains of consecutive clusters, of these lengths, from cluster 2 on. The first two
+/// entries say: hard disk, cleanly unmounted, no errors.
 pub(super) fn fat(geometry: &Geometry, chains: impl Iterator<Item = u64>) -> Vec<u8> {
     let end = 0x0FFF_FFFF_u32;
     let mut entries = vec![0x0FFF_FFF8, end];
@@ -112,13 +112,11 @@ pub(super) fn fat(geometry: &Geometry, chains: impl Iterator<Item = u64>) -> Vec
         entries.extend(first + 1..first + length as u32);
         entries.push(end);
     }
-    let mut bytes: Vec<u8> = match geometry.kind {
+    match geometry.kind {
         Kind::Fat32 => entries.iter().flat_map(|entry| entry.to_le_bytes()).collect(),
         Kind::Fat16 => entries
             .iter()
             .flat_map(|entry| (*entry as u16).to_le_bytes())
             .collect(),
-    };
-    bytes.resize(bytes.len().next_multiple_of(geometry.sector as usize), 0);
-    bytes
+    }
 }

@@ -64,6 +64,18 @@ pub(crate) fn write_at(mut file: &File, layout: &Layout, base: u64) {
     }
 }
 
+/// How many bytes the planner computed.
+pub(crate) fn planned_bytes(layout: &Layout) -> usize {
+    let bytes = |extent: &Extent| {
+        if let Content::Bytes(bytes) = &extent.content {
+            bytes.len()
+        } else {
+            0
+        }
+    };
+    layout.extents.iter().map(bytes).sum()
+}
+
 /// Runs a tool that must succeed; gives what it said.
 pub(crate) fn run(tool: &str, arguments: &[&str]) -> String {
     let (status, said) = try_run(tool, arguments);
