@@ -1,5 +1,7 @@
 //! What goes wrong ends early, says why, and leaves nothing that could be taken for a good WIM.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod common;
 
 use std::ffi::OsStr;

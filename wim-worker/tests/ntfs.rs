@@ -1,5 +1,7 @@
 //! NTFS volumes, applied to and captured from without a mount; the judges are the tools of ntfs-3g.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Trees that go into a WIM come out the same, by our own apply and by wimlib-imagex.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod common;
 
 use std::fs;

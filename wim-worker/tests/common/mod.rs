@@ -190,7 +190,7 @@ fn entry(path: &Path, found: &std::fs::Metadata, same_file_as: Option<PathBuf>) 
             .into_encoded_bytes(),
         () => Vec::new(),
     };
-    let mut value = vec![0; 64];
+    let mut value = [0; 64];
     let length = rustix::fs::lgetxattr(path, "user.note", &mut value[..]);
     Entry {
         mode: found.permissions().mode(),
