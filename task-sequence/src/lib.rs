@@ -28,5 +28,8 @@ pub use setting::{FromText, Resolve, ResolveError, Secret, Setting, SettingError
 pub use size::{Extent, Size};
 pub use steps::{Action, Place, StepType, VariableMapping};
 pub use time::TimeSpan;
-pub use validate::{MediaFacts, PackageFacts, PackageKind, Problem, Severity, referenced_packages, validate};
+pub use validate::{
+    MediaFacts, PackageFacts, PackageKind, Problem, Severity, needs_all_driver_packages, referenced_packages,
+    validate,
+};
 pub use variables::{SetError, Variables};

@@ -84,32 +84,32 @@ fn an_unknown_key_is_shown_with_its_place_and_the_nearest_known_one() {
         (
             "group = \"Build the reference machine\"",
             "group = \"x\"\ndisable = true",
-            ":12:1:",
+            ":13:1:",
             "`disabled`",
         ),
-        ("index = 1", "indx = 1", ":40:3: unknown key `indx`", "`index`"),
+        ("index = 1", "indx = 1", ":39:3: unknown key `indx`", "`index`"),
         (
             "label = \"root\"",
             "lable = \"root\"",
-            ":33:5: unknown key `lable`",
+            ":32:5: unknown key `lable`",
             "`label`",
         ),
         (
             "disk = { only",
             "disk = { onyl",
-            ":21:12: unknown key `onyl`",
+            ":22:12: unknown key `onyl`",
             "`only`",
         ),
         (
             "equals = \"false\"",
             "equal = \"false\"",
-            ":16:44: unknown key `equal`",
+            ":17:40: unknown key `equal`",
             "`equals`",
         ),
         (
             "exists = true }]",
             "exist = true }]",
-            ":20:56: unknown key `exist`",
+            ":21:54: unknown key `exist`",
             "`exists`",
         ),
         (
@@ -133,13 +133,13 @@ fn an_unknown_key_is_shown_with_its_place_and_the_nearest_known_one() {
         (
             "\"setup-os\"",
             "\"setupos\"",
-            ":48:10: unknown step type `setupos`",
+            ":47:10: unknown step type `setupos`",
             "`setup-os`",
         ),
         (
             "type = \"setup-os\"",
             "typ = \"setup-os\"",
-            ":48:3: this is neither a step nor a group",
+            ":47:3: this is neither a step nor a group",
             "`type`",
         ),
     ];
@@ -156,7 +156,7 @@ fn an_unknown_key_is_shown_with_its_place_and_the_nearest_known_one() {
 #[test]
 fn the_snippet_points_at_the_mistake() {
     let shown = mistakes(&altered("index = 1", "indx = 1"));
-    let wanted = "sequence.toml:40:3: unknown key `indx`\n   |\n40 |   indx = 1\n   |   ^^^^\n   = did you mean `index`?";
+    let wanted = "sequence.toml:39:3: unknown key `indx`\n   |\n39 |   indx = 1\n   |   ^^^^\n   = did you mean `index`?";
     assert_eq!(shown, wanted);
 }
 
@@ -222,5 +222,5 @@ fn several_mistakes_are_reported_at_once_in_order() {
     let text = altered("index = 1", "indx = 1\n  pakcage = 2").replace("\"setup-os\"", "\"setupos\"");
     let found = parse("sequence.toml", &text).unwrap_err();
     let lines: Vec<usize> = found.iter().map(|diagnostic| diagnostic.line).collect();
-    assert_eq!(lines, [40, 41, 49]);
+    assert_eq!(lines, [39, 40, 48]);
 }

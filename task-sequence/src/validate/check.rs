@@ -18,8 +18,30 @@ pub(crate) struct Given {
 }
 
 impl Given {
+    /// The packages that a step names by a literal id or through a base variable.
+    pub(crate) fn packages(&self, action: &Action) -> Vec<PackageId> {
+        let written = action
+            .packages()
+            .into_iter()
+            .filter(|id| !is_open(id.as_str()))
+            .cloned();
+        let base = match action {
+            Action::InstallApplications(options) => options.base_variable.as_deref().map(|base| (base, 2)),
+            Action::InstallPackage(options) => options.base_variable.as_deref().map(|base| (base, 3)),
+            _ => None,
+        };
+        let listed = base
+            .map(|(base, digits)| self.numbered(base, digits))
+            .unwrap_or_default();
+        // A package is followed by its program; an application stands alone.
+        let ids = listed
+            .iter()
+            .map(|text| PackageId::new(text.split(':').next().unwrap_or(text)));
+        written.chain(ids.filter(|id| !is_open(id.as_str()))).collect()
+    }
+
     /// The values of PREFIX01, PREFIX02, … up to the first that is absent.
-    pub(crate) fn numbered(&self, base: &str, digits: usize) -> Vec<String> {
+    fn numbered(&self, base: &str, digits: usize) -> Vec<String> {
         let values = (1_u32..).map(|number| self.values.get(&format!("{base}{number:0digits$}")));
         values
             .map_while(|value| value.filter(|value| !value.is_empty()).map(str::to_owned))
@@ -117,13 +139,10 @@ impl<'a> Check<'a> {
 
     /// Every package that the step names is on the media and is of the right kind.
     pub(crate) fn packages(&mut self, action: &Action) {
-        for id in action.packages() {
-            if is_open(id.as_str()) {
-                continue;
-            }
-            match self.media.packages.get(id) {
-                None => self.missing_package(id),
-                Some(facts) => self.package_kind(id, facts.kind, wanted_kind(action, id)),
+        for id in self.given.packages(action) {
+            match self.media.packages.get(&id) {
+                None => self.missing_package(&id),
+                Some(facts) => self.package_kind(&id, facts.kind, wanted_kind(action, &id)),
             }
         }
     }

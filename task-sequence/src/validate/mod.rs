@@ -99,41 +99,17 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     problems
 }
 
-/// The packages that enabled and disabled steps refer to by a literal id: what has to travel.
+/// The packages that enabled steps refer to: what has to travel.
 ///
 /// Ids with `%VARIABLES%` are not known before the run, and base variables are read where the
 /// sequence itself gives their values.
 pub fn referenced_packages(sequence: &TaskSequence) -> BTreeSet<PackageId> {
     let enabled = enabled_steps(sequence);
     let known = check::given_variables(sequence, &enabled);
-    let mut found = BTreeSet::new();
-    for placed in &enabled {
-        let literal = placed
-            .step
-            .action
-            .packages()
-            .into_iter()
-            .filter(|id| !check::is_open(id.as_str()));
-        found.extend(literal.cloned());
-        if let Action::InstallApplications(options) = &placed.step.action {
-            let listed = options
-                .base_variable
-                .as_deref()
-                .map(|base| known.numbered(base, 2))
-                .unwrap_or_default();
-            found.extend(listed.into_iter().map(PackageId::new));
-        }
-        if let Action::InstallPackage(options) = &placed.step.action {
-            let listed = options
-                .base_variable
-                .as_deref()
-                .map(|base| known.numbered(base, 3))
-                .unwrap_or_default();
-            let ids = listed.iter().map(|text| text.split(':').next().unwrap_or(text));
-            found.extend(ids.map(PackageId::new));
-        }
-    }
-    found
+    enabled
+        .iter()
+        .flat_map(|placed| known.packages(&placed.step.action))
+        .collect()
 }
 
 /// Whether a step searches all driver packages of the media, so that all have to travel.

@@ -1,0 +1,228 @@
+//! What is proven wrong before a machine is touched.
+
+use task_sequence::{
+    MediaFacts, PackageFacts, PackageId, PackageKind, Severity, TaskSequence, parse, referenced_packages,
+    render, validate,
+};
+
+const EXAMPLE: &str = include_str!("example.toml");
+
+fn read(text: &str) -> TaskSequence {
+    parse("sequence.toml", text).unwrap_or_else(|found| panic!("{}", render(&found)))
+}
+
+fn media() -> MediaFacts {
+    let package = |id: &str, kind, images| {
+        (
+            PackageId::new(id),
+            PackageFacts {
+                kind: Some(kind),
+                images,
+            },
+        )
+    };
+    let packages = [
+        package("debian", PackageKind::Image, Some(1)),
+        package("updates", PackageKind::Updates, None),
+        package("library", PackageKind::Application, None),
+        package("editor", PackageKind::Application, None),
+    ];
+    MediaFacts {
+        packages: packages.into_iter().collect(),
+        sequences: Some(["main".to_owned()].into()),
+    }
+}
+
+fn problems(text: &str) -> String {
+    validate(&read(text), &media())
+        .iter()
+        .map(|problem| format!("{problem}\n"))
+        .collect()
+}
+
+fn of_steps(steps: &str) -> String {
+    problems(&format!("name = 's'\noperating-system = 'linux'\n{steps}"))
+}
+
+#[test]
+fn the_example_has_no_problem_and_names_its_packages() {
+    assert_eq!(problems(EXAMPLE), "");
+    let named = referenced_packages(&read(EXAMPLE));
+    let ids: Vec<&str> = named.iter().map(PackageId::as_str).collect();
+    assert_eq!(ids, ["debian", "editor", "library", "updates"]);
+}
+
+#[test]
+fn alterations_of_the_example_are_refused() {
+    let cases = [
+        (
+            "package = \"debian\"",
+            "package = \"debain\"",
+            "package `debain` is not on the media: did you mean `debian`?",
+        ),
+        (
+            "\"library\", ",
+            "\"updates\", ",
+            "contains updates, but the step needs application",
+        ),
+        ("index = 1", "index = 2", "image 2 does not exist"),
+        ("index = 1", "index = 0", "counted from 1"),
+        (
+            "index = 1",
+            "index = 1\n  all-volumes = true",
+            "exclude each other",
+        ),
+        (
+            "\"REF-01\"",
+            "\"REFERENCE-MACHINE-01\"",
+            "20 characters: 15 are possible",
+        ),
+        ("\"REF-01\"", "\"REF_01\"", "has `_` in it"),
+        ("\"%OSDComputerName%\"", "\"\"", "name is empty"),
+        (
+            "join = \"workgroup\"",
+            "join = \"domain\"\n  domain = \"d\"\n  account = \"a\"",
+            "joins a domain before the capture",
+        ),
+        (
+            "  [[steps.steps]]\n  type = \"setup-os\"\n",
+            "",
+            "put `setup-os` before it",
+        ),
+        (
+            "\"media:captures/debian.wim\"",
+            "\"media:../debian.wim\"",
+            "leaves its folder",
+        ),
+        (
+            "\"media:captures/debian.wim\"",
+            "\"media:debian.iso\"",
+            "does not end in .wim",
+        ),
+        (
+            "applications = [\"library\", \"editor\"]",
+            "applications = []",
+            "`applications` is empty",
+        ),
+        (
+            "\"prepare-os-for-capture\"",
+            "\"restart-computer\"\n  target = \"pe\"",
+            "nothing prepares the system",
+        ),
+        ("variable = \"OSDISK\"", "variable = \"_SMSTSDisk\"", "read-only"),
+        ("size = \"512 MB\"", "size = \"10%\"", "110% of the disk"),
+        (
+            "file-system = \"fat32\"",
+            "file-system = \"ext4\"",
+            "firmware reads nothing else",
+        ),
+    ];
+    for (from, to, wanted) in cases {
+        assert!(EXAMPLE.contains(from), "{from}");
+        let found = problems(&EXAMPLE.replacen(from, to, 1));
+        assert!(found.contains(wanted), "{wanted} in:\n{found}");
+    }
+}
+
+#[test]
+fn the_place_of_a_step_is_checked_only_where_it_is_certain() {
+    let restart = |when: &str| {
+        format!(
+            "[[steps]]\ntype = 'restart-computer'\ntarget = 'os'\n{when}\n[[steps]]\ntype = 'apply-data-image'\npackage = 'debian'"
+        )
+    };
+    assert!(of_steps(&restart("")).contains("the machine is in the installed system here"));
+    assert_eq!(of_steps(&restart("when = { variable = 'A', exists = true }")), "");
+    let pe = "[[steps]]\ntype = 'restart-computer'\ntarget = 'pe'\n[[steps]]\ntype = 'setup-os'\n\
+              [[steps]]\ntype = 'install-updates'\npackages = ['updates']";
+    assert_eq!(of_steps(pe), "");
+}
+
+#[test]
+fn disks_are_checked() {
+    let disk = |style: &str, partitions: &str| {
+        of_steps(&format!(
+            "[[steps]]\ntype = 'format-and-partition-disk'\nstyle = '{style}'\npartitions = [{partitions}]"
+        ))
+    };
+    let five = "{ kind = 'primary', size = '1 GB' },".repeat(5);
+    assert!(disk("mbr", &five).contains("at most 4"));
+    assert_eq!(disk("gpt", &five), "");
+    let twice = "{ kind = 'primary', size = '1 GB', variable = 'A' },".repeat(2);
+    assert!(disk("gpt", &twice).contains("two partitions use the variable `A`"));
+    assert!(disk("gpt", "{ kind = 'logical', size = '1 GB' }").contains("only on MBR"));
+    assert!(disk("mbr", "{ kind = 'logical', size = '1 GB' }").contains("needs an extended"));
+    assert!(disk("gpt", &"{ kind = 'primary', size = 'rest' },".repeat(2)).contains("more than one"));
+}
+
+#[test]
+fn settings_of_other_steps_are_checked() {
+    let cases = [
+        (
+            "apply-os-settings",
+            "product-key = 'AAAAA-BBBB'",
+            "five groups of five",
+        ),
+        ("apply-os-settings", "administrator-password = 'x'", "warning"),
+        ("apply-network-settings", "join = 'domain'", "`domain` is missing"),
+        (
+            "apply-network-settings",
+            "adapters = [{ addresses = ['192.0.2.5'] }]",
+            "prefix length",
+        ),
+        (
+            "join-domain-or-workgroup",
+            "join = 'workgroup'",
+            "`workgroup` is missing",
+        ),
+        (
+            "join-domain-or-workgroup",
+            "join = 'workgroup'\nworkgroup = 'w'\norganizational-unit = 'x'",
+            "LDAP",
+        ),
+        ("run-script", "inline = 'x'", "needs `interpreter`"),
+        ("run-script", "file = 'x.sh'", "needs `package`"),
+        ("run-task-sequence", "sequence = 'man'", "did you mean `main`?"),
+        ("set-variables", "variables = { _SMSTSX = 'x' }", "read-only"),
+        ("check-readiness", "", "checks nothing"),
+        ("restart-computer", "", "no `target`"),
+        (
+            "connect-to-network-folder",
+            "path = 'x'\nat = 'Z:'",
+            "not a share",
+        ),
+        ("auto-apply-drivers", "", "Windows drivers"),
+        ("capture-operating-system-image", "", "`destination` is missing"),
+    ];
+    for (type_name, settings, wanted) in cases {
+        let found = of_steps(&format!("[[steps]]\ntype = '{type_name}'\n{settings}"));
+        assert!(found.contains(wanted), "{wanted} in:\n{found}");
+        let off = of_steps(&format!(
+            "[[steps]]\ntype = '{type_name}'\ndisabled = true\n{settings}"
+        ));
+        assert!(!off.contains(wanted), "a disabled step is not looked at:\n{off}");
+    }
+    let message = "m".repeat(513);
+    assert!(
+        of_steps(&format!(
+            "[[steps]]\ntype = 'restart-computer'\ntarget = 'pe'\nmessage = '{message}'"
+        ))
+        .contains("512")
+    );
+}
+
+#[test]
+fn a_base_variable_names_packages() {
+    let text = "name = 's'\noperating-system = 'linux'\nvariables = { APP01 = 'one', APP02 = 'two', APP04 = 'four' }\n\
+                [[steps]]\ntype = 'install-applications'\nbase-variable = 'APP'";
+    let found: Vec<String> = referenced_packages(&read(text))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(found, ["one", "two"]);
+    assert!(
+        validate(&read(text), &media())
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+    );
+}
