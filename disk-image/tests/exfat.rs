@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use common::{awkward, expected, many, run, source, write};
+use common::{awkward, expected, many, planned_bytes, run, source, write};
 use disk_image::exfat::{Error, Params, minimum_size, plan};
 use disk_image::names::NameError;
 use disk_image::{Content, FileTree, Layout, Node};
@@ -131,11 +131,7 @@ fn planning_costs_what_is_used_whatever_the_size() {
         128 << 30,
     ] {
         let layout = judge(&tree, &params(size, 512));
-        let bytes = |extent: &disk_image::Extent| match &extent.content {
-            Content::Bytes(bytes) => bytes.len(),
-            _ => 0,
-        };
-        let planned: usize = layout.extents.iter().map(bytes).sum();
+        let planned = planned_bytes(&layout);
         assert!(
             planned < 200_000,
             "{planned} bytes are planned for a volume of {size}"
