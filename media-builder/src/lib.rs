@@ -1,4 +1,5 @@
 //! Combines a boot image, a task sequence and its packages into bootable media.
 
+pub mod boot_image;
 pub mod commands;
 pub mod problem;

@@ -1,0 +1,108 @@
+//! What can go wrong while a boot image is made or read.
+
+use std::path::{Path, PathBuf};
+
+/// The result of this module's functions.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error that names the work, its object, the reason, and what the user can do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A host program that the build needs is absent.
+    #[error("{tool} is needed to make a boot image and is not installed; install the package {package}")]
+    ToolMissing {
+        /// The program.
+        tool: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+    },
+    /// The keyring that apt checks the suite's signatures with is absent.
+    #[error("no Debian archive keyring at {0}; install the package debian-archive-keyring")]
+    KeyringMissing(String),
+    /// An external program failed.
+    #[error("{what}: {program} failed ({status}); its last lines:\n{tail}")]
+    ToolFailed {
+        /// The work it was started for.
+        what: String,
+        /// The program.
+        program: String,
+        /// Exit status or signal.
+        status: String,
+        /// The end of what it printed.
+        tail: String,
+    },
+    /// The suite lacks a package of the list.
+    #[error("suite {suite} has no package {package}; choose another suite or change the package list")]
+    PackageMissing {
+        /// The suite that was asked.
+        suite: String,
+        /// The package.
+        package: String,
+    },
+    /// A file of the list is in none of the packages.
+    #[error("{wanted} is in none of the unpacked packages (needed by {by}); correct the boot image's list")]
+    FileMissing {
+        /// The path or library name.
+        wanted: String,
+        /// What asked for it.
+        by: String,
+    },
+    /// A kernel module of the list is neither a module nor built in.
+    #[error(
+        "kernel {kernel} has neither a module nor a built-in named {module}; correct the boot image's list"
+    )]
+    ModuleMissing {
+        /// The kernel's version.
+        kernel: String,
+        /// The module.
+        module: String,
+    },
+    /// A program needs a newer C library than the image has.
+    #[error(
+        "{program} needs {version}, which the suite's C library does not have; build it on an older release"
+    )]
+    TooNew {
+        /// The program.
+        program: String,
+        /// The symbol version that is missing.
+        version: String,
+    },
+    /// An ELF file could not be understood.
+    #[error("reading {path} as an ELF file: {why}")]
+    Elf {
+        /// The file.
+        path: String,
+        /// The parser's reason.
+        why: String,
+    },
+    /// The list of contents is not valid.
+    #[error("the list of the boot image's contents is not valid: {0}")]
+    Contents(String),
+    /// A file is not a boot image, or a damaged one.
+    #[error("{path} is not a usable boot image: {why}; make it again with `media-builder boot-image build`")]
+    NotABootImage {
+        /// The file.
+        path: PathBuf,
+        /// The first thing that is wrong.
+        why: String,
+    },
+    /// A file operation failed.
+    #[error("{doing} {path}: {source}")]
+    Io {
+        /// The operation.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err`: adds the operation and the path to an error of the system.
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { doing, path, source }
+    }
+}

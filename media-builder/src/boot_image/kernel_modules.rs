@@ -1,0 +1,153 @@
+//! The kernel of the packages and the chosen modules with everything that they depend on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+
+use super::packages::Tree;
+use super::{Error, Result, elf};
+
+const MODULES: &str = "usr/lib/modules/";
+
+/// The kernel of the unpacked packages.
+pub(super) struct Kernel {
+    /// Its release, as `uname -r` says it.
+    pub(super) version: String,
+    /// Module name → path in the packages.
+    modules: BTreeMap<String, String>,
+    built_in: BTreeSet<String>,
+}
+
+/// Kernel and programs use `-` and `_` alike.
+fn normal(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+fn module_name(path: &str) -> Option<String> {
+    let file = path.rsplit('/').next()?;
+    file.split_once(".ko").map(|(name, _)| normal(name))
+}
+
+impl Kernel {
+    /// Finds the kernel and all of its modules.
+    pub(super) fn find(tree: &Tree) -> Result<Self> {
+        let missing = || Error::FileMissing {
+            wanted: "a kernel's modules".into(),
+            by: "the boot image".into(),
+        };
+        let version = tree
+            .below(MODULES)
+            .find_map(|path| path[MODULES.len()..].split('/').next());
+        let version = version.ok_or_else(missing)?.to_owned();
+        let folder = format!("{MODULES}{version}/");
+        let modules = tree
+            .below(&folder)
+            .filter_map(|path| Some((module_name(path)?, path.to_owned())))
+            .collect();
+        let list = tree.read(&format!("{folder}modules.builtin"), "the kernel")?;
+        let built_in = String::from_utf8_lossy(&list)
+            .lines()
+            .filter_map(module_name)
+            .collect();
+        Ok(Self {
+            version,
+            modules,
+            built_in,
+        })
+    }
+
+    /// Where the kernel itself lies in the packages.
+    pub(super) fn image(&self) -> String {
+        format!("boot/vmlinuz-{}", self.version)
+    }
+
+    /// Where a module list of the kernel lies in the packages.
+    pub(super) fn list(&self, name: &str) -> String {
+        format!("{MODULES}{}/{name}", self.version)
+    }
+
+    /// The wanted modules and their dependencies, unpacked: path in the image → content.
+    pub(super) fn closure<'a>(
+        &self,
+        tree: &Tree,
+        wanted: impl Iterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, Vec<u8>>> {
+        let mut open: Vec<String> = Vec::new();
+        for name in wanted.map(normal) {
+            if self.modules.contains_key(&name) {
+                open.push(name);
+            } else if !self.built_in.contains(&name) {
+                return Err(Error::ModuleMissing {
+                    kernel: self.version.clone(),
+                    module: name,
+                });
+            }
+        }
+        self.follow(tree, open)
+    }
+
+    fn follow(&self, tree: &Tree, mut open: Vec<String>) -> Result<BTreeMap<String, Vec<u8>>> {
+        let mut done = BTreeMap::new();
+        while let Some(path) = open.pop().and_then(|name| self.modules.get(&name)) {
+            let plain = path.trim_end_matches(".xz").trim_end_matches(".zst").to_owned();
+            if done.contains_key(&plain) {
+                continue;
+            }
+            let bytes = decompress(path, tree.read(path, "the kernel")?)?;
+            let info = elf::modinfo(path, &bytes)?;
+            // Soft dependencies may be built in or not exist; hard ones are always modules of the same kernel.
+            let inner = info.depends.iter().chain(&info.soft).map(|name| normal(name));
+            open.extend(inner.filter(|name| self.modules.contains_key(name)));
+            done.insert(plain, bytes);
+        }
+        Ok(done)
+    }
+}
+
+/// Modules travel uncompressed inside the compressed initramfs: smaller as a whole, and quicker to load. They are not
+/// stripped, since that would break their signatures.
+fn decompress(path: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    let result = match path.rsplit('.').next() {
+        Some("xz") => lzma_rust2::XzReader::new(bytes.as_slice(), true).read_to_end(&mut plain),
+        Some("zst") => {
+            zstd::stream::read::Decoder::new(bytes.as_slice()).and_then(|mut d| d.read_to_end(&mut plain))
+        }
+        _ => return Ok(bytes),
+    };
+    result.map_err(Error::io("decompressing", std::path::Path::new(path)))?;
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_whatever_the_compression() {
+        assert_eq!(
+            module_name("usr/lib/modules/6/kernel/a/usb-storage.ko.xz").unwrap(),
+            "usb_storage"
+        );
+        assert_eq!(module_name("kernel/fs/fuse/fuse.ko").unwrap(), "fuse");
+        assert_eq!(module_name("usr/lib/modules/6/modules.order"), None);
+    }
+
+    #[test]
+    fn a_name_that_the_kernel_does_not_have_is_an_error() {
+        let kernel = Kernel {
+            version: "6.1".into(),
+            modules: BTreeMap::new(),
+            built_in: ["fuse".to_owned()].into(),
+        };
+        let empty = super::super::packages::Tree::empty();
+        assert!(kernel.closure(&empty, ["fuse"].into_iter()).unwrap().is_empty());
+        let text = kernel
+            .closure(&empty, ["ahcj"].into_iter())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains("kernel 6.1 has neither a module nor a built-in named ahcj"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! Makes a boot image: packages → tree → initramfs and boot files → one archive.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::apt::PrivateRoot;
+use super::archive::{self, BootImage, Content};
+use super::closure::{self, Program};
+use super::contents::{Contents, UDHCPC_SCRIPT};
+use super::initramfs::{self, Initramfs};
+use super::kernel_modules::Kernel;
+use super::packages::{self, Tree};
+use super::sources::Sources;
+use super::{Error, Progress, Result, depmod, grub, tool};
+
+/// Folders that the runtime mounts on or writes to.
+const FOLDERS: [&str; 8] = ["dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp"];
+const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
+
+/// What to make.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The Debian suite, `trixie` unless asked otherwise.
+    pub suite: String,
+    /// The boot image that is written.
+    pub output: PathBuf,
+    /// The static `media-runtime`.
+    pub runtime: PathBuf,
+    /// `wim-worker`, linked with libwim.
+    pub wim_worker: PathBuf,
+    /// Downloaded and unpacked packages are kept here.
+    pub cache: PathBuf,
+    /// The time stamp of everything, in seconds since 1970.
+    pub source_date_epoch: u32,
+}
+
+/// Makes a boot image from Debian's packages; two builds of the same inputs are identical.
+pub fn build(options: &Options, progress: Progress<'_>) -> Result<BootImage> {
+    tool::preflight(&std::env::var_os("PATH").unwrap_or_default())?;
+    let contents = Contents::linux_pe()?;
+    let tree = fetch(options, &contents, progress)?;
+    let kernel = Kernel::find(&tree)?;
+
+    progress("collecting kernel modules", 0, 1);
+    let modules = kernel.closure(&tree, contents.module_names())?;
+    let indexes = depmod::indexes(&tree, &kernel, &modules, &options.cache)?;
+    let names = modules
+        .keys()
+        .filter_map(|path| Some(path.rsplit('/').next()?.trim_end_matches(".ko").to_owned()));
+    let names = names.collect();
+
+    progress("compressing the initramfs", 0, 1);
+    let root = root_file_system(
+        options,
+        &contents,
+        &tree,
+        modules.into_iter().chain(indexes).collect(),
+    )?;
+    let cpio = root
+        .cpio(options.source_date_epoch)
+        .map_err(Error::io("packing", &options.output))?;
+    let initrd = initramfs::compress(&cpio).map_err(Error::io("compressing", &options.output))?;
+
+    progress("writing the boot image", 0, 1);
+    let members = members(&contents, &tree, &kernel, initrd, &options.cache)?;
+    let mut manifest = archive::manifest(&options.suite, &kernel.version, &members);
+    manifest.initramfs_unpacked = cpio.len() as u64;
+    manifest.packages = tree.used_packages();
+    manifest.modules = names;
+    archive::write(
+        &options.output,
+        &manifest,
+        &members,
+        options.source_date_epoch.into(),
+    )?;
+    progress("writing the boot image", 1, 1);
+    archive::inspect(&options.output)
+}
+
+fn fetch(options: &Options, contents: &Contents, progress: Progress<'_>) -> Result<Tree> {
+    progress("reading package lists", 0, 1);
+    let folder = options.cache.join(format!("apt-{}", options.suite));
+    let root = PrivateRoot::create(&folder, &options.suite, &Sources::of_host()?)?;
+    root.update()?;
+    let archives = root.resolve(&contents.packages)?;
+    root.download(&archives, progress)?;
+    packages::unpack(&root, archives, &options.cache.join("unpacked"), progress)
+}
+
+/// The runtime as /init, the programs with their libraries, the modules with their indexes.
+fn root_file_system(
+    options: &Options,
+    contents: &Contents,
+    tree: &Tree,
+    modules: BTreeMap<String, Vec<u8>>,
+) -> Result<Initramfs> {
+    let mut root = Initramfs::default();
+    FOLDERS.iter().for_each(|path| root.folder(path));
+    for name in MERGED {
+        root.folder(&format!("usr/{name}"));
+        root.link(name, &format!("usr/{name}"));
+    }
+    root.device("dev/console", 5, 1);
+    root.file("init", 0o755, read(&options.runtime)?);
+    root.link("usr/bin/media-runtime", "../../init");
+    // The kernel asks for file systems, ciphers and code pages through it.
+    root.link("usr/sbin/modprobe", "../../init");
+    root.file(
+        "usr/share/udhcpc/default.script",
+        0o755,
+        UDHCPC_SCRIPT.as_bytes().to_vec(),
+    );
+    modules
+        .into_iter()
+        .for_each(|(path, bytes)| root.file(&path, 0o644, bytes));
+    programs(&mut root, options, contents, tree)?;
+    for (path, source) in &contents.files {
+        root.file(path, 0o644, tree.read(source, "the list of files")?);
+    }
+    contents
+        .links
+        .iter()
+        .for_each(|(path, target)| root.link(path, target));
+    contents
+        .busybox
+        .applets
+        .iter()
+        .for_each(|name| root.link(&format!("usr/bin/{name}"), "busybox"));
+    Ok(root)
+}
+
+fn programs(root: &mut Initramfs, options: &Options, contents: &Contents, tree: &Tree) -> Result<()> {
+    let mut files = vec![("usr/bin/wim-worker".to_owned(), read(&options.wim_worker)?)];
+    for path in &contents.programs {
+        files.push((path.clone(), tree.read(path, "the list of programs")?));
+    }
+    let wanted: Vec<Program<'_>> = files
+        .iter()
+        .map(|(name, bytes)| Program { name, bytes })
+        .collect();
+    for (path, found) in closure::libraries(tree, &wanted)? {
+        root.file(&path, 0o755, read(&found.host_path)?);
+    }
+    files
+        .into_iter()
+        .for_each(|(path, bytes)| root.file(&path, 0o755, bytes));
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(Error::io("reading", path))
+}
+
+/// All members of the boot image after the manifest.
+fn members(
+    contents: &Contents,
+    tree: &Tree,
+    kernel: &Kernel,
+    initrd: Vec<u8>,
+    work: &Path,
+) -> Result<Vec<Content>> {
+    let from_package = |path: &str, source: &str| -> Result<Content> {
+        let found = tree.get(source, "the boot image")?;
+        Ok(Content {
+            path: path.to_owned(),
+            bytes: read(&found.host_path)?,
+            package: Some(found.package),
+        })
+    };
+    let mut members = vec![from_package("vmlinuz", &kernel.image())?];
+    members.push(Content {
+        path: "initrd.img".to_owned(),
+        bytes: initrd,
+        package: None,
+    });
+    for (path, source) in &contents.efi {
+        members.push(from_package(path, source)?);
+    }
+    let package = tree.get(grub::PACKAGE_FILE, "the boot image")?.package;
+    for (path, bytes) in grub::members(tree, &contents.bios, work)? {
+        members.push(Content {
+            path,
+            bytes,
+            package: Some(package.clone()),
+        });
+    }
+    Ok(members)
+}
