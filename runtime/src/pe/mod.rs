@@ -1,0 +1,116 @@
+//! The boot image's start-up: what happens when media-runtime is the first process of a machine.
+//!
+//! Everything here is for speed and for being seen: no fixed waits, modules loaded inside this process as the kernel
+//! announces devices, and messages on every console.
+
+pub mod console;
+mod device_events;
+mod first_process;
+mod module_index;
+mod modules;
+mod mounts;
+pub mod network;
+mod parameters;
+pub mod power;
+mod shell;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+pub use parameters::{CommandLine, NetworkKind, command_line};
+pub use shell::open as open_shell;
+
+use device_events::DeviceEvents;
+
+/// The start-up could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file system that everything else needs could not be mounted.
+    #[error("mounting {what} at {path}: {source}")]
+    Mount {
+        /// The file system.
+        what: &'static str,
+        /// Where.
+        path: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The kernel's announcements of devices cannot be received.
+    #[error("listening to the kernel's device events: {0}")]
+    DeviceEvents(#[source] std::io::Error),
+    /// The index of kernel modules in the boot image is unreadable.
+    #[error("reading the index of kernel modules {path}: {source}; the boot image is damaged, make it again")]
+    Modules {
+        /// The file.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+/// What the machine is, once the start-up is done.
+#[derive(Debug)]
+pub struct Environment {
+    /// Whether the firmware is UEFI and its variables are mounted.
+    pub uefi: bool,
+    /// What the start-up could do without, but the log should name.
+    pub warnings: Vec<String>,
+}
+
+static EVENTS: OnceLock<Arc<DeviceEvents>> = OnceLock::new();
+
+/// What this process is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The runtime inside the boot image: call [`start`].
+    BootImage,
+    /// The runtime anywhere else.
+    Ordinary,
+}
+
+/// To be called first: does the work of the first process and of `modprobe`, which are this program under other names,
+/// and never returns from those.
+pub fn role() -> Role {
+    let called = std::env::args().next().unwrap_or_default();
+    if std::process::id() == 1 {
+        first_process::supervise();
+    }
+    match called.rsplit('/').next() {
+        Some("modprobe") => std::process::exit(i32::from(!modules::modprobe(std::env::args().skip(1)))),
+        Some(first_process::CHILD_NAME) => Role::BootImage,
+        _ => Role::Ordinary,
+    }
+}
+
+/// Brings the machine up: kernel file systems, consoles, drivers. The network is started apart, in the background.
+pub fn start() -> Result<Environment, Error> {
+    first_process::report_panics();
+    let mut warnings = Vec::new();
+    let uefi = mounts::kernel_file_systems(&mut warnings)?;
+    console::quiet_kernel(&mut warnings);
+    let events = DeviceEvents::start()?;
+    events.settle(SETTLE_LIMIT);
+    let uefi = uefi && mounts::firmware_variables(&mut warnings);
+    let _ = EVENTS.set(events);
+    Ok(Environment { uefi, warnings })
+}
+
+/// No driver of an ordinary machine takes longer to find its devices.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Returns when every driver for the devices known so far is loaded. Devices that appear later (USB takes a second)
+/// are handled as they come: wait for the thing that is needed with [`wait_for`].
+pub fn settle() {
+    if let Some(events) = EVENTS.get() {
+        events.settle(SETTLE_LIMIT);
+    }
+}
+
+/// Asks again after every change of the machine's devices until there is an answer or the time is over.
+pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    match EVENTS.get() {
+        Some(events) => events.wait_for(limit, ask),
+        None => ask(),
+    }
+}

@@ -1,0 +1,108 @@
+//! Loads kernel modules inside this process: at the start of a machine a process for each would cost seconds.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rustix::io::Errno;
+use rustix::system::{finit_module, uname};
+
+use super::Error;
+use super::module_index::ModuleIndex;
+
+/// Loads modules of the running kernel by name or alias.
+pub(super) struct Loader {
+    folder: PathBuf,
+    index: ModuleIndex,
+    /// `modprobe.blacklist=` of the kernel's command line: the known way round a driver that hangs a machine.
+    refused: Vec<String>,
+    done: Mutex<HashSet<String>>,
+}
+
+impl Loader {
+    /// Reads the indexes of the running kernel's modules.
+    pub(super) fn open() -> Result<Self, Error> {
+        let folder = Path::new("/lib/modules").join(uname().release().to_string_lossy().as_ref());
+        let read = |name: &str| {
+            let path = folder.join(name);
+            let error = |source| Error::Modules {
+                path: path.display().to_string(),
+                source,
+            };
+            fs::read_to_string(&path).map_err(error)
+        };
+        let index = ModuleIndex::parse(
+            &read("modules.dep")?,
+            &read("modules.alias")?,
+            &read("modules.softdep")?,
+        );
+        let refused = blacklist(&fs::read_to_string("/proc/cmdline").unwrap_or_default());
+        Ok(Self {
+            folder,
+            index,
+            refused,
+            done: Mutex::default(),
+        })
+    }
+
+    /// Loads all modules that a name or alias stands for; false when there is none or one failed.
+    pub(super) fn load(&self, name: &str) -> bool {
+        let modules = self.index.modules(name);
+        let mut all = !modules.is_empty();
+        for module in modules.iter().filter(|module| !self.refused.contains(module)) {
+            for file in self.index.load_order(module) {
+                all &= self.load_file(file);
+            }
+        }
+        all
+    }
+
+    fn load_file(&self, file: &str) -> bool {
+        let new = self
+            .done
+            .lock()
+            .is_ok_and(|mut done| done.insert(file.to_owned()));
+        if !new {
+            return true;
+        }
+        let Ok(open) = File::open(self.folder.join(file)) else {
+            return false;
+        };
+        // ENODEV: a driver that found nothing to drive, for example for a processor feature.
+        matches!(
+            finit_module(&open, c"", 0),
+            Ok(()) | Err(Errno::EXIST | Errno::NODEV)
+        )
+    }
+}
+
+fn blacklist(command_line: &str) -> Vec<String> {
+    let lists = command_line
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("modprobe.blacklist="));
+    lists
+        .flat_map(|list| list.split(','))
+        .map(|name| name.replace('-', "_"))
+        .collect()
+}
+
+/// `/sbin/modprobe` of the boot image: the kernel asks through it for file systems, ciphers and code pages.
+/// Returns whether every name could be loaded.
+pub(super) fn modprobe(arguments: impl Iterator<Item = String>) -> bool {
+    let names: Vec<String> = arguments.filter(|argument| !argument.starts_with('-')).collect();
+    Loader::open().is_ok_and(|loader| names.iter().all(|name| loader.load(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_modules_are_read_from_the_command_line() {
+        assert_eq!(
+            blacklist("quiet modprobe.blacklist=vmd,usb-storage x"),
+            ["vmd", "usb_storage"]
+        );
+    }
+}
