@@ -72,78 +72,79 @@ fn altered(from: &str, to: &str) -> String {
     EXAMPLE.replacen(from, to, 1)
 }
 
+const UNKNOWN_KEYS: &[(&str, &str, &str, &str)] = &[
+    (
+        "description = \"A",
+        "descripton = \"A",
+        "sequence.toml:2:1: unknown key `descripton`",
+        "`description`",
+    ),
+    (
+        "group = \"Build the reference machine\"",
+        "group = \"x\"\ndisable = true",
+        ":13:1:",
+        "`disabled`",
+    ),
+    ("index = 1", "indx = 1", ":39:3: unknown key `indx`", "`index`"),
+    (
+        "label = \"root\"",
+        "lable = \"root\"",
+        ":32:5: unknown key `lable`",
+        "`label`",
+    ),
+    (
+        "disk = { only",
+        "disk = { onyl",
+        ":22:12: unknown key `onyl`",
+        "`only`",
+    ),
+    (
+        "equals = \"false\"",
+        "equal = \"false\"",
+        ":17:40: unknown key `equal`",
+        "`equals`",
+    ),
+    (
+        "exists = true }]",
+        "exist = true }]",
+        ":21:54: unknown key `exist`",
+        "`exists`",
+    ),
+    (
+        "retry = { count = 2, delay",
+        "retry = { count = 2, dealy",
+        ":57:24: unknown key `dealy`",
+        "`delay`",
+    ),
+    (
+        "continue-on-error",
+        "continue-on-eror",
+        "unknown key `continue-on-eror`",
+        "`continue-on-error`",
+    ),
+    (
+        "secret = true }\nOSD",
+        "secre = true }\nOSD",
+        ":8:36: unknown key `secre`",
+        "`secret`",
+    ),
+    (
+        "\"setup-os\"",
+        "\"setupos\"",
+        ":47:10: unknown step type `setupos`",
+        "`setup-os`",
+    ),
+    (
+        "type = \"setup-os\"",
+        "typ = \"setup-os\"",
+        ":47:3: this is neither a step nor a group",
+        "`type`",
+    ),
+];
+
 #[test]
 fn an_unknown_key_is_shown_with_its_place_and_the_nearest_known_one() {
-    let cases = [
-        (
-            "description = \"A",
-            "descripton = \"A",
-            "sequence.toml:2:1: unknown key `descripton`",
-            "`description`",
-        ),
-        (
-            "group = \"Build the reference machine\"",
-            "group = \"x\"\ndisable = true",
-            ":13:1:",
-            "`disabled`",
-        ),
-        ("index = 1", "indx = 1", ":39:3: unknown key `indx`", "`index`"),
-        (
-            "label = \"root\"",
-            "lable = \"root\"",
-            ":32:5: unknown key `lable`",
-            "`label`",
-        ),
-        (
-            "disk = { only",
-            "disk = { onyl",
-            ":22:12: unknown key `onyl`",
-            "`only`",
-        ),
-        (
-            "equals = \"false\"",
-            "equal = \"false\"",
-            ":17:40: unknown key `equal`",
-            "`equals`",
-        ),
-        (
-            "exists = true }]",
-            "exist = true }]",
-            ":21:54: unknown key `exist`",
-            "`exists`",
-        ),
-        (
-            "retry = { count = 2, delay",
-            "retry = { count = 2, dealy",
-            ":57:24: unknown key `dealy`",
-            "`delay`",
-        ),
-        (
-            "continue-on-error",
-            "continue-on-eror",
-            "unknown key `continue-on-eror`",
-            "`continue-on-error`",
-        ),
-        (
-            "secret = true }\nOSD",
-            "secre = true }\nOSD",
-            ":8:36: unknown key `secre`",
-            "`secret`",
-        ),
-        (
-            "\"setup-os\"",
-            "\"setupos\"",
-            ":47:10: unknown step type `setupos`",
-            "`setup-os`",
-        ),
-        (
-            "type = \"setup-os\"",
-            "typ = \"setup-os\"",
-            ":47:3: this is neither a step nor a group",
-            "`type`",
-        ),
-    ];
-    for (from, to, place, suggestion) in cases {
+    for (from, to, place, suggestion) in UNKNOWN_KEYS.iter().copied() {
         let shown = mistakes(&altered(from, to));
         assert!(shown.contains(place), "{place} in:\n{shown}");
         assert!(

@@ -52,72 +52,73 @@ fn the_example_has_no_problem_and_names_its_packages() {
     assert_eq!(ids, ["debian", "editor", "library", "updates"]);
 }
 
+const ALTERATIONS: &[(&str, &str, &str)] = &[
+    (
+        "package = \"debian\"",
+        "package = \"debain\"",
+        "package `debain` is not on the media: did you mean `debian`?",
+    ),
+    (
+        "\"library\", ",
+        "\"updates\", ",
+        "contains updates, but the step needs application",
+    ),
+    ("index = 1", "index = 2", "image 2 does not exist"),
+    ("index = 1", "index = 0", "counted from 1"),
+    (
+        "index = 1",
+        "index = 1\n  all-volumes = true",
+        "exclude each other",
+    ),
+    (
+        "\"REF-01\"",
+        "\"REFERENCE-MACHINE-01\"",
+        "20 characters: 15 are possible",
+    ),
+    ("\"REF-01\"", "\"REF_01\"", "has `_` in it"),
+    ("\"%OSDComputerName%\"", "\"\"", "name is empty"),
+    (
+        "join = \"workgroup\"",
+        "join = \"domain\"\n  domain = \"d\"\n  account = \"a\"",
+        "joins a domain before the capture",
+    ),
+    (
+        "  [[steps.steps]]\n  type = \"setup-os\"\n",
+        "",
+        "put `setup-os` before it",
+    ),
+    (
+        "\"media:captures/debian.wim\"",
+        "\"media:../debian.wim\"",
+        "leaves its folder",
+    ),
+    (
+        "\"media:captures/debian.wim\"",
+        "\"media:debian.iso\"",
+        "does not end in .wim",
+    ),
+    (
+        "applications = [\"library\", \"editor\"]",
+        "applications = []",
+        "`applications` is empty",
+    ),
+    (
+        "\"prepare-os-for-capture\"",
+        "\"restart-computer\"\n  target = \"pe\"",
+        "nothing prepares the system",
+    ),
+    ("variable = \"OSDISK\"", "variable = \"_SMSTSDisk\"", "read-only"),
+    ("size = \"512 MB\"", "size = \"10%\"", "110% of the disk"),
+    (
+        "file-system = \"fat32\"",
+        "file-system = \"ext4\"",
+        "firmware reads nothing else",
+    ),
+];
+
 #[test]
 fn alterations_of_the_example_are_refused() {
-    let cases = [
-        (
-            "package = \"debian\"",
-            "package = \"debain\"",
-            "package `debain` is not on the media: did you mean `debian`?",
-        ),
-        (
-            "\"library\", ",
-            "\"updates\", ",
-            "contains updates, but the step needs application",
-        ),
-        ("index = 1", "index = 2", "image 2 does not exist"),
-        ("index = 1", "index = 0", "counted from 1"),
-        (
-            "index = 1",
-            "index = 1\n  all-volumes = true",
-            "exclude each other",
-        ),
-        (
-            "\"REF-01\"",
-            "\"REFERENCE-MACHINE-01\"",
-            "20 characters: 15 are possible",
-        ),
-        ("\"REF-01\"", "\"REF_01\"", "has `_` in it"),
-        ("\"%OSDComputerName%\"", "\"\"", "name is empty"),
-        (
-            "join = \"workgroup\"",
-            "join = \"domain\"\n  domain = \"d\"\n  account = \"a\"",
-            "joins a domain before the capture",
-        ),
-        (
-            "  [[steps.steps]]\n  type = \"setup-os\"\n",
-            "",
-            "put `setup-os` before it",
-        ),
-        (
-            "\"media:captures/debian.wim\"",
-            "\"media:../debian.wim\"",
-            "leaves its folder",
-        ),
-        (
-            "\"media:captures/debian.wim\"",
-            "\"media:debian.iso\"",
-            "does not end in .wim",
-        ),
-        (
-            "applications = [\"library\", \"editor\"]",
-            "applications = []",
-            "`applications` is empty",
-        ),
-        (
-            "\"prepare-os-for-capture\"",
-            "\"restart-computer\"\n  target = \"pe\"",
-            "nothing prepares the system",
-        ),
-        ("variable = \"OSDISK\"", "variable = \"_SMSTSDisk\"", "read-only"),
-        ("size = \"512 MB\"", "size = \"10%\"", "110% of the disk"),
-        (
-            "file-system = \"fat32\"",
-            "file-system = \"ext4\"",
-            "firmware reads nothing else",
-        ),
-    ];
-    for (from, to, wanted) in cases {
+    for (from, to, wanted) in ALTERATIONS.iter().copied() {
         assert!(EXAMPLE.contains(from), "{from}");
         let found = problems(&EXAMPLE.replacen(from, to, 1));
         assert!(found.contains(wanted), "{wanted} in:\n{found}");

@@ -329,58 +329,71 @@ fn combination(written: Written) -> Result<Condition, String> {
     }
 }
 
+/// Splits over what the files and registries hold and what the machine is.
 fn test(written: Written, comparisons: Vec<Comparison>, version: Vec<Comparison>) -> Result<Test, String> {
+    if written.operating_system.is_some() || written.software.is_some() {
+        return Ok(test_of_software(written, version));
+    }
     let Written {
         exists,
         modified_before,
         modified_after,
         ..
     } = written;
-    let path = |path, version| PathTest {
+    let path = |path| PathTest {
         path,
         exists,
         version,
         modified_before,
         modified_after,
     };
-    Ok(match written {
-        Written {
-            variable: Some(name), ..
-        } => Test::Variable {
+    if let Some(file) = written.file {
+        return Ok(Test::File(path(file)));
+    }
+    if let Some(folder) = written.folder {
+        return Ok(Test::Folder(path(folder)));
+    }
+    if let Some(name) = written.variable {
+        return Ok(Test::Variable {
             name,
             exists,
             comparisons,
-        },
-        Written { file: Some(file), .. } => Test::File(path(file, version)),
-        Written {
-            folder: Some(folder), ..
-        } => Test::Folder(path(folder, version)),
-        Written {
-            registry: Some(key),
-            value,
-            value_type: kind,
-            ..
-        } => Test::Registry {
+        });
+    }
+    if let Some(key) = written.registry {
+        let (value, kind) = (written.value, written.value_type);
+        return Ok(Test::Registry {
             key,
             value,
             exists,
             kind,
             comparisons,
-        },
-        Written {
-            software: Some(name), ..
-        } => Test::Software {
+        });
+    }
+    if let Some(query) = written.query {
+        return Query::parse(&query).map(Test::Query);
+    }
+    if let Some(firmware) = written.firmware {
+        return Ok(Test::Firmware(firmware));
+    }
+    Ok(Test::Memory(written.memory.unwrap_or(Size(0))))
+}
+
+fn test_of_software(written: Written, version: Vec<Comparison>) -> Test {
+    let Written {
+        exists,
+        architecture,
+        language,
+        ..
+    } = written;
+    match written.software {
+        Some(name) => Test::Software {
             name,
             exists,
             version,
         },
-        Written {
-            operating_system: Some(name),
-            architecture,
-            language,
-            ..
-        } => {
-            let name = Some(name).filter(|name| !name.is_empty());
+        None => {
+            let name = written.operating_system.filter(|name| !name.is_empty());
             Test::OperatingSystem {
                 name,
                 version,
@@ -388,15 +401,7 @@ fn test(written: Written, comparisons: Vec<Comparison>, version: Vec<Comparison>
                 language,
             }
         }
-        Written {
-            query: Some(query), ..
-        } => Test::Query(Query::parse(&query)?),
-        Written {
-            firmware: Some(firmware),
-            ..
-        } => Test::Firmware(firmware),
-        Written { memory, .. } => Test::Memory(memory.unwrap_or(Size(0))),
-    })
+    }
 }
 
 impl From<Condition> for Written {
@@ -423,29 +428,24 @@ impl From<Test> for Written {
     fn from(test: Test) -> Self {
         let mut written = Self::default();
         match test {
+            Test::File(path) => {
+                written.file = Some(path.path.clone());
+                written.put_path_test(path);
+            }
+            Test::Folder(path) => {
+                written.folder = Some(path.path.clone());
+                written.put_path_test(path);
+            }
+            Test::Query(query) => written.query = Some(query.text().to_owned()),
+            Test::Firmware(firmware) => written.firmware = Some(firmware),
+            Test::Memory(size) => written.memory = Some(size),
             Test::Variable {
                 name,
                 exists,
                 comparisons,
             } => {
-                written = Self {
-                    variable: Some(name),
-                    exists,
-                    ..written
-                };
+                (written.variable, written.exists) = (Some(name), exists);
                 written.put_comparisons(comparisons);
-            }
-            Test::File(path) => {
-                written = Self {
-                    file: Some(path.path.clone()),
-                    ..path.into()
-                }
-            }
-            Test::Folder(path) => {
-                written = Self {
-                    folder: Some(path.path.clone()),
-                    ..path.into()
-                }
             }
             Test::Registry {
                 key,
@@ -454,13 +454,8 @@ impl From<Test> for Written {
                 kind,
                 comparisons,
             } => {
-                written = Self {
-                    registry: Some(key),
-                    value,
-                    exists,
-                    value_type: kind,
-                    ..written
-                };
+                (written.registry, written.value) = (Some(key), value);
+                (written.exists, written.value_type) = (exists, kind);
                 written.put_comparisons(comparisons);
             }
             Test::Software {
@@ -468,13 +463,8 @@ impl From<Test> for Written {
                 exists,
                 version,
             } => {
-                let version = WrittenVersion::from_comparisons(version);
-                written = Self {
-                    software: Some(name),
-                    exists,
-                    version,
-                    ..written
-                };
+                (written.software, written.exists) = (Some(name), exists);
+                written.version = WrittenVersion::from_comparisons(version);
             }
             Test::OperatingSystem {
                 name,
@@ -482,32 +472,19 @@ impl From<Test> for Written {
                 architecture,
                 language,
             } => {
-                let version = WrittenVersion::from_comparisons(version);
-                let operating_system = Some(name.unwrap_or_default());
-                written = Self {
-                    operating_system,
-                    version,
-                    architecture,
-                    language,
-                    ..written
-                };
+                written.operating_system = Some(name.unwrap_or_default());
+                written.version = WrittenVersion::from_comparisons(version);
+                (written.architecture, written.language) = (architecture, language);
             }
-            Test::Query(query) => written.query = Some(query.text().to_owned()),
-            Test::Firmware(firmware) => written.firmware = Some(firmware),
-            Test::Memory(size) => written.memory = Some(size),
         }
         written
     }
 }
 
-impl From<PathTest> for Written {
-    fn from(test: PathTest) -> Self {
-        Self {
-            exists: test.exists,
-            version: WrittenVersion::from_comparisons(test.version),
-            modified_before: test.modified_before,
-            modified_after: test.modified_after,
-            ..Self::default()
-        }
+impl Written {
+    fn put_path_test(&mut self, test: PathTest) {
+        self.exists = test.exists;
+        self.version = WrittenVersion::from_comparisons(test.version);
+        (self.modified_before, self.modified_after) = (test.modified_before, test.modified_after);
     }
 }

@@ -282,7 +282,8 @@ impl<'a> Check<'a> {
             .split('\\')
             .filter(|part| !part.is_empty())
             .count();
-        if !is_open(path) && !(normal.starts_with("\\\\") && parts >= 2) {
+        let is_share = normal.starts_with("\\\\") && parts >= 2;
+        if !is_open(path) && !is_share {
             self.error(format!(
                 "`{setting}`: `{path}` is not a share such as '\\\\server\\share'"
             ));
