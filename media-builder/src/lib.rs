@@ -2,4 +2,8 @@
 
 pub mod boot_image;
 pub mod commands;
+pub mod platform;
 pub mod problem;
+pub mod project;
+pub mod resolve;
+pub mod toml_problem;

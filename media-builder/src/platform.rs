@@ -1,0 +1,73 @@
+//! Everything that depends on the operating system of the engineer's machine.
+
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+/// What tells one state of a file's content from another without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The file system.
+    pub device: u64,
+    /// The file.
+    pub inode: u64,
+    /// Bytes of the whole file.
+    pub size: u64,
+    /// Last change of the content, in nanoseconds.
+    pub modified: i128,
+    /// Last change of content or attributes, in nanoseconds; nobody can set it back.
+    pub changed: i128,
+}
+
+/// The identity of a file's content; on systems without inodes only size and time count.
+#[cfg(unix)]
+pub fn identity(metadata: &Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+    Identity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        size: metadata.len(),
+        modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+        changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+    }
+}
+
+/// The identity of a file's content; on systems without inodes only size and time count.
+#[cfg(not(unix))]
+pub fn identity(metadata: &Metadata) -> Identity {
+    let since_1970 = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let modified = since_1970.map_or(0, |duration| duration.as_nanos() as i128);
+    Identity { device: 0, inode: 0, size: metadata.len(), modified, changed: modified }
+}
+
+/// Whether an identity is strong enough to stand for the content from one run to the next.
+pub const IDENTITY_LASTS: bool = cfg!(unix);
+
+/// Fails when the file cannot be read.
+///
+/// # Errors
+/// The reason.
+#[cfg(unix)]
+pub fn check_readable(path: &Path) -> std::io::Result<()> {
+    Ok(rustix::fs::access(path, rustix::fs::Access::READ_OK)?)
+}
+
+/// Fails when the file cannot be read.
+///
+/// # Errors
+/// The reason.
+#[cfg(not(unix))]
+pub fn check_readable(path: &Path) -> std::io::Result<()> {
+    std::fs::File::open(path).map(drop)
+}
+
+/// The user's cache folder of this program.
+pub fn cache_folder() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = if cfg!(windows) {
+        set("LOCALAPPDATA")
+    } else {
+        set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))
+    };
+    base.map(|base| base.join("media-builder"))
+}

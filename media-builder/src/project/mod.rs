@@ -1,0 +1,250 @@
+//! `media.toml`: what the user wants on the media.
+
+mod secret;
+mod size;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use media_format::manifest::{self, Finish, PackageKind};
+use schemars::{JsonSchema, Schema, json_schema};
+use serde::Deserialize;
+use toml::Spanned;
+use uuid::Uuid;
+
+pub use secret::Secret;
+pub use size::Size;
+
+use crate::problem::Problems;
+use crate::toml_problem::{Place, TomlProblem};
+
+/// The name of the file in a project's folder.
+pub const FILE_NAME: &str = "media.toml";
+
+/// A project as it was read.
+#[derive(Debug)]
+pub struct Project {
+    /// The file.
+    pub path: PathBuf,
+    /// Its folder, which relative paths start from.
+    pub folder: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// What it says.
+    pub settings: Settings,
+}
+
+/// The keys of `media.toml`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// Name of the media, as the machine's screen shows it.
+    pub name: String,
+    /// Name of the organization, as the machine's screen shows it.
+    #[serde(default)]
+    pub organization: String,
+    /// The boot image; without it the one in the cache folder.
+    #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
+    pub boot_image: Option<Spanned<PathBuf>>,
+    /// Files of the task sequences; the first one is the default.
+    #[schemars(with = "Vec<PathBuf>")]
+    pub sequences: Vec<Spanned<PathBuf>>,
+    /// Starts on the machine without a question.
+    #[serde(default)]
+    pub unattended: bool,
+    /// Allows a shell on the machine.
+    #[serde(default)]
+    pub shell: bool,
+    /// What the machine does when the run has ended well: `shutdown`, `restart` or `wait`.
+    #[serde(default)]
+    #[schemars(schema_with = "finish_schema")]
+    pub finish: Finish,
+    /// Network of the boot image: `dhcp`, `none` or `ADDRESS/PREFIX,GATEWAY,DNS`.
+    #[serde(default = "dhcp")]
+    #[schemars(with = "String")]
+    pub network: Spanned<String>,
+    /// Id of the media; without it, it follows from the content.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub id: Option<Uuid>,
+    /// Task sequence variables.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// Secret task sequence variables and where their values come from.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Secret>,
+    /// Settings of a stick.
+    #[serde(default)]
+    pub usb: Usb,
+    /// What the sequences install, apply or run.
+    #[serde(default)]
+    pub packages: Vec<Package>,
+}
+
+/// Settings of a stick.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Usb {
+    /// Room on the data partition for captured images and logs (8 GB unless set).
+    #[serde(default)]
+    pub free: Option<Size>,
+    /// Size of the whole image, instead of `free`.
+    #[serde(default)]
+    pub size: Option<Size>,
+}
+
+/// A package.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Package {
+    /// Id, as the task sequence names it.
+    #[schemars(with = "String")]
+    pub id: Spanned<String>,
+    /// Name, as the log and the screen show it; the id unless set.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Version, free text.
+    #[serde(default)]
+    pub version: String,
+    /// What it is for.
+    #[schemars(schema_with = "kind_schema")]
+    pub kind: PackageKind,
+    /// A file or a folder.
+    #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
+    pub source: Option<Spanned<PathBuf>>,
+    /// Ids of packages that are installed before this one.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub depends: Vec<Spanned<String>>,
+    /// How it is installed.
+    #[serde(default)]
+    pub install: Option<Install>,
+    /// Named programs, for `install-package`.
+    #[serde(default)]
+    pub programs: BTreeMap<String, String>,
+    /// Exit codes that mean success.
+    #[serde(default = "manifest::success_codes")]
+    pub success_codes: Vec<i64>,
+    /// Exit codes that mean success once the machine has been restarted.
+    #[serde(default = "manifest::restart_codes")]
+    pub restart_codes: Vec<i64>,
+}
+
+/// How a package is installed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Install {
+    /// A command line, run in the package's folder.
+    Command(String),
+    /// Debian packages by name, from a repository package of the media.
+    Apt {
+        /// Id of the package that is the repository.
+        repository: String,
+        /// Names of the Debian packages.
+        packages: Vec<String>,
+    },
+    /// Package files (.deb) of the package's folder, in this order.
+    Deb(Vec<String>),
+}
+
+impl From<Install> for manifest::Install {
+    fn from(install: Install) -> Self {
+        match install {
+            Install::Command(line) => Self::Command(line),
+            Install::Apt { repository, packages } => Self::Apt { repository, packages },
+            Install::Deb(files) => Self::Deb(files),
+        }
+    }
+}
+
+impl Project {
+    /// Reads a project.
+    ///
+    /// # Errors
+    /// When there is no such file, or when it says something that media.toml cannot say.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let path = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!("reading the project {} (a project is a folder with {FILE_NAME}, or that file)", path.display())
+        })?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = std::path::absolute(folder.unwrap_or(Path::new(".")))?;
+        let settings = parse(&path.display().to_string(), &text)?;
+        Ok(Self { path, folder, text, settings })
+    }
+
+    /// A place in the project's text, for a problem that is found later.
+    pub fn place<T>(&self, value: &Spanned<T>) -> Place {
+        Place { file: self.path.display().to_string(), text: self.text.clone(), span: value.span() }
+    }
+}
+
+fn parse(file: &str, text: &str) -> Result<Settings, Problems> {
+    toml::from_str(text).map_err(|error| {
+        let mut problems = Problems(vec![]);
+        problems.push_diagnostic(TomlProblem::new(file, text, &error));
+        problems
+    })
+}
+
+fn dhcp() -> Spanned<String> {
+    Spanned::new(0..0, "dhcp".into())
+}
+
+fn finish_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": ["shutdown", "restart", "wait"], "default": "shutdown"})
+}
+
+fn kind_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": ["image", "application", "updates", "driver", "client", "files"]})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = "name = \"m\"\nsequences = [\"a.toml\"]\n";
+
+    fn problem(text: &str) -> String {
+        let problems = parse("media.toml", text).unwrap_err();
+        format!("{:?}", problems.0[0])
+    }
+
+    #[test]
+    fn the_smallest_project_has_the_documented_defaults() {
+        let settings = parse("media.toml", MINIMAL).unwrap();
+        assert_eq!(settings.network.get_ref(), "dhcp");
+        assert_eq!(settings.finish, Finish::Shutdown);
+        assert!(!settings.unattended && !settings.shell);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_key() {
+        let text = format!("{MINIMAL}\n[[packages]]\nid = \"a\"\nkind = \"files\"\nsorce = \"x\"\n");
+        let problem = problem(&text);
+        assert!(problem.contains("media.toml:7:1"), "{problem}");
+        assert!(problem.contains("did you mean `source`?"), "{problem}");
+    }
+
+    #[test]
+    fn a_secret_in_the_clear_is_refused_and_never_printed() {
+        let text = format!("{MINIMAL}[secrets]\nOSDJoinPassword = \"hunter2\"\n");
+        let error = parse("media.toml", &text).unwrap_err().to_string();
+        assert!(error.contains("env"), "{error}");
+        assert!(!problem(&text).contains("hunter2"), "{}", problem(&text));
+    }
+
+    #[test]
+    fn every_way_to_install_is_understood() {
+        let text = format!(
+            "{MINIMAL}[[packages]]\nid = \"a\"\nkind = \"application\"\ninstall = {{ command = \"x\" }}\n\
+             [[packages]]\nid = \"b\"\nkind = \"application\"\ninstall = {{ apt = {{ repository = \"r\", packages = [\"b\"] }} }}\n\
+             [[packages]]\nid = \"c\"\nkind = \"application\"\ninstall = {{ deb = [\"c.deb\"] }}\n"
+        );
+        let settings = parse("media.toml", &text).unwrap();
+        assert!(settings.packages.iter().all(|package| package.install.is_some()));
+    }
+}

@@ -1,0 +1,145 @@
+//! From what the user wants to what is really there: every source with its path, size and identity. Reads only.
+
+mod boot;
+mod digest_cache;
+mod packages;
+mod secrets;
+mod sequences;
+mod sources;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+
+use uuid::Uuid;
+
+pub use boot::{BootImage, default_path};
+pub use digest_cache::{DigestCache, Key};
+pub use packages::{Item, ResolvedPackage};
+pub use secrets::Secrets;
+pub use sequences::Sequence;
+pub use sources::{Source, Sources};
+
+use crate::problem::Problems;
+use crate::project::Project;
+use crate::toml_problem::TomlProblem;
+
+/// Ids of media are derived within this name space.
+const MEDIA: Uuid = Uuid::from_u128(0x8a4c_6f0e_55d1_5b0e_9a31_d0c2_7be4_1f60);
+
+/// A project whose sources were all found.
+#[derive(Debug)]
+pub struct ResolvedMedia {
+    /// The project.
+    pub project: Project,
+    /// Id of the media.
+    pub media_id: Uuid,
+    /// The boot image.
+    pub boot: BootImage,
+    /// The task sequences.
+    pub sequences: Vec<Sequence>,
+    /// The packages that they refer to, and those that these need.
+    pub packages: Vec<ResolvedPackage>,
+    /// Values of secret variables.
+    pub secrets: Secrets,
+    /// The files behind it all.
+    pub sources: Sources,
+    /// What is possible but should be known.
+    pub warnings: Vec<String>,
+}
+
+/// Finds everything that the project refers to.
+///
+/// # Errors
+/// All problems together.
+pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, Problems> {
+    let mut problems = Problems(vec![]);
+    let mut sources = Sources::default();
+    check_network(&project, &mut problems);
+    let boot = resolve_boot(&project, &mut sources, &mut problems);
+    let sequences = sequences::read(&project, &mut problems);
+    let packages = packages::resolve(&project, &sequences, &mut sources, &mut problems);
+    let (secrets, warnings) = secrets::resolve(&project, &mut problems);
+    let warnings = warnings.into_iter().chain(sequences::validate(&project, &sequences, &packages, &mut problems));
+    let warnings = warnings.collect();
+    problems.into_result()?;
+    sources.look_up(cache);
+    let media_id = media_id(&project, &sequences, &boot, &packages, &sources);
+    Ok(ResolvedMedia { project, media_id, boot, sequences, packages, secrets, sources, warnings })
+}
+
+fn resolve_boot(project: &Project, sources: &mut Sources, problems: &mut Problems) -> BootImage {
+    let named = project.settings.boot_image.as_ref();
+    let path = named.map(|path| project.folder.join(path.get_ref())).or_else(default_path);
+    let Some(path) = path else {
+        problems.push("no boot image: the project names none, and this user has no cache folder (set HOME)");
+        return BootImage::default();
+    };
+    boot::read(&path, sources).unwrap_or_else(|error| {
+        problems.push(format!("{error:#}"));
+        BootImage::default()
+    })
+}
+
+fn check_network(project: &Project, problems: &mut Problems) {
+    let network = &project.settings.network;
+    if !is_network(network.get_ref()) {
+        let message = format!("`{}` is no network", network.get_ref());
+        let help = "use dhcp, none or ADDRESS/PREFIX,GATEWAY,DNS such as 10.0.2.15/24,10.0.2.2,10.0.2.3";
+        problems.push_diagnostic(TomlProblem::at(project.place(network), message, Some(help.into())));
+    }
+}
+
+fn is_network(text: &str) -> bool {
+    if matches!(text, "dhcp" | "none") {
+        return true;
+    }
+    let mut parts = text.split(',');
+    let address = parts.next().and_then(|part| part.split_once('/'));
+    let address = address.is_some_and(|(address, prefix)| {
+        address.parse::<Ipv4Addr>().is_ok() && prefix.parse::<u8>().is_ok_and(|prefix| prefix <= 32)
+    });
+    let others: Vec<_> = parts.map(|part| part.is_empty() || part.parse::<Ipv4Addr>().is_ok()).collect();
+    address && others.len() <= 2 && others.into_iter().all(|valid| valid)
+}
+
+/// The same inputs give the same id; names and sizes stand for content that is only hashed later.
+fn media_id(
+    project: &Project,
+    sequences: &[Sequence],
+    boot: &BootImage,
+    packages: &[ResolvedPackage],
+    sources: &Sources,
+) -> Uuid {
+    if let Some(id) = project.settings.id {
+        return id;
+    }
+    let mut files: BTreeMap<String, u64> = BTreeMap::new();
+    files.extend(boot.files.iter().map(|(name, id)| (format!("boot/{name}"), sources.get(*id).size)));
+    for package in packages {
+        files.extend(package.files().map(|(path, id)| (path.to_owned(), sources.get(id).size)));
+    }
+    let mut text = project.text.clone();
+    let _infallible = write!(text, "\n{}\n", boot.identity);
+    sequences.iter().for_each(|sequence| text.push_str(&sequence.text));
+    for (path, size) in files {
+        let _infallible = writeln!(text, "{size} {path}");
+    }
+    Uuid::new_v5(&MEDIA, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_told_from_typing_errors() {
+        for good in ["dhcp", "none", "10.0.2.15/24,10.0.2.2,10.0.2.3", "10.0.2.15/24", "10.0.2.15/24,,10.0.2.3"] {
+            assert!(is_network(good), "{good}");
+        }
+        for bad in ["", "DHCP6", "10.0.2.15", "10.0.2.15/33", "10.0.2.256/24", "1.2.3.4/8,x", "1.2.3.4/8,,,"] {
+            assert!(!is_network(bad), "{bad}");
+        }
+    }
+}

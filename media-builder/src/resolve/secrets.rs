@@ -1,0 +1,60 @@
+//! The values of secret variables, which are never shown.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::problem::Problems;
+use crate::project::{Project, Secret};
+
+/// Values by variable; its debug form names only the variables.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(pub BTreeMap<String, String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Reads the values, and says what it means to carry them.
+pub(super) fn resolve(project: &Project, problems: &mut Problems) -> (Secrets, Vec<String>) {
+    let mut secrets = Secrets::default();
+    for (name, source) in &project.settings.secrets {
+        match read(project, source) {
+            Ok(Some(value)) => drop(secrets.0.insert(name.clone(), value)),
+            Ok(None) => {}
+            Err(why) => problems.push(format!("the secret {name}: {why}")),
+        }
+    }
+    let names: Vec<&str> = secrets.0.keys().map(String::as_str).collect();
+    let warning = (!names.is_empty()).then(|| {
+        format!("whoever holds the media can read the values of {}: use {{ ask = true }} where an operator is present",
+            names.join(", "))
+    });
+    (secrets, warning.into_iter().collect())
+}
+
+fn read(project: &Project, source: &Secret) -> Result<Option<String>, String> {
+    match source {
+        Secret::Ask(_) => Ok(None),
+        Secret::Env(name) => std::env::var(name)
+            .map(Some)
+            .map_err(|_| format!("the environment variable {name} is not set")),
+        Secret::File(path) => {
+            let path = project.folder.join(path);
+            let text = std::fs::read_to_string(&path).map_err(|error| format!("reading {}: {error}", path.display()))?;
+            Ok(Some(text.strip_suffix('\n').unwrap_or(&text).trim_end_matches('\r').to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_form_shows_no_value() {
+        let secrets = Secrets(BTreeMap::from([("OSDJoinPassword".into(), "hunter2".into())]));
+        assert_eq!(format!("{secrets:?}"), "{\"OSDJoinPassword\"}");
+    }
+}
