@@ -9,18 +9,18 @@ use crate::platform::{self, Identity};
 
 /// A file or an empty folder of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub(super) struct Found {
     /// Path beneath the package, with `/`.
-    pub name: String,
+    pub(super) name: String,
     /// Where it is.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// The file's identity; none for an empty folder.
-    pub identity: Option<Identity>,
+    pub(super) identity: Option<Identity>,
 }
 
 /// What makes an entry unusable.
 #[derive(Debug, Error)]
-pub enum WalkError {
+pub(super) enum WalkError {
     /// It cannot be read.
     #[error("reading {path}: {error}", path = path.display())]
     Read {
@@ -60,15 +60,15 @@ pub enum WalkError {
 
 /// What was found, and everything that is wrong with it.
 #[derive(Debug, Default)]
-pub struct Walked {
+pub(super) struct Walked {
     /// Files and empty folders, in the order of their paths.
-    pub found: Vec<Found>,
+    pub(super) found: Vec<Found>,
     /// Problems.
-    pub errors: Vec<WalkError>,
+    pub(super) errors: Vec<WalkError>,
 }
 
 /// Looks at everything beneath a folder.
-pub fn walk(root: &Path) -> Walked {
+pub(super) fn walk(root: &Path) -> Walked {
     let mut walked = Walked::default();
     match fs::canonicalize(root) {
         Ok(real) => Walk { root: &real, walked: &mut walked, open: vec![real.clone()] }.folder(&real, ""),
