@@ -2,6 +2,8 @@
 
 pub mod boot_image;
 pub mod commands;
+pub mod execute;
+pub mod plan;
 pub mod platform;
 pub mod problem;
 pub mod project;

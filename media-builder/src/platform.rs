@@ -1,6 +1,7 @@
 //! Everything that depends on the operating system of the engineer's machine.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What tells one state of a file's content from another without reading it.
@@ -48,7 +49,7 @@ pub const IDENTITY_LASTS: bool = cfg!(unix);
 /// # Errors
 /// The reason.
 #[cfg(unix)]
-pub fn check_readable(path: &Path) -> std::io::Result<()> {
+pub fn check_readable(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(path, rustix::fs::Access::READ_OK)?)
 }
 
@@ -57,7 +58,7 @@ pub fn check_readable(path: &Path) -> std::io::Result<()> {
 /// # Errors
 /// The reason.
 #[cfg(not(unix))]
-pub fn check_readable(path: &Path) -> std::io::Result<()> {
+pub fn check_readable(path: &Path) -> io::Result<()> {
     std::fs::File::open(path).map(drop)
 }
 
@@ -70,4 +71,65 @@ pub fn cache_folder() -> Option<PathBuf> {
         set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))
     };
     base.map(|base| base.join("media-builder"))
+}
+
+/// Reads exactly `buffer.len()` bytes at a place of a file.
+///
+/// # Errors
+/// When the file is shorter, or cannot be read.
+#[cfg(unix)]
+pub fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+/// Reads exactly `buffer.len()` bytes at a place of a file.
+///
+/// # Errors
+/// When the file is shorter, or cannot be read.
+#[cfg(not(unix))]
+pub fn read_exact_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(buffer)
+}
+
+/// Writes all bytes at a place of a file.
+///
+/// # Errors
+/// When they cannot be written.
+#[cfg(unix)]
+pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+/// Writes all bytes at a place of a file.
+///
+/// # Errors
+/// When they cannot be written.
+#[cfg(not(unix))]
+pub fn write_all_at(mut file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)
+}
+
+/// Bytes that a user can still write in a folder, where the system tells.
+#[cfg(unix)]
+pub fn free_space(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Bytes that a user can still write in a folder, where the system tells.
+#[cfg(not(unix))]
+pub fn free_space(_: &Path) -> Option<u64> {
+    None
+}
+
+/// Makes a rename in a folder last, where the system needs that.
+///
+/// # Errors
+/// When the folder cannot be flushed.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

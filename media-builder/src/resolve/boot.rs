@@ -12,6 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::sources::Sources;
+use crate::plan::PlanError;
 use crate::platform;
 
 /// Largest member that is kept in memory: the BIOS boot code, which planners patch.
@@ -89,4 +90,14 @@ fn check(boot: &BootImage) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+impl BootImage {
+    /// BIOS boot code by name.
+    ///
+    /// # Errors
+    /// When the boot image has none of that name.
+    pub fn bios_code(&self, name: &str) -> Result<&[u8], PlanError> {
+        self.bios.get(name).map(Vec::as_slice).ok_or_else(|| PlanError::BootCode(name.to_owned()))
+    }
 }

@@ -20,6 +20,8 @@ pub struct Source {
     pub identity: Identity,
     /// SHA-256, where it is known from an earlier run.
     pub sha256: Option<[u8; 32]>,
+    /// SHA-256 that it must have, where something says so.
+    pub expected: Option<[u8; 32]>,
 }
 
 impl Source {
@@ -43,7 +45,7 @@ impl Sources {
 
     /// Adds a part of a file.
     pub(super) fn add_part(&mut self, path: PathBuf, identity: Identity, offset: u64, size: u64) -> SourceId {
-        self.list.push(Source { path, offset, size, identity, sha256: None });
+        self.list.push(Source { path, offset, size, identity, sha256: None, expected: None });
         SourceId(self.list.len() - 1)
     }
 

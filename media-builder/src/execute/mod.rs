@@ -1,0 +1,152 @@
+//! The only code that writes images: one ascending pass over the extents, which hashes what it copies.
+//!
+//! Order: everything, then what is only known at the end (the manifest), a flush, then what makes the medium
+//! boot, a flush, and the final name. Until then the file is called `NAME.partial`.
+
+mod batch;
+mod error;
+mod hasher;
+mod output;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use disk_image::{Content, Extent, SourceId};
+
+pub use error::ExecuteError;
+
+use crate::plan::{LATE_MANIFEST, MediaPlan};
+use crate::resolve::{DigestCache, Sources};
+use batch::Batch;
+use hasher::Hasher;
+use output::Output;
+use reader::Reader;
+
+/// What the writer reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// It begins, and will write so many bytes.
+    Started {
+        /// Bytes in all.
+        total: u64,
+    },
+    /// So many bytes have been written.
+    Advanced {
+        /// Bytes so far.
+        done: u64,
+    },
+    /// All is written, and is made to last.
+    Flushing,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes that were written; the rest of the image are holes.
+    pub bytes: u64,
+    /// Bytes of the image.
+    pub size: u64,
+}
+
+/// Writes the image. An older file of that name stays until the new one is complete.
+///
+/// # Errors
+/// When something cannot be read or written, or changed meanwhile; the partial file is removed.
+pub fn execute(
+    plan: &MediaPlan,
+    sources: &Sources,
+    path: &Path,
+    cache: &mut DigestCache,
+    progress: &mut dyn FnMut(Event),
+) -> Result<Written, ExecuteError> {
+    let total = written_bytes(&plan.layout.extents);
+    let output = Output::create(path, plan.layout.size, total)?;
+    progress(Event::Started { total });
+    let digests = copy(plan, sources, &output, progress)?;
+    check_expected(sources, &digests)?;
+    write_late(plan, &output, &digests)?;
+    progress(Event::Flushing);
+    output.flush()?;
+    write_last(plan, &output)?;
+    output.finish()?;
+    for (id, digest) in &digests {
+        cache.insert(sources.get(*id).key(), *digest);
+    }
+    Ok(Written { bytes: total, size: plan.layout.size })
+}
+
+fn written_bytes(extents: &[Extent]) -> u64 {
+    extents.iter().filter(|extent| extent.content != Content::Zero).map(|extent| extent.length).sum()
+}
+
+/// The pass; returns the digests of all sources.
+fn copy(
+    plan: &MediaPlan,
+    sources: &Sources,
+    output: &Output,
+    progress: &mut dyn FnMut(Event),
+) -> Result<BTreeMap<SourceId, [u8; 32]>, ExecuteError> {
+    let mut reader = Reader::new(sources);
+    let hasher = Hasher::start();
+    let mut batch = Batch::new(output, hasher, known(plan, sources));
+    for extent in plan.layout.extents.iter().filter(|extent| !extent.last) {
+        match &extent.content {
+            Content::Bytes(bytes) => batch.bytes(extent.offset, bytes, progress)?,
+            Content::Source { source, offset } => {
+                batch.source(extent, *source, *offset, &mut reader, progress)?;
+            }
+            Content::Zero | Content::Late(_) => {}
+        }
+    }
+    let mut digests = batch.finish(progress)?;
+    for id in plan.sources() {
+        // A planner that tears a file apart in another order than the file's costs a second look at it.
+        if let std::collections::btree_map::Entry::Vacant(place) = digests.entry(id) {
+            place.insert(reader.digest(id)?);
+        }
+    }
+    reader.close()?;
+    Ok(digests)
+}
+
+fn known(plan: &MediaPlan, sources: &Sources) -> BTreeMap<SourceId, [u8; 32]> {
+    plan.sources().into_iter().filter_map(|id| Some((id, sources.get(id).sha256?))).collect()
+}
+
+fn check_expected(sources: &Sources, digests: &BTreeMap<SourceId, [u8; 32]>) -> Result<(), ExecuteError> {
+    for (id, digest) in digests {
+        let source = sources.get(*id);
+        if source.expected.is_some_and(|expected| expected != *digest) {
+            return Err(ExecuteError::Damaged { path: source.path.clone(), offset: source.offset });
+        }
+    }
+    Ok(())
+}
+
+fn write_late(
+    plan: &MediaPlan,
+    output: &Output,
+    digests: &BTreeMap<SourceId, [u8; 32]>,
+) -> Result<(), ExecuteError> {
+    let manifest = plan.finished_manifest(digests);
+    let mut rest = manifest.as_slice();
+    for extent in &plan.layout.extents {
+        if matches!(&extent.content, Content::Late(name) if name == LATE_MANIFEST) {
+            let length = usize::try_from(extent.length).unwrap_or(usize::MAX).min(rest.len());
+            let (part, after) = rest.split_at(length);
+            output.write(part, extent.offset)?;
+            rest = after;
+        }
+    }
+    if rest.is_empty() { Ok(()) } else { Err(ExecuteError::ManifestLength { bytes: manifest.len() }) }
+}
+
+fn write_last(plan: &MediaPlan, output: &Output) -> Result<(), ExecuteError> {
+    for extent in plan.layout.extents.iter().filter(|extent| extent.last) {
+        if let Content::Bytes(bytes) = &extent.content {
+            output.write(bytes, extent.offset)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The file that becomes the image: `NAME.partial` until it is complete.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::ExecuteError;
+use crate::platform;
+
+/// The partial file; dropped before it is finished, it is removed.
+#[derive(Debug)]
+pub(super) struct Output {
+    file: File,
+    partial: PathBuf,
+    path: PathBuf,
+    finished: bool,
+}
+
+impl Output {
+    /// Creates the file with its full size as one hole.
+    pub(super) fn create(path: &Path, size: u64, written: u64) -> Result<Self, ExecuteError> {
+        let partial = partial(path);
+        let create = |source| ExecuteError::Create { path: partial.clone(), source };
+        check_room(path, &partial, written)?;
+        // What a killed build left is ours; it is removed and not truncated, since something may still read it.
+        match fs::remove_file(&partial) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(create(error)),
+            _ => {}
+        }
+        let file = File::options().write(true).create_new(true).open(&partial).map_err(create)?;
+        let output = Self { file, partial: partial.clone(), path: path.to_owned(), finished: false };
+        output.file.set_len(size).map_err(create)?;
+        Ok(output)
+    }
+
+    pub(super) fn write(&self, bytes: &[u8], offset: u64) -> Result<(), ExecuteError> {
+        platform::write_all_at(&self.file, bytes, offset)
+            .map_err(|source| ExecuteError::Write { path: self.partial.clone(), offset, source })
+    }
+
+    pub(super) fn flush(&self) -> Result<(), ExecuteError> {
+        let flush = |source| ExecuteError::Flush { path: self.partial.clone(), source };
+        self.file.sync_all().map_err(flush)
+    }
+
+    /// Gives the complete file its name.
+    pub(super) fn finish(mut self) -> Result<(), ExecuteError> {
+        self.flush()?;
+        let rename = |source| ExecuteError::Rename { path: self.path.clone(), source };
+        fs::rename(&self.partial, &self.path).map_err(rename)?;
+        self.finished = true;
+        let flush = |source| ExecuteError::Flush { path: self.path.clone(), source };
+        platform::sync_folder(folder(&self.path)).map_err(flush)
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if !self.finished {
+            // The error that led here is reported; a partial file that stays is replaced by the next build.
+            let _removed = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+fn partial(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    PathBuf::from(name)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn check_room(path: &Path, partial: &Path, needed: u64) -> Result<(), ExecuteError> {
+    let folder = folder(path);
+    let left_behind = fs::metadata(partial).map_or(0, |metadata| metadata.len());
+    match platform::free_space(folder) {
+        Some(free) if free.saturating_add(left_behind) < needed => {
+            Err(ExecuteError::NoRoom { folder: folder.to_owned(), free, needed })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unfinished_output_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.iso");
+        fs::write(&path, "old").unwrap();
+        let output = Output::create(&path, 10, 10).unwrap();
+        output.write(b"new", 0).unwrap();
+        drop(output);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_finished_output_has_the_whole_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.iso");
+        fs::write(partial(&path), "of a build that was killed").unwrap();
+        let output = Output::create(&path, 10, 10).unwrap();
+        output.write(b"new", 2).unwrap();
+        output.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"\0\0new\0\0\0\0\0");
+    }
+
+    #[test]
+    fn too_little_room_is_noticed_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Output::create(&folder.path().join("a.iso"), 1 << 60, 1 << 60).unwrap_err();
+        assert!(matches!(error, ExecuteError::NoRoom { .. }), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,72 @@
+//! The hybrid ISO: one volume with everything.
+
+use disk_image::iso9660::{self, BiosImage, Boot, Guids, Params};
+use disk_image::{FileTree, Layout, fat};
+use media_format::manifest::{MediaLayout, Volume};
+use media_format::paths::BOOT_LABEL;
+use uuid::Uuid;
+
+use super::{Contents, Format, MediaPlan, PlanError, PlanOptions, VolumePlan, files, ids};
+use crate::resolve::ResolvedMedia;
+
+/// Plans the image.
+pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaPlan, PlanError> {
+    let mut all = files::boot_files(media);
+    all.extend(files::package_files(media, Volume::Boot));
+    let contents = Contents::new(media, MediaLayout::Iso, all);
+    let mut tree = FileTree::default();
+    contents.insert_files(&mut tree, Volume::Boot, &media.sources)?;
+    for folder in files::package_folders(media) {
+        tree.insert_folder(folder).map_err(PlanError::Path)?;
+    }
+    contents.insert_manifest(&mut tree)?;
+    let layout = iso9660::plan(&tree, &params(media, options)?)?;
+    let label = volume_id();
+    let volume = VolumePlan { label, file_system: "iso9660", offset: 0, size: layout.size };
+    Ok(contents.finish(Format::Iso, layout, vec![volume]))
+}
+
+fn params(media: &ResolvedMedia, options: PlanOptions) -> Result<Params, PlanError> {
+    Ok(Params {
+        volume_id: volume_id(),
+        system_id: "LINUX".into(),
+        volume_set_id: ids::iso_id(media.media_id),
+        publisher: String::new(),
+        application: "MEDIA-BUILDER".into(),
+        timestamp: u64::from(options.timestamp),
+        joliet: true,
+        boot: Boot {
+            bios_image: Some(BiosImage::Bytes(media.boot.bios_code("eltorito.img")?.to_vec())),
+            efi_image: Some(efi_image(media, options)?),
+            hybrid_mbr: Some(media.boot.bios_code("boot_hybrid.img")?.to_vec()),
+        },
+        guids: guids(media.media_id),
+    })
+}
+
+/// The label in the letters that ISO 9660 has.
+fn volume_id() -> String {
+    BOOT_LABEL.replace('-', "_")
+}
+
+fn guids(media: Uuid) -> Guids {
+    Guids { disk: ids::guid(media, "disk"), data: ids::guid(media, "data"), efi: ids::guid(media, "esp") }
+}
+
+/// What UEFI starts from a CD: a small FAT volume with the loaders alone.
+fn efi_image(media: &ResolvedMedia, options: PlanOptions) -> Result<Layout, PlanError> {
+    let mut tree = FileTree::default();
+    for file in files::efi_files(media) {
+        file.insert(&mut tree, &media.sources)?;
+    }
+    let params = fat::Params {
+        kind: fat::Kind::Fat16,
+        size: fat::minimum_size(&tree, fat::Kind::Fat16),
+        sector_size: 512,
+        serial: ids::serial(media.media_id, "esp"),
+        label: BOOT_LABEL.into(),
+        hidden_sectors: 0,
+        timestamp: i64::from(options.timestamp),
+    };
+    Ok(fat::plan(&tree, &params)?)
+}
