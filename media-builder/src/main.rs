@@ -3,11 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use media_builder::commands::{Cli, Command, completions, man};
+use media_builder::commands::{Cli, Command, build, check, completions, man, plan, schema};
 use media_builder::problem;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Check(args) => check::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Build(args) => build::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     };

@@ -36,9 +36,18 @@ pub fn identity(metadata: &Metadata) -> Identity {
 /// The identity of a file's content; on systems without inodes only size and time count.
 #[cfg(not(unix))]
 pub fn identity(metadata: &Metadata) -> Identity {
-    let since_1970 = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let since_1970 = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let modified = since_1970.map_or(0, |duration| duration.as_nanos() as i128);
-    Identity { device: 0, inode: 0, size: metadata.len(), modified, changed: modified }
+    Identity {
+        device: 0,
+        inode: 0,
+        size: metadata.len(),
+        modified,
+        changed: modified,
+    }
 }
 
 /// Whether an identity is strong enough to stand for the content from one run to the next.
@@ -64,7 +73,11 @@ pub fn check_readable(path: &Path) -> io::Result<()> {
 
 /// The user's cache folder of this program.
 pub fn cache_folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let base = if cfg!(windows) {
         set("LOCALAPPDATA")
     } else {
@@ -131,5 +144,9 @@ pub fn free_space(_: &Path) -> Option<u64> {
 /// # Errors
 /// When the folder cannot be flushed.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }

@@ -35,7 +35,11 @@ impl TomlProblem {
         // Values under [secrets] may be passwords that were typed in: then the line itself stays unseen.
         let message = error.message().to_owned();
         let hide = message.contains("value of a secret");
-        let text = if hide { hidden(text, error.span()) } else { text.to_owned() };
+        let text = if hide {
+            hidden(text, error.span())
+        } else {
+            text.to_owned()
+        };
         Self {
             help: suggestion(&message),
             span: error.span().map(SourceSpan::from),
@@ -88,7 +92,10 @@ mod tests {
         let message = "unknown field `nme`, expected one of `name`, `sequences`";
         assert_eq!(suggestion(message).as_deref(), Some("did you mean `name`?"));
         let message = "unknown field `zzzzzz`, expected one of `name`, `sequences`";
-        assert_eq!(suggestion(message).as_deref(), Some("known here: name, sequences"));
+        assert_eq!(
+            suggestion(message).as_deref(),
+            Some("known here: name, sequences")
+        );
         assert_eq!(suggestion("missing field `name`"), None);
     }
 }

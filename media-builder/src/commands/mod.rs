@@ -1,7 +1,13 @@
 //! The commands: each is one file with its arguments and one `run`.
 
+pub mod build;
+pub mod check;
 pub mod completions;
 pub mod man;
+pub mod plan;
+pub mod progress;
+pub mod project;
+pub mod schema;
 
 use std::io::{ErrorKind, Write};
 
@@ -21,6 +27,14 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Prove everything that can be proven before a machine is touched.
+    Check(check::Args),
+    /// Print what would be written, where.
+    Plan(plan::Args),
+    /// Build an ISO or the image of a stick.
+    Build(build::Args),
+    /// Print the JSON Schema of media.toml or of task sequences.
+    Schema(schema::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
     /// Print the manual page.
@@ -36,4 +50,14 @@ pub fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other.context("writing to the standard output"),
     }
+}
+
+/// Prints JSON to the standard output.
+///
+/// # Errors
+/// As [`print_bytes`].
+pub fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    print_bytes(&text)
 }

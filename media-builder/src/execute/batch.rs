@@ -30,7 +30,16 @@ pub(super) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub(super) fn new(output: &'a Output, hasher: Hasher, known: BTreeMap<SourceId, [u8; 32]>) -> Self {
-        Self { output, hasher, block: None, start: 0, filled: 0, done: 0, known, hashed: BTreeMap::new() }
+        Self {
+            output,
+            hasher,
+            block: None,
+            start: 0,
+            filled: 0,
+            done: 0,
+            known,
+            hashed: BTreeMap::new(),
+        }
     }
 
     /// Adds computed bytes.
@@ -78,7 +87,12 @@ impl<'a> Batch<'a> {
         let hashed = self.hashed.entry(source).or_default();
         if *hashed == offset {
             *hashed += length as u64;
-            let segment = Segment { source, start, end: start + length, complete: *hashed == size };
+            let segment = Segment {
+                source,
+                start,
+                end: start + length,
+                complete: *hashed == size,
+            };
             if let Some(block) = &mut self.block {
                 block.segments.push(segment);
             }

@@ -61,8 +61,10 @@ impl Hasher {
         let (full, blocks) = sync_channel::<Block>(BLOCKS);
         let (back, empty) = channel();
         for _ in 0..BLOCKS {
-            let _nobody_has_gone_yet =
-                back.send(Block { bytes: vec![0; BLOCK].into_boxed_slice(), segments: vec![] });
+            let _nobody_has_gone_yet = back.send(Block {
+                bytes: vec![0; BLOCK].into_boxed_slice(),
+                segments: vec![],
+            });
         }
         let thread = std::thread::spawn(move || hash_all::<Backend>(&blocks, &back));
         Self { full, empty, thread }

@@ -73,11 +73,18 @@ pub fn execute(
     for (id, digest) in &digests {
         cache.insert(sources.get(*id).key(), *digest);
     }
-    Ok(Written { bytes: total, size: plan.layout.size })
+    Ok(Written {
+        bytes: total,
+        size: plan.layout.size,
+    })
 }
 
 fn written_bytes(extents: &[Extent]) -> u64 {
-    extents.iter().filter(|extent| extent.content != Content::Zero).map(|extent| extent.length).sum()
+    extents
+        .iter()
+        .filter(|extent| extent.content != Content::Zero)
+        .map(|extent| extent.length)
+        .sum()
 }
 
 /// The pass; returns the digests of all sources.
@@ -111,14 +118,20 @@ fn copy(
 }
 
 fn known(plan: &MediaPlan, sources: &Sources) -> BTreeMap<SourceId, [u8; 32]> {
-    plan.sources().into_iter().filter_map(|id| Some((id, sources.get(id).sha256?))).collect()
+    plan.sources()
+        .into_iter()
+        .filter_map(|id| Some((id, sources.get(id).sha256?)))
+        .collect()
 }
 
 fn check_expected(sources: &Sources, digests: &BTreeMap<SourceId, [u8; 32]>) -> Result<(), ExecuteError> {
     for (id, digest) in digests {
         let source = sources.get(*id);
         if source.expected.is_some_and(|expected| expected != *digest) {
-            return Err(ExecuteError::Damaged { path: source.path.clone(), offset: source.offset });
+            return Err(ExecuteError::Damaged {
+                path: source.path.clone(),
+                offset: source.offset,
+            });
         }
     }
     Ok(())
@@ -133,13 +146,21 @@ fn write_late(
     let mut rest = manifest.as_slice();
     for extent in &plan.layout.extents {
         if matches!(&extent.content, Content::Late(name) if name == LATE_MANIFEST) {
-            let length = usize::try_from(extent.length).unwrap_or(usize::MAX).min(rest.len());
+            let length = usize::try_from(extent.length)
+                .unwrap_or(usize::MAX)
+                .min(rest.len());
             let (part, after) = rest.split_at(length);
             output.write(part, extent.offset)?;
             rest = after;
         }
     }
-    if rest.is_empty() { Ok(()) } else { Err(ExecuteError::ManifestLength { bytes: manifest.len() }) }
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(ExecuteError::ManifestLength {
+            bytes: manifest.len(),
+        })
+    }
 }
 
 fn write_last(plan: &MediaPlan, output: &Output) -> Result<(), ExecuteError> {

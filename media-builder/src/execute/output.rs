@@ -19,36 +19,60 @@ impl Output {
     /// Creates the file with its full size as one hole.
     pub(super) fn create(path: &Path, size: u64, written: u64) -> Result<Self, ExecuteError> {
         let partial = partial(path);
-        let create = |source| ExecuteError::Create { path: partial.clone(), source };
+        let create = |source| ExecuteError::Create {
+            path: partial.clone(),
+            source,
+        };
         check_room(path, &partial, written)?;
         // What a killed build left is ours; it is removed and not truncated, since something may still read it.
         match fs::remove_file(&partial) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(create(error)),
             _ => {}
         }
-        let file = File::options().write(true).create_new(true).open(&partial).map_err(create)?;
-        let output = Self { file, partial: partial.clone(), path: path.to_owned(), finished: false };
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&partial)
+            .map_err(create)?;
+        let output = Self {
+            file,
+            partial: partial.clone(),
+            path: path.to_owned(),
+            finished: false,
+        };
         output.file.set_len(size).map_err(create)?;
         Ok(output)
     }
 
     pub(super) fn write(&self, bytes: &[u8], offset: u64) -> Result<(), ExecuteError> {
-        platform::write_all_at(&self.file, bytes, offset)
-            .map_err(|source| ExecuteError::Write { path: self.partial.clone(), offset, source })
+        platform::write_all_at(&self.file, bytes, offset).map_err(|source| ExecuteError::Write {
+            path: self.partial.clone(),
+            offset,
+            source,
+        })
     }
 
     pub(super) fn flush(&self) -> Result<(), ExecuteError> {
-        let flush = |source| ExecuteError::Flush { path: self.partial.clone(), source };
+        let flush = |source| ExecuteError::Flush {
+            path: self.partial.clone(),
+            source,
+        };
         self.file.sync_all().map_err(flush)
     }
 
     /// Gives the complete file its name.
     pub(super) fn finish(mut self) -> Result<(), ExecuteError> {
         self.flush()?;
-        let rename = |source| ExecuteError::Rename { path: self.path.clone(), source };
+        let rename = |source| ExecuteError::Rename {
+            path: self.path.clone(),
+            source,
+        };
         fs::rename(&self.partial, &self.path).map_err(rename)?;
         self.finished = true;
-        let flush = |source| ExecuteError::Flush { path: self.path.clone(), source };
+        let flush = |source| ExecuteError::Flush {
+            path: self.path.clone(),
+            source,
+        };
         platform::sync_folder(folder(&self.path)).map_err(flush)
     }
 }
@@ -69,16 +93,20 @@ fn partial(path: &Path) -> PathBuf {
 }
 
 fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn check_room(path: &Path, partial: &Path, needed: u64) -> Result<(), ExecuteError> {
     let folder = folder(path);
     let left_behind = fs::metadata(partial).map_or(0, |metadata| metadata.len());
     match platform::free_space(folder) {
-        Some(free) if free.saturating_add(left_behind) < needed => {
-            Err(ExecuteError::NoRoom { folder: folder.to_owned(), free, needed })
-        }
+        Some(free) if free.saturating_add(left_behind) < needed => Err(ExecuteError::NoRoom {
+            folder: folder.to_owned(),
+            free,
+            needed,
+        }),
         _ => Ok(()),
     }
 }

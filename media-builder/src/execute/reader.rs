@@ -26,11 +26,17 @@ impl Open {
     /// The file is still what was planned.
     fn check(&self) -> Result<(), ExecuteError> {
         let metadata = self.file.metadata();
-        let now = metadata.map_err(|source| ExecuteError::Read { path: self.path.clone(), offset: 0, source })?;
+        let now = metadata.map_err(|source| ExecuteError::Read {
+            path: self.path.clone(),
+            offset: 0,
+            source,
+        })?;
         if platform::identity(&now) == self.identity {
             Ok(())
         } else {
-            Err(ExecuteError::Changed { path: self.path.clone() })
+            Err(ExecuteError::Changed {
+                path: self.path.clone(),
+            })
         }
     }
 }
@@ -51,8 +57,14 @@ impl<'a> Reader<'a> {
         let offset = source.offset + offset;
         let result = platform::read_exact_at(&open.file, buffer, offset);
         result.map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => ExecuteError::Changed { path: source.path.clone() },
-            _ => ExecuteError::Read { path: source.path.clone(), offset, source: error },
+            std::io::ErrorKind::UnexpectedEof => ExecuteError::Changed {
+                path: source.path.clone(),
+            },
+            _ => ExecuteError::Read {
+                path: source.path.clone(),
+                offset,
+                source: error,
+            },
         })
     }
 
@@ -63,7 +75,9 @@ impl<'a> Reader<'a> {
         let mut digest = Backend::default();
         let mut offset = 0;
         while offset < size {
-            let length = usize::try_from(size - offset).unwrap_or(usize::MAX).min(buffer.len());
+            let length = usize::try_from(size - offset)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
             self.read(id, offset, &mut buffer[..length])?;
             digest.update(&buffer[..length]);
             offset += length as u64;
@@ -85,8 +99,14 @@ impl<'a> Reader<'a> {
                 offset: 0,
                 source: error,
             })?;
-            self.open = Some(Open { path: source.path.clone(), identity: source.identity, file });
+            self.open = Some(Open {
+                path: source.path.clone(),
+                identity: source.identity,
+                file,
+            });
         }
-        self.open.as_ref().ok_or_else(|| ExecuteError::Changed { path: source.path.clone() })
+        self.open.as_ref().ok_or_else(|| ExecuteError::Changed {
+            path: source.path.clone(),
+        })
     }
 }

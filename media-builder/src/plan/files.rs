@@ -33,7 +33,12 @@ pub(super) struct MediaFile {
 
 impl MediaFile {
     fn new(path: impl Into<String>, volume: Volume, role: Role, origin: Origin) -> Self {
-        Self { path: path.into(), volume, role, origin }
+        Self {
+            path: path.into(),
+            volume,
+            role,
+            origin,
+        }
     }
 
     fn text(path: &str, role: Role, text: &str) -> Self {
@@ -45,17 +50,34 @@ impl MediaFile {
         let (size, sha256) = match &self.origin {
             Origin::Source(id) => {
                 let source = sources.get(*id);
-                (source.size, source.sha256.map_or_else(|| UNKNOWN.to_owned(), |digest| hex(&digest)))
+                (
+                    source.size,
+                    source
+                        .sha256
+                        .map_or_else(|| UNKNOWN.to_owned(), |digest| hex(&digest)),
+                )
             }
             Origin::Bytes(bytes) => (bytes.len() as u64, hex(&Sha256::digest(bytes))),
         };
-        FileEntry { path: self.path.clone(), volume: self.volume, size, sha256, role: self.role }
+        FileEntry {
+            path: self.path.clone(),
+            volume: self.volume,
+            size,
+            sha256,
+            role: self.role,
+        }
     }
 
     /// Adds it to a tree.
     pub(super) fn insert(&self, tree: &mut FileTree, sources: &Sources) -> Result<(), PlanError> {
         let (size, content) = match &self.origin {
-            Origin::Source(id) => (sources.get(*id).size, Content::Source { source: *id, offset: 0 }),
+            Origin::Source(id) => (
+                sources.get(*id).size,
+                Content::Source {
+                    source: *id,
+                    offset: 0,
+                },
+            ),
             Origin::Bytes(bytes) => (bytes.len() as u64, Content::Bytes(bytes.clone())),
         };
         tree.insert(&self.path, size, content).map_err(PlanError::Path)
@@ -67,12 +89,20 @@ pub(super) fn boot_files(media: &ResolvedMedia) -> Vec<MediaFile> {
     let info = format!("{}\n", media.project.settings.name.replace(['\n', '\r'], " "));
     let mut files = efi_files(media);
     files.push(MediaFile::text(paths::DISK_INFO, Role::Boot, &info));
-    files.push(MediaFile::text(paths::GRUB_CONFIG, Role::Boot, &grub_config::text(media)));
+    files.push(MediaFile::text(
+        paths::GRUB_CONFIG,
+        Role::Boot,
+        &grub_config::text(media),
+    ));
     for (path, member) in [(paths::KERNEL, "vmlinuz"), (paths::INITRD, "initrd.img")] {
         files.extend(member_file(media, path, member));
     }
     for sequence in &media.sequences {
-        files.push(MediaFile::text(&sequence_path(&sequence.id), Role::Sequence, &sequence.text));
+        files.push(MediaFile::text(
+            &sequence_path(&sequence.id),
+            Role::Sequence,
+            &sequence.text,
+        ));
     }
     files.extend(secrets_file(media));
     files
@@ -85,36 +115,56 @@ pub(super) fn sequence_path(id: &str) -> String {
 
 /// The loaders that UEFI starts.
 pub(super) fn efi_files(media: &ResolvedMedia) -> Vec<MediaFile> {
-    let loaders = media.boot.files.keys().filter_map(|member| member.strip_prefix("efi/"));
+    let loaders = media
+        .boot
+        .files
+        .keys()
+        .filter_map(|member| member.strip_prefix("efi/"));
     let file = |name: &str| member_file(media, &format!("EFI/BOOT/{name}"), &format!("efi/{name}"));
     loaders.filter_map(file).collect()
 }
 
 fn member_file(media: &ResolvedMedia, path: &str, member: &str) -> Option<MediaFile> {
     let id = media.boot.files.get(member)?;
-    Some(MediaFile::new(path, Volume::Boot, Role::Boot, Origin::Source(*id)))
+    Some(MediaFile::new(
+        path,
+        Volume::Boot,
+        Role::Boot,
+        Origin::Source(*id),
+    ))
 }
 
 fn secrets_file(media: &ResolvedMedia) -> Option<MediaFile> {
     let values = &media.secrets.0;
-    let text = serde_json::to_string_pretty(values).ok().filter(|_| !values.is_empty())?;
+    let text = serde_json::to_string_pretty(values)
+        .ok()
+        .filter(|_| !values.is_empty())?;
     Some(MediaFile::text(paths::SECRETS, Role::Secrets, &text))
 }
 
 /// The content of the packages, for the given volume.
 pub(super) fn package_files(media: &ResolvedMedia, volume: Volume) -> Vec<MediaFile> {
     let files = media.packages.iter().flat_map(|package| package.files());
-    files.map(|(path, id)| MediaFile::new(path, volume, Role::Package, Origin::Source(id))).collect()
+    files
+        .map(|(path, id)| MediaFile::new(path, volume, Role::Package, Origin::Source(id)))
+        .collect()
 }
 
 /// The file by which the data partition of a stick is recognized.
 pub(super) fn media_id_file(media: &ResolvedMedia) -> MediaFile {
     let text = format!("{}\n", media.media_id);
-    MediaFile::new(MEDIA_ID, Volume::Data, Role::Boot, Origin::Bytes(text.into_bytes()))
+    MediaFile::new(
+        MEDIA_ID,
+        Volume::Data,
+        Role::Boot,
+        Origin::Bytes(text.into_bytes()),
+    )
 }
 
 /// The empty folders of the packages.
 pub(super) fn package_folders(media: &ResolvedMedia) -> impl Iterator<Item = &str> {
     let items = media.packages.iter().flat_map(|package| &package.items);
-    items.filter(|item| item.source.is_none()).map(|item| item.path.as_str())
+    items
+        .filter(|item| item.source.is_none())
+        .map(|item| item.path.as_str())
 }

@@ -27,7 +27,10 @@ pub(super) fn text(media: &ResolvedMedia) -> String {
 /// The kernel's command line.
 fn arguments(media: &ResolvedMedia) -> String {
     let settings = &media.project.settings;
-    let mut arguments = format!("media.id={} console=tty0 console=ttyS0,115200 quiet", media.media_id);
+    let mut arguments = format!(
+        "media.id={} console=tty0 console=ttyS0,115200 quiet",
+        media.media_id
+    );
     if settings.shell {
         arguments.push_str(" media.shell=1");
     }
@@ -37,5 +40,7 @@ fn arguments(media: &ResolvedMedia) -> String {
 
 /// A name on one line, without what would end the template's placeholders or quotes.
 fn plain(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() || c == '@' { ' ' } else { c }).collect()
+    name.chars()
+        .map(|c| if c.is_control() || c == '@' { ' ' } else { c })
+        .collect()
 }

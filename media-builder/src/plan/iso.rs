@@ -22,7 +22,12 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
     contents.insert_manifest(&mut tree)?;
     let layout = iso9660::plan(&tree, &params(media, options)?)?;
     let label = volume_id();
-    let volume = VolumePlan { label, file_system: "iso9660", offset: 0, size: layout.size };
+    let volume = VolumePlan {
+        label,
+        file_system: "iso9660",
+        offset: 0,
+        size: layout.size,
+    };
     Ok(contents.finish(Format::Iso, layout, vec![volume]))
 }
 
@@ -50,7 +55,11 @@ fn volume_id() -> String {
 }
 
 fn guids(media: Uuid) -> Guids {
-    Guids { disk: ids::guid(media, "disk"), data: ids::guid(media, "data"), efi: ids::guid(media, "esp") }
+    Guids {
+        disk: ids::guid(media, "disk"),
+        data: ids::guid(media, "data"),
+        efi: ids::guid(media, "esp"),
+    }
 }
 
 /// What UEFI starts from a CD: a small FAT volume with the loaders alone.

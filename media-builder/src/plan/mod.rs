@@ -121,16 +121,25 @@ impl Contents {
     fn new(media: &ResolvedMedia, layout: MediaLayout, mut files: Vec<MediaFile>) -> Self {
         files.sort_by(|a, b| (a.volume, &a.path).cmp(&(b.volume, &b.path)));
         let entries = files.iter().map(|file| file.entry(&media.sources)).collect();
-        Self { manifest: manifest(media, layout, entries), files }
+        Self {
+            manifest: manifest(media, layout, entries),
+            files,
+        }
     }
 
     /// Adds the manifest's place to a tree.
     fn insert_manifest(&self, tree: &mut FileTree) -> Result<(), PlanError> {
         let size = self.manifest.to_bytes().len() as u64;
-        tree.insert(MANIFEST, size, Content::Late(LATE_MANIFEST.into())).map_err(PlanError::Path)
+        tree.insert(MANIFEST, size, Content::Late(LATE_MANIFEST.into()))
+            .map_err(PlanError::Path)
     }
 
-    fn insert_files(&self, tree: &mut FileTree, volume: manifest::Volume, sources: &Sources) -> Result<(), PlanError> {
+    fn insert_files(
+        &self,
+        tree: &mut FileTree,
+        volume: manifest::Volume,
+        sources: &Sources,
+    ) -> Result<(), PlanError> {
         let mut files = self.files.iter().filter(|file| file.volume == volume);
         files.try_for_each(|file| file.insert(tree, sources))
     }
@@ -141,7 +150,13 @@ impl Contents {
             Origin::Bytes(_) => None,
         };
         let sources_of_files = self.files.iter().map(source).collect();
-        MediaPlan { format, layout, volumes, manifest: self.manifest, sources_of_files }
+        MediaPlan {
+            format,
+            layout,
+            volumes,
+            manifest: self.manifest,
+            sources_of_files,
+        }
     }
 }
 
@@ -156,19 +171,30 @@ fn manifest(media: &ResolvedMedia, layout: MediaLayout, files: Vec<manifest::Fil
         builder: env!("CARGO_PKG_VERSION").to_owned(),
         boot_image: media.boot.identity.clone(),
         options: options(media),
-        sequences: media.sequences.iter().map(|sequence| SequenceEntry {
-            id: sequence.id.clone(),
-            name: sequence.name.clone(),
-            path: files::sequence_path(&sequence.id),
-        }).collect(),
-        packages: media.packages.iter().map(|package| package.entry.clone()).collect(),
+        sequences: media
+            .sequences
+            .iter()
+            .map(|sequence| SequenceEntry {
+                id: sequence.id.clone(),
+                name: sequence.name.clone(),
+                path: files::sequence_path(&sequence.id),
+            })
+            .collect(),
+        packages: media
+            .packages
+            .iter()
+            .map(|package| package.entry.clone())
+            .collect(),
         files,
     }
 }
 
 fn options(media: &ResolvedMedia) -> Options {
     let settings = &media.project.settings;
-    let asked = settings.secrets.iter().filter(|(_, source)| matches!(source, Secret::Ask(_)));
+    let asked = settings
+        .secrets
+        .iter()
+        .filter(|(_, source)| matches!(source, Secret::Ask(_)));
     Options {
         unattended: settings.unattended,
         shell: settings.shell,

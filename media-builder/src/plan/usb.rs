@@ -42,7 +42,11 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
     Ok(contents.finish(Format::Usb, layout, volumes))
 }
 
-fn boot_partition(media: &ResolvedMedia, contents: &Contents, options: PlanOptions) -> Result<Layout, PlanError> {
+fn boot_partition(
+    media: &ResolvedMedia,
+    contents: &Contents,
+    options: PlanOptions,
+) -> Result<Layout, PlanError> {
     let mut tree = FileTree::default();
     contents.insert_files(&mut tree, Volume::Boot, &media.sources)?;
     contents.insert_manifest(&mut tree)?;
@@ -88,13 +92,21 @@ fn data_size(usb: &Usb, needed: u64, start: u64) -> Result<u64, PlanError> {
     };
     let room = size.saturating_sub(start + TABLE_BACKUP) / MIB * MIB;
     if room < needed {
-        return Err(PlanError::StickTooSmall { size, needed: start + needed + TABLE_BACKUP });
+        return Err(PlanError::StickTooSmall {
+            size,
+            needed: start + needed + TABLE_BACKUP,
+        });
     }
     Ok(room)
 }
 
 fn volumes(boot: u64, data_start: u64, data: u64) -> Vec<VolumePlan> {
-    let volume = |label: &str, file_system, (offset, size)| VolumePlan { label: label.into(), file_system, offset, size };
+    let volume = |label: &str, file_system, (offset, size)| VolumePlan {
+        label: label.into(),
+        file_system,
+        offset,
+        size,
+    };
     vec![
         volume("", "grub-core", CORE),
         volume(BOOT_LABEL, "fat32", (BOOT_START, boot)),
@@ -102,16 +114,32 @@ fn volumes(boot: u64, data_start: u64, data: u64) -> Vec<VolumePlan> {
     ]
 }
 
-fn disk(media: &ResolvedMedia, volumes: &[VolumePlan], boot: Layout, data: Layout) -> Result<Layout, PlanError> {
-    let end = volumes.iter().map(|volume| volume.offset + volume.size).max().unwrap_or(0);
+fn disk(
+    media: &ResolvedMedia,
+    volumes: &[VolumePlan],
+    boot: Layout,
+    data: Layout,
+) -> Result<Layout, PlanError> {
+    let end = volumes
+        .iter()
+        .map(|volume| volume.offset + volume.size)
+        .max()
+        .unwrap_or(0);
     let core_lba = CORE.0 / u64::from(SECTOR);
-    let grub =
-        grub::embed(media.boot.bios_code("boot.img")?, media.boot.bios_code("core-usb.img")?, core_lba)?;
+    let grub = grub::embed(
+        media.boot.bios_code("boot.img")?,
+        media.boot.bios_code("core-usb.img")?,
+        core_lba,
+    )?;
     let kinds = [("bios", TYPE_BIOS_BOOT), ("esp", TYPE_ESP), ("data", TYPE_DATA)];
     let partition = |(volume, (name, type_guid)): (&VolumePlan, (&str, Uuid))| GptPartition {
         type_guid,
         unique_guid: ids::guid(media.media_id, name),
-        name: if volume.label.is_empty() { "GRUB".into() } else { volume.label.clone() },
+        name: if volume.label.is_empty() {
+            "GRUB".into()
+        } else {
+            volume.label.clone()
+        },
         start: volume.offset,
         size: volume.size,
         attributes: 0,
@@ -136,11 +164,23 @@ mod tests {
 
     #[test]
     fn the_data_partition_has_the_free_room_or_fills_the_stick() {
-        let usb = Usb { free: Some(Size(100 * MIB)), size: None };
+        let usb = Usb {
+            free: Some(Size(100 * MIB)),
+            size: None,
+        };
         assert_eq!(data_size(&usb, MIB + 1, 0).unwrap(), 102 * MIB);
-        let usb = Usb { free: None, size: Some(Size(64 * MIB + 5)) };
+        let usb = Usb {
+            free: None,
+            size: Some(Size(64 * MIB + 5)),
+        };
         assert_eq!(data_size(&usb, MIB, 10 * MIB).unwrap(), 53 * MIB);
-        let usb = Usb { free: None, size: Some(Size(64 * MIB)) };
-        assert!(matches!(data_size(&usb, 60 * MIB, 10 * MIB), Err(PlanError::StickTooSmall { .. })));
+        let usb = Usb {
+            free: None,
+            size: Some(Size(64 * MIB)),
+        };
+        assert!(matches!(
+            data_size(&usb, 60 * MIB, 10 * MIB),
+            Err(PlanError::StickTooSmall { .. })
+        ));
     }
 }

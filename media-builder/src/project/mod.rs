@@ -166,19 +166,35 @@ impl Project {
     /// # Errors
     /// When there is no such file, or when it says something that media.toml cannot say.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let path = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
+        let path = if path.is_dir() {
+            path.join(FILE_NAME)
+        } else {
+            path.to_owned()
+        };
         let text = std::fs::read_to_string(&path).with_context(|| {
-            format!("reading the project {} (a project is a folder with {FILE_NAME}, or that file)", path.display())
+            format!(
+                "reading the project {} (a project is a folder with {FILE_NAME}, or that file)",
+                path.display()
+            )
         })?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = std::path::absolute(folder.unwrap_or(Path::new(".")))?;
         let settings = parse(&path.display().to_string(), &text)?;
-        Ok(Self { path, folder, text, settings })
+        Ok(Self {
+            path,
+            folder,
+            text,
+            settings,
+        })
     }
 
     /// A place in the project's text, for a problem that is found later.
     pub fn place<T>(&self, value: &Spanned<T>) -> Place {
-        Place { file: self.path.display().to_string(), text: self.text.clone(), span: value.span() }
+        Place {
+            file: self.path.display().to_string(),
+            text: self.text.clone(),
+            span: value.span(),
+        }
     }
 }
 

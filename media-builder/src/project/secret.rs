@@ -54,9 +54,9 @@ impl<'de> Visitor<'de> for SecretVisitor {
             Source::Env(name) => Ok(Secret::Env(name)),
             Source::File(path) => Ok(Secret::File(path)),
             Source::Ask(true) => Ok(Secret::Ask(true)),
-            Source::Ask(false) => {
-                Err(de::Error::custom("`ask = false` names no place that the value comes from"))
-            }
+            Source::Ask(false) => Err(de::Error::custom(
+                "`ask = false` names no place that the value comes from",
+            )),
         }
     }
 }

@@ -78,7 +78,12 @@ mod tests {
 
     #[test]
     fn sizes_are_read_as_people_write_them() {
-        for (text, bytes) in [("8 GB", 8_000_000_000), ("512MiB", 512 << 20), ("0", 0), ("7 b", 7)] {
+        for (text, bytes) in [
+            ("8 GB", 8_000_000_000),
+            ("512MiB", 512 << 20),
+            ("0", 0),
+            ("7 b", 7),
+        ] {
             assert_eq!(Size::parse(text), Some(Size(bytes)), "{text}");
         }
         for text in ["", "GB", "-1", "1.5 GB", "8 parsecs", "99999999999 TB"] {

@@ -41,7 +41,11 @@ pub fn default_path() -> Option<PathBuf> {
 pub(super) fn read(path: &Path, sources: &mut Sources) -> anyhow::Result<BootImage> {
     let reading = || format!("reading the boot image {}", path.display());
     let file = File::open(path).with_context(|| {
-        format!("{}: build one with `media-builder boot-image build -o {}`", reading(), path.display())
+        format!(
+            "{}: build one with `media-builder boot-image build -o {}`",
+            reading(),
+            path.display()
+        )
     })?;
     let identity = platform::identity(&file.metadata().with_context(reading)?);
     let mut boot = BootImage::default();
@@ -68,7 +72,10 @@ pub(super) fn read(path: &Path, sources: &mut Sources) -> anyhow::Result<BootIma
 /// Suite and kernel for people, a digest of the description (with all digests in it) for machines.
 fn read_identity(entry: &mut impl Read) -> anyhow::Result<String> {
     let mut text = Vec::new();
-    entry.take(LARGEST_CODE).read_to_end(&mut text).context("reading boot-image.json")?;
+    entry
+        .take(LARGEST_CODE)
+        .read_to_end(&mut text)
+        .context("reading boot-image.json")?;
     let manifest: Value = serde_json::from_slice(&text).context("reading boot-image.json")?;
     let field = |name: &str| manifest.get(name).and_then(Value::as_str).unwrap_or("unknown");
     let digest = hex(&Sha256::digest(&text)[..8]);
@@ -98,6 +105,9 @@ impl BootImage {
     /// # Errors
     /// When the boot image has none of that name.
     pub fn bios_code(&self, name: &str) -> Result<&[u8], PlanError> {
-        self.bios.get(name).map(Vec::as_slice).ok_or_else(|| PlanError::BootCode(name.to_owned()))
+        self.bios
+            .get(name)
+            .map(Vec::as_slice)
+            .ok_or_else(|| PlanError::BootCode(name.to_owned()))
     }
 }

@@ -50,7 +50,11 @@ impl DigestCache {
     fn load_from(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let lines = text.strip_prefix(HEADER).unwrap_or_default().lines();
-        Self { path: Some(path.to_owned()), known: lines.filter_map(read_line).collect(), changed: false }
+        Self {
+            path: Some(path.to_owned()),
+            known: lines.filter_map(read_line).collect(),
+            changed: false,
+        }
     }
 
     /// The digest, if it is known.
@@ -60,7 +64,9 @@ impl DigestCache {
 
     /// Remembers a digest.
     pub fn insert(&mut self, key: Key, digest: [u8; 32]) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as i128);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |now| now.as_nanos() as i128);
         if key.length >= SMALLEST && now - key.identity.changed > SETTLED {
             self.changed |= self.known.insert(key, digest) != Some(digest);
         }
@@ -84,9 +90,23 @@ impl DigestCache {
 
     fn text(&self) -> String {
         let mut entries: Vec<_> = self.known.iter().collect();
-        entries.sort_by_key(|(key, _)| (std::cmp::Reverse(key.identity.changed), key.identity.inode, key.offset));
+        entries.sort_by_key(|(key, _)| {
+            (
+                std::cmp::Reverse(key.identity.changed),
+                key.identity.inode,
+                key.offset,
+            )
+        });
         let mut text = HEADER.to_owned();
-        for (Key { identity: i, offset, length }, digest) in entries.into_iter().take(MOST) {
+        for (
+            Key {
+                identity: i,
+                offset,
+                length,
+            },
+            digest,
+        ) in entries.into_iter().take(MOST)
+        {
             let digest = hex(digest);
             let _infallible = writeln!(
                 text,
@@ -107,8 +127,21 @@ fn read_line(line: &str) -> Option<(Key, [u8; 32])> {
     let mut unsigned = || number().and_then(|number| u64::try_from(number).ok());
     let (offset, length) = (unsigned()?, unsigned()?);
     let digest = unhex(fields.next()?)?;
-    let identity = Identity { device, inode, size, modified, changed };
-    Some((Key { identity, offset, length }, digest))
+    let identity = Identity {
+        device,
+        inode,
+        size,
+        modified,
+        changed,
+    };
+    Some((
+        Key {
+            identity,
+            offset,
+            length,
+        },
+        digest,
+    ))
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
@@ -127,8 +160,18 @@ mod tests {
     use super::*;
 
     fn key(inode: u64, changed: i128) -> Key {
-        let identity = Identity { device: 1, inode, size: 1 << 20, modified: -5, changed };
-        Key { identity, offset: 512, length: 1 << 20 }
+        let identity = Identity {
+            device: 1,
+            inode,
+            size: 1 << 20,
+            modified: -5,
+            changed,
+        };
+        Key {
+            identity,
+            offset: 512,
+            length: 1 << 20,
+        }
     }
 
     #[test]

@@ -61,17 +61,33 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
     let sequences = sequences::read(&project, &mut problems);
     let packages = packages::resolve(&project, &sequences, &mut sources, &mut problems);
     let (secrets, warnings) = secrets::resolve(&project, &mut problems);
-    let warnings = warnings.into_iter().chain(sequences::validate(&project, &sequences, &packages, &mut problems));
+    let warnings = warnings.into_iter().chain(sequences::validate(
+        &project,
+        &sequences,
+        &packages,
+        &mut problems,
+    ));
     let warnings = warnings.collect();
     problems.into_result()?;
     sources.look_up(cache);
     let media_id = media_id(&project, &sequences, &boot, &packages, &sources);
-    Ok(ResolvedMedia { project, media_id, boot, sequences, packages, secrets, sources, warnings })
+    Ok(ResolvedMedia {
+        project,
+        media_id,
+        boot,
+        sequences,
+        packages,
+        secrets,
+        sources,
+        warnings,
+    })
 }
 
 fn resolve_boot(project: &Project, sources: &mut Sources, problems: &mut Problems) -> BootImage {
     let named = project.settings.boot_image.as_ref();
-    let path = named.map(|path| project.folder.join(path.get_ref())).or_else(default_path);
+    let path = named
+        .map(|path| project.folder.join(path.get_ref()))
+        .or_else(default_path);
     let Some(path) = path else {
         problems.push("no boot image: the project names none, and this user has no cache folder (set HOME)");
         return BootImage::default();
@@ -87,7 +103,11 @@ fn check_network(project: &Project, problems: &mut Problems) {
     if !is_network(network.get_ref()) {
         let message = format!("`{}` is no network", network.get_ref());
         let help = "use dhcp, none or ADDRESS/PREFIX,GATEWAY,DNS such as 10.0.2.15/24,10.0.2.2,10.0.2.3";
-        problems.push_diagnostic(TomlProblem::at(project.place(network), message, Some(help.into())));
+        problems.push_diagnostic(TomlProblem::at(
+            project.place(network),
+            message,
+            Some(help.into()),
+        ));
     }
 }
 
@@ -100,7 +120,9 @@ fn is_network(text: &str) -> bool {
     let address = address.is_some_and(|(address, prefix)| {
         address.parse::<Ipv4Addr>().is_ok() && prefix.parse::<u8>().is_ok_and(|prefix| prefix <= 32)
     });
-    let others: Vec<_> = parts.map(|part| part.is_empty() || part.parse::<Ipv4Addr>().is_ok()).collect();
+    let others: Vec<_> = parts
+        .map(|part| part.is_empty() || part.parse::<Ipv4Addr>().is_ok())
+        .collect();
     address && others.len() <= 2 && others.into_iter().all(|valid| valid)
 }
 
@@ -116,13 +138,23 @@ fn media_id(
         return id;
     }
     let mut files: BTreeMap<String, u64> = BTreeMap::new();
-    files.extend(boot.files.iter().map(|(name, id)| (format!("boot/{name}"), sources.get(*id).size)));
+    files.extend(
+        boot.files
+            .iter()
+            .map(|(name, id)| (format!("boot/{name}"), sources.get(*id).size)),
+    );
     for package in packages {
-        files.extend(package.files().map(|(path, id)| (path.to_owned(), sources.get(id).size)));
+        files.extend(
+            package
+                .files()
+                .map(|(path, id)| (path.to_owned(), sources.get(id).size)),
+        );
     }
     let mut text = project.text.clone();
     let _infallible = write!(text, "\n{}\n", boot.identity);
-    sequences.iter().for_each(|sequence| text.push_str(&sequence.text));
+    sequences
+        .iter()
+        .for_each(|sequence| text.push_str(&sequence.text));
     for (path, size) in files {
         let _infallible = writeln!(text, "{size} {path}");
     }
@@ -135,10 +167,24 @@ mod tests {
 
     #[test]
     fn networks_are_told_from_typing_errors() {
-        for good in ["dhcp", "none", "10.0.2.15/24,10.0.2.2,10.0.2.3", "10.0.2.15/24", "10.0.2.15/24,,10.0.2.3"] {
+        for good in [
+            "dhcp",
+            "none",
+            "10.0.2.15/24,10.0.2.2,10.0.2.3",
+            "10.0.2.15/24",
+            "10.0.2.15/24,,10.0.2.3",
+        ] {
             assert!(is_network(good), "{good}");
         }
-        for bad in ["", "DHCP6", "10.0.2.15", "10.0.2.15/33", "10.0.2.256/24", "1.2.3.4/8,x", "1.2.3.4/8,,,"] {
+        for bad in [
+            "",
+            "DHCP6",
+            "10.0.2.15",
+            "10.0.2.15/33",
+            "10.0.2.256/24",
+            "1.2.3.4/8,x",
+            "1.2.3.4/8,,,",
+        ] {
             assert!(!is_network(bad), "{bad}");
         }
     }

@@ -41,14 +41,19 @@ pub struct Item {
 impl ResolvedPackage {
     /// The files by their path on the data volume.
     pub fn files(&self) -> impl Iterator<Item = (&str, SourceId)> {
-        self.items.iter().filter_map(|item| Some((item.path.as_str(), item.source?)))
+        self.items
+            .iter()
+            .filter_map(|item| Some((item.path.as_str(), item.source?)))
     }
 }
 
 /// Whether a text can be an id, which is also a folder's name on every file system of the media.
 pub(super) fn is_id(text: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    text.len() <= 100 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && !text.ends_with('.') && text.chars().all(legal)
+    text.len() <= 100
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !text.ends_with('.')
+        && text.chars().all(legal)
 }
 
 /// Looks at the sources of all packages that travel.
@@ -68,7 +73,15 @@ pub(super) fn resolve(
     let Selection { chosen, .. } = selection;
     let travels = |package: &&Package| chosen.contains(&package.id.get_ref().to_lowercase());
     let packages: Vec<&Package> = project.settings.packages.iter().filter(travels).collect();
-    let mut resolve = |package| Look { project, package, sources: &mut *sources, problems: &mut *problems }.resolve();
+    let mut resolve = |package| {
+        Look {
+            project,
+            package,
+            sources: &mut *sources,
+            problems: &mut *problems,
+        }
+        .resolve()
+    };
     packages.into_iter().map(&mut resolve).collect()
 }
 
@@ -90,20 +103,31 @@ impl<'a> Selection<'a> {
                 problems.push_diagnostic(TomlProblem::at(project.place(&package.id), message, None));
             };
             if !is_id(id) {
-                complain(format!("`{id}` cannot be the id of a package: use letters, digits, `.`, `_` and `-`"));
+                complain(format!(
+                    "`{id}` cannot be the id of a package: use letters, digits, `.`, `_` and `-`"
+                ));
             }
             if by_id.insert(id.to_lowercase(), package).is_some() {
                 complain(format!("two packages have the id `{id}`"));
             }
         }
-        Self { project, problems, by_id, chosen: BTreeSet::new(), open: vec![] }
+        Self {
+            project,
+            problems,
+            by_id,
+            chosen: BTreeSet::new(),
+            open: vec![],
+        }
     }
 
     fn add(&mut self, package: &'a Package) {
         let id = package.id.get_ref().to_lowercase();
         self.open.push(id.clone());
         if self.chosen.insert(id) {
-            package.depends.iter().for_each(|needed| self.add_needed(needed, Some(needed)));
+            package
+                .depends
+                .iter()
+                .for_each(|needed| self.add_needed(needed, Some(needed)));
             if let Some(Install::Apt { repository, .. }) = &package.install {
                 self.add_needed(&Spanned::new(package.id.span(), repository.clone()), None);
             }
@@ -114,19 +138,25 @@ impl<'a> Selection<'a> {
     fn add_needed(&mut self, needed: &Spanned<String>, dependency: Option<&Spanned<String>>) {
         let id = needed.get_ref().to_lowercase();
         let message = if dependency.is_some() && self.open.contains(&id) {
-            format!("the packages depend on each other: {} → {id}", self.open.join(" → "))
+            format!(
+                "the packages depend on each other: {} → {id}",
+                self.open.join(" → ")
+            )
         } else if let Some(package) = self.by_id.get(&id).copied() {
             return self.add(package);
         } else {
             format!("there is no package `{}`", needed.get_ref())
         };
         let help = nearest(&id, self.by_id.keys());
-        self.problems.push_diagnostic(TomlProblem::at(self.project.place(needed), message, help));
+        self.problems
+            .push_diagnostic(TomlProblem::at(self.project.place(needed), message, help));
     }
 }
 
 fn nearest<'a>(id: &str, known: impl Iterator<Item = &'a String>) -> Option<String> {
-    let near = known.filter(|name| *name != id).min_by_key(|name| strsim::damerau_levenshtein(id, name))?;
+    let near = known
+        .filter(|name| *name != id)
+        .min_by_key(|name| strsim::damerau_levenshtein(id, name))?;
     (strsim::damerau_levenshtein(id, near) <= 2).then(|| format!("did you mean `{near}`?"))
 }
 
@@ -139,8 +169,11 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn resolve(&mut self) -> ResolvedPackage {
-        let mut resolved =
-            ResolvedPackage { entry: entry(self.package), items: vec![], wim: None };
+        let mut resolved = ResolvedPackage {
+            entry: entry(self.package),
+            items: vec![],
+            wim: None,
+        };
         match &self.package.source {
             Some(source) => self.source(source, &mut resolved),
             None if needs_source(self.package) => {
@@ -162,7 +195,10 @@ impl Look<'_> {
                 self.folder(&path, &base, resolved);
             }
             Ok(metadata) if metadata.is_file() => self.file(source, &path, &base, &metadata, resolved),
-            Ok(_) => self.complain(source, format!("{} is neither a file nor a folder", path.display())),
+            Ok(_) => self.complain(
+                source,
+                format!("{} is neither a file nor a folder", path.display()),
+            ),
             Err(error) => self.complain(source, format!("reading {}: {error}", path.display())),
         }
     }
@@ -170,14 +206,23 @@ impl Look<'_> {
     fn folder(&mut self, path: &Path, base: &str, resolved: &mut ResolvedPackage) {
         let walked = walk(path);
         for found in walked.found {
-            let source = found.identity.map(|identity| self.sources.add(found.path, identity));
-            resolved.items.push(Item { path: format!("{base}/{}", found.name), source });
+            let source = found
+                .identity
+                .map(|identity| self.sources.add(found.path, identity));
+            resolved.items.push(Item {
+                path: format!("{base}/{}", found.name),
+                source,
+            });
         }
         if resolved.items.is_empty() {
-            resolved.items.push(Item { path: base.to_owned(), source: None });
+            resolved.items.push(Item {
+                path: base.to_owned(),
+                source: None,
+            });
         }
         for error in walked.errors {
-            self.problems.push(format!("the package {}: {error}", self.package.id.get_ref()));
+            self.problems
+                .push(format!("the package {}: {error}", self.package.id.get_ref()));
         }
     }
 
@@ -198,7 +243,10 @@ impl Look<'_> {
         let on_media = format!("{base}/{name}");
         let id = self.sources.add(path.to_owned(), platform::identity(metadata));
         resolved.entry.path.clone_from(&on_media);
-        resolved.items.push(Item { path: on_media, source: Some(id) });
+        resolved.items.push(Item {
+            path: on_media,
+            source: Some(id),
+        });
         if self.package.kind == PackageKind::Image {
             self.wim(source, path, resolved);
         }
@@ -213,18 +261,27 @@ impl Look<'_> {
     }
 
     fn check_debs(&mut self, resolved: &ResolvedPackage) {
-        let Some(Install::Deb(files)) = &self.package.install else { return };
+        let Some(Install::Deb(files)) = &self.package.install else {
+            return;
+        };
         for file in files {
             let path = format!("{}/{file}", resolved.entry.path);
             if !resolved.items.iter().any(|item| item.path == path) {
                 let id = &self.package.id;
-                self.complain(id, format!("the package `{}` installs {file}, which its source does not have", id.get_ref()));
+                self.complain(
+                    id,
+                    format!(
+                        "the package `{}` installs {file}, which its source does not have",
+                        id.get_ref()
+                    ),
+                );
             }
         }
     }
 
     fn complain<T>(&mut self, place: &Spanned<T>, message: String) {
-        self.problems.push_diagnostic(TomlProblem::at(self.project.place(place), message, None));
+        self.problems
+            .push_diagnostic(TomlProblem::at(self.project.place(place), message, None));
     }
 }
 
@@ -240,7 +297,10 @@ fn needs_source(package: &Package) -> bool {
 fn entry(package: &Package) -> manifest::Package {
     manifest::Package {
         id: package.id.get_ref().clone(),
-        name: package.name.clone().unwrap_or_else(|| package.id.get_ref().clone()),
+        name: package
+            .name
+            .clone()
+            .unwrap_or_else(|| package.id.get_ref().clone()),
         version: package.version.clone(),
         kind: package.kind,
         path: String::new(),

@@ -42,8 +42,14 @@ fn read(project: &Project, source: &Secret) -> Result<Option<String>, String> {
             .map_err(|_| format!("the environment variable {name} is not set")),
         Secret::File(path) => {
             let path = project.folder.join(path);
-            let text = std::fs::read_to_string(&path).map_err(|error| format!("reading {}: {error}", path.display()))?;
-            Ok(Some(text.strip_suffix('\n').unwrap_or(&text).trim_end_matches('\r').to_owned()))
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| format!("reading {}: {error}", path.display()))?;
+            Ok(Some(
+                text.strip_suffix('\n')
+                    .unwrap_or(&text)
+                    .trim_end_matches('\r')
+                    .to_owned(),
+            ))
         }
     }
 }

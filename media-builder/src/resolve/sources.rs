@@ -27,7 +27,11 @@ pub struct Source {
 impl Source {
     /// What the digest is remembered under.
     pub fn key(&self) -> Key {
-        Key { identity: self.identity, offset: self.offset, length: self.size }
+        Key {
+            identity: self.identity,
+            offset: self.offset,
+            length: self.size,
+        }
     }
 }
 
@@ -45,7 +49,14 @@ impl Sources {
 
     /// Adds a part of a file.
     pub(super) fn add_part(&mut self, path: PathBuf, identity: Identity, offset: u64, size: u64) -> SourceId {
-        self.list.push(Source { path, offset, size, identity, sha256: None, expected: None });
+        self.list.push(Source {
+            path,
+            offset,
+            size,
+            identity,
+            sha256: None,
+            expected: None,
+        });
         SourceId(self.list.len() - 1)
     }
 
@@ -76,7 +87,10 @@ impl Sources {
 
     /// All of them with their ids.
     pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
-        self.list.iter().enumerate().map(|(index, source)| (SourceId(index), source))
+        self.list
+            .iter()
+            .enumerate()
+            .map(|(index, source)| (SourceId(index), source))
     }
 
     /// The file behind an id.

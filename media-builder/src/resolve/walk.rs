@@ -71,8 +71,16 @@ pub(super) struct Walked {
 pub(super) fn walk(root: &Path) -> Walked {
     let mut walked = Walked::default();
     match fs::canonicalize(root) {
-        Ok(real) => Walk { root: &real, walked: &mut walked, open: vec![real.clone()] }.folder(&real, ""),
-        Err(error) => walked.errors.push(WalkError::Read { path: root.to_owned(), error }),
+        Ok(real) => Walk {
+            root: &real,
+            walked: &mut walked,
+            open: vec![real.clone()],
+        }
+        .folder(&real, ""),
+        Err(error) => walked.errors.push(WalkError::Read {
+            path: root.to_owned(),
+            error,
+        }),
     }
     walked
 }
@@ -94,7 +102,11 @@ impl Walk<'_> {
             self.found(path, name, None);
         }
         for (entry, entry_name) in entries {
-            let name = if name.is_empty() { entry_name } else { format!("{name}/{entry_name}") };
+            let name = if name.is_empty() {
+                entry_name
+            } else {
+                format!("{name}/{entry_name}")
+            };
             if let Err(error) = self.entry(&entry, &name) {
                 self.error(error);
             }
@@ -102,7 +114,10 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, path: &Path, name: &str) -> Result<(), WalkError> {
-        let read = |error| WalkError::Read { path: path.to_owned(), error };
+        let read = |error| WalkError::Read {
+            path: path.to_owned(),
+            error,
+        };
         let mut metadata = fs::symlink_metadata(path).map_err(read)?;
         let mut real = path.to_owned();
         if metadata.is_symlink() {
@@ -117,7 +132,9 @@ impl Walk<'_> {
 
     fn inner(&mut self, path: &Path, real: &Path, name: &str) -> Result<(), WalkError> {
         if self.open.iter().any(|open| open == real) {
-            return Err(WalkError::Circle { path: path.to_owned() });
+            return Err(WalkError::Circle {
+                path: path.to_owned(),
+            });
         }
         self.open.push(real.to_owned());
         self.folder(real, name);
@@ -127,25 +144,39 @@ impl Walk<'_> {
 
     fn file(&mut self, path: &Path, name: &str, metadata: &Metadata) -> Result<(), WalkError> {
         if !metadata.is_file() {
-            return Err(WalkError::Special { path: path.to_owned() });
+            return Err(WalkError::Special {
+                path: path.to_owned(),
+            });
         }
-        platform::check_readable(path).map_err(|error| WalkError::Read { path: path.to_owned(), error })?;
+        platform::check_readable(path).map_err(|error| WalkError::Read {
+            path: path.to_owned(),
+            error,
+        })?;
         self.found(path, name, Some(platform::identity(metadata)));
         Ok(())
     }
 
     fn follow(&self, path: &Path) -> Result<PathBuf, WalkError> {
-        let target =
-            fs::canonicalize(path).map_err(|error| WalkError::Read { path: path.to_owned(), error })?;
+        let target = fs::canonicalize(path).map_err(|error| WalkError::Read {
+            path: path.to_owned(),
+            error,
+        })?;
         if target.starts_with(self.root) {
             Ok(target)
         } else {
-            Err(WalkError::LeadsOut { path: path.to_owned(), target })
+            Err(WalkError::LeadsOut {
+                path: path.to_owned(),
+                target,
+            })
         }
     }
 
     fn found(&mut self, path: &Path, name: &str, identity: Option<Identity>) {
-        self.walked.found.push(Found { name: name.to_owned(), path: path.to_owned(), identity });
+        self.walked.found.push(Found {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            identity,
+        });
     }
 
     fn error(&mut self, error: WalkError) {
@@ -154,11 +185,17 @@ impl Walk<'_> {
 }
 
 fn entries(folder: &Path) -> Result<Vec<(PathBuf, String)>, WalkError> {
-    let read = |error| WalkError::Read { path: folder.to_owned(), error };
+    let read = |error| WalkError::Read {
+        path: folder.to_owned(),
+        error,
+    };
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(read)? {
         let entry = entry.map_err(read)?;
-        let name = entry.file_name().into_string().map_err(|_| WalkError::Name { path: entry.path() })?;
+        let name = entry
+            .file_name()
+            .into_string()
+            .map_err(|_| WalkError::Name { path: entry.path() })?;
         entries.push((entry.path(), name));
     }
     entries.sort_by(|a, b| a.1.cmp(&b.1));
@@ -184,10 +221,16 @@ mod tests {
         symlink("..", root.join("a/up")).unwrap();
         let walked = walk(&root);
         let names: Vec<_> = walked.found.iter().map(|found| found.name.as_str()).collect();
-        assert_eq!(names, ["a/empty", "a/file", "folder/empty", "folder/file", "inside"]);
+        assert_eq!(
+            names,
+            ["a/empty", "a/file", "folder/empty", "folder/file", "inside"]
+        );
         let errors: Vec<_> = walked.errors.iter().map(ToString::to_string).collect();
         assert_eq!(errors.len(), 3, "{errors:?}");
-        assert!(errors[0].contains("contains it") && errors[2].contains("outside of the package"), "{errors:?}");
+        assert!(
+            errors[0].contains("contains it") && errors[2].contains("outside of the package"),
+            "{errors:?}"
+        );
     }
 
     #[test]

@@ -1,0 +1,102 @@
+//! `media-builder build`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::progress::Progress;
+use super::project::{self, ProjectArg};
+use crate::execute;
+use crate::plan::{Format, MediaPlan};
+use crate::resolve::{DigestCache, ResolvedMedia};
+
+/// What to build.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  media-builder build my-media\n  \
+    media-builder build my-media --format usb -o /srv/images/reference.img")]
+pub struct Args {
+    #[command(flatten)]
+    project: ProjectArg,
+    /// The image; NAME.iso or NAME.img in the current folder unless given. An older one is replaced once the
+    /// new one is complete.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Kind of image; unless given, it follows from the end of FILE's name (.img is a stick, all else an ISO).
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Builds the image.
+///
+/// # Errors
+/// When the project has problems, or something cannot be read or written.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let mut cache = DigestCache::load();
+    let media = project::load(&args.project.project, &cache)?;
+    let format = format(&args);
+    let plan = project::plan(&media, format)?;
+    let output = args
+        .output
+        .clone()
+        .unwrap_or_else(|| default_output(&media, format));
+    let mut progress = Progress::new();
+    let written = execute::execute(&plan, &media.sources, &output, &mut cache, &mut |event| {
+        progress.show(event)
+    });
+    progress.clear();
+    let written = written.with_context(|| format!("building {}", output.display()))?;
+    cache.save();
+    report(&args, &plan, &output, written.bytes)
+}
+
+fn format(args: &Args) -> Format {
+    let by_name = || {
+        let extension = args.output.as_ref()?.extension()?;
+        extension.eq_ignore_ascii_case("img").then_some(Format::Usb)
+    };
+    args.format.or_else(by_name).unwrap_or(Format::Iso)
+}
+
+/// The media's name as a file name that needs no quotes.
+fn default_output(media: &ResolvedMedia, format: Format) -> PathBuf {
+    let legal = |c: char| {
+        if c.is_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let name: String = media.project.settings.name.chars().map(legal).collect();
+    let name = name
+        .split('-')
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-");
+    let name = if name.is_empty() { "media".into() } else { name };
+    PathBuf::from(format!("{name}.{}", format.extension()))
+}
+
+fn report(args: &Args, plan: &MediaPlan, output: &std::path::Path, bytes: u64) -> anyhow::Result<()> {
+    if args.json {
+        return super::print_json(&json!({
+            "output": output.display().to_string(),
+            "media-id": plan.manifest.media_id,
+            "layout": plan.manifest.layout,
+            "size": plan.layout.size,
+            "written": bytes,
+            "files": plan.manifest.files.len(),
+        }));
+    }
+    let size = indicatif::DecimalBytes(plan.layout.size);
+    let line = format!(
+        "{}: {size}, {} files, media {}\n",
+        output.display(),
+        plan.manifest.files.len(),
+        plan.manifest.media_id
+    );
+    super::print_bytes(line.as_bytes())
+}

@@ -1,0 +1,69 @@
+//! `media-builder check`.
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::project::{self, ProjectArg};
+use crate::plan::Format;
+use crate::problem::Problems;
+use crate::resolve::DigestCache;
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  media-builder check my-media\n  media-builder check --json my-media/media.toml"
+)]
+pub struct Args {
+    #[command(flatten)]
+    project: ProjectArg,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Proves everything that can be proven before a machine is touched: sources, sequences, and that the content
+/// fits both an ISO and a stick.
+///
+/// # Errors
+/// All problems together.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let result = check(&args);
+    if !args.json {
+        return result.map(|summary| println!("{summary}"));
+    }
+    let problems = result.as_ref().err().map(texts).unwrap_or_default();
+    super::print_json(&json!({ "valid": problems.is_empty(), "problems": problems }))?;
+    // The problems are on the standard output already, for the program that reads it.
+    if result.is_err() {
+        std::process::exit(1)
+    }
+    Ok(())
+}
+
+fn check(args: &Args) -> anyhow::Result<String> {
+    let media = project::load(&args.project.project, &DigestCache::load())?;
+    let mut problems = Problems(vec![]);
+    for format in Format::value_variants() {
+        if let Err(error) = project::plan(&media, *format) {
+            problems.push(format!("{error:#}"));
+        }
+    }
+    // A name that no volume can carry is one problem, not one for each format.
+    problems.0.dedup_by_key(|report| report.to_string());
+    problems.into_result()?;
+    let bytes: u64 = media.sources.iter().map(|(_, source)| source.size).sum();
+    Ok(format!(
+        "{}: no problems; {} task sequences, {} packages, {} files, {bytes} bytes",
+        media.project.settings.name,
+        media.sequences.len(),
+        media.packages.len(),
+        media.sources.len(),
+    ))
+}
+
+fn texts(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref::<Problems>() {
+        Some(problems) => problems.0.iter().map(ToString::to_string).collect(),
+        None => vec![format!("{error:#}")],
+    }
+}

@@ -1,0 +1,63 @@
+//! What every command with a PROJECT does first.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::plan::{self, DEFAULT_TIMESTAMP, Format, MediaPlan, PlanOptions};
+use crate::project::Project;
+use crate::resolve::{self, DigestCache, ResolvedMedia};
+
+/// The project that a command is about.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ProjectArg {
+    /// A folder with media.toml, or that file.
+    #[arg(default_value = ".")]
+    pub project: PathBuf,
+}
+
+/// Reads the project and finds everything that it refers to; says what should be known.
+///
+/// # Errors
+/// All problems together.
+pub fn load(path: &Path, cache: &DigestCache) -> anyhow::Result<ResolvedMedia> {
+    let project = Project::read(path)?;
+    let media = resolve::resolve(project, cache)?;
+    for warning in &media.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(media)
+}
+
+/// Plans an image at the time that the environment asks for.
+///
+/// # Errors
+/// When the content does not fit the media, or SOURCE_DATE_EPOCH is no time.
+pub fn plan(media: &ResolvedMedia, format: Format) -> anyhow::Result<MediaPlan> {
+    let options = PlanOptions {
+        format,
+        timestamp: timestamp(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,
+    };
+    plan::plan(media, options)
+        .with_context(|| format!("planning the media \"{}\"", media.project.settings.name))
+}
+
+fn timestamp(source_date_epoch: Option<&str>) -> anyhow::Result<u32> {
+    let Some(text) = source_date_epoch.filter(|text| !text.is_empty()) else {
+        return Ok(DEFAULT_TIMESTAMP);
+    };
+    text.parse()
+        .with_context(|| format!("SOURCE_DATE_EPOCH is `{text}`: give seconds since 1970"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_fixed_unless_the_environment_gives_one() {
+        assert_eq!(timestamp(None).unwrap(), DEFAULT_TIMESTAMP);
+        assert_eq!(timestamp(Some("1000000000")).unwrap(), 1_000_000_000);
+        assert!(timestamp(Some("yesterday")).is_err());
+    }
+}
