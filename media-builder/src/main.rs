@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use media_builder::commands::{Cli, Command, build, check, completions, man, plan, schema};
+use media_builder::commands::{Cli, Command, boot_image, build, check, completions, man, plan, schema};
 use media_builder::problem;
 
 fn main() -> ExitCode {
@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Build(args) => build::run(args),
+        Command::BootImage(args) => boot_image::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

@@ -1,5 +1,6 @@
 //! The commands: each is one file with its arguments and one `run`.
 
+pub mod boot_image;
 pub mod build;
 pub mod check;
 pub mod completions;
@@ -33,6 +34,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Build an ISO or the image of a stick.
     Build(build::Args),
+    /// Make or show the boot image that media start from.
+    BootImage(boot_image::Args),
     /// Print the JSON Schema of media.toml or of task sequences.
     Schema(schema::Args),
     /// Print a completion script for a shell.

@@ -36,13 +36,21 @@ pub fn load(path: &Path, cache: &DigestCache) -> anyhow::Result<ResolvedMedia> {
 pub fn plan(media: &ResolvedMedia, format: Format) -> anyhow::Result<MediaPlan> {
     let options = PlanOptions {
         format,
-        timestamp: timestamp(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,
+        timestamp: timestamp()?,
     };
     plan::plan(media, options)
         .with_context(|| format!("planning the media \"{}\"", media.project.settings.name))
 }
 
-fn timestamp(source_date_epoch: Option<&str>) -> anyhow::Result<u32> {
+/// The time of everything that is made.
+///
+/// # Errors
+/// When SOURCE_DATE_EPOCH is no time.
+pub fn timestamp() -> anyhow::Result<u32> {
+    timestamp_of(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())
+}
+
+fn timestamp_of(source_date_epoch: Option<&str>) -> anyhow::Result<u32> {
     let Some(text) = source_date_epoch.filter(|text| !text.is_empty()) else {
         return Ok(DEFAULT_TIMESTAMP);
     };
@@ -56,8 +64,8 @@ mod tests {
 
     #[test]
     fn the_time_is_fixed_unless_the_environment_gives_one() {
-        assert_eq!(timestamp(None).unwrap(), DEFAULT_TIMESTAMP);
-        assert_eq!(timestamp(Some("1000000000")).unwrap(), 1_000_000_000);
-        assert!(timestamp(Some("yesterday")).is_err());
+        assert_eq!(timestamp_of(None).unwrap(), DEFAULT_TIMESTAMP);
+        assert_eq!(timestamp_of(Some("1000000000")).unwrap(), 1_000_000_000);
+        assert!(timestamp_of(Some("yesterday")).is_err());
     }
 }

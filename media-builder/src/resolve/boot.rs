@@ -1,17 +1,17 @@
-//! The boot image: one uncompressed tar, so that its members are used in place.
+//! The boot image that the media starts from; its members are used in place.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use disk_image::SourceId;
 use media_format::manifest::hex;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::digest_cache::unhex;
 use super::sources::Sources;
+use crate::boot_image::{self, Member};
 use crate::plan::PlanError;
 use crate::platform;
 
@@ -29,76 +29,6 @@ pub struct BootImage {
     pub bios: BTreeMap<String, Vec<u8>>,
 }
 
-/// Where the boot image is looked for when the project names none.
-pub fn default_path() -> Option<PathBuf> {
-    Some(platform::cache_folder()?.join("linux-pe.tar"))
-}
-
-/// Reads the list of members.
-///
-/// # Errors
-/// When it is no boot image.
-pub(super) fn read(path: &Path, sources: &mut Sources) -> anyhow::Result<BootImage> {
-    let reading = || format!("reading the boot image {}", path.display());
-    let file = File::open(path).with_context(|| {
-        format!(
-            "{}: build one with `media-builder boot-image build -o {}`",
-            reading(),
-            path.display()
-        )
-    })?;
-    let identity = platform::identity(&file.metadata().with_context(reading)?);
-    let mut boot = BootImage::default();
-    let mut archive = tar::Archive::new(file);
-    for entry in archive.entries_with_seek().with_context(reading)? {
-        let mut entry = entry.with_context(reading)?;
-        let name = entry.path().with_context(reading)?.to_string_lossy().into_owned();
-        let size = entry.size();
-        if name == "boot-image.json" {
-            boot.identity = read_identity(&mut entry).with_context(reading)?;
-        } else if let Some(name) = name.strip_prefix("bios/").filter(|_| size <= LARGEST_CODE) {
-            let mut code = Vec::new();
-            entry.read_to_end(&mut code).with_context(reading)?;
-            boot.bios.insert(name.to_owned(), code);
-        } else if entry.header().entry_type().is_file() {
-            let id = sources.add_part(path.to_owned(), identity, entry.raw_file_position(), size);
-            boot.files.insert(name, id);
-        }
-    }
-    check(&boot).with_context(reading)?;
-    Ok(boot)
-}
-
-/// Suite and kernel for people, a digest of the description (with all digests in it) for machines.
-fn read_identity(entry: &mut impl Read) -> anyhow::Result<String> {
-    let mut text = Vec::new();
-    entry
-        .take(LARGEST_CODE)
-        .read_to_end(&mut text)
-        .context("reading boot-image.json")?;
-    let manifest: Value = serde_json::from_slice(&text).context("reading boot-image.json")?;
-    let field = |name: &str| manifest.get(name).and_then(Value::as_str).unwrap_or("unknown");
-    let digest = hex(&Sha256::digest(&text)[..8]);
-    Ok(format!("{} {} {digest}", field("suite"), field("kernel_version")))
-}
-
-fn check(boot: &BootImage) -> anyhow::Result<()> {
-    if boot.identity.is_empty() {
-        bail!("it has no boot-image.json: this is not a boot image");
-    }
-    for name in ["vmlinuz", "initrd.img", "efi/BOOTX64.EFI", "efi/grubx64.efi"] {
-        if !boot.files.contains_key(name) {
-            bail!("it has no {name}: build it again with `media-builder boot-image build`");
-        }
-    }
-    for name in ["boot.img", "boot_hybrid.img", "core-usb.img", "eltorito.img"] {
-        if !boot.bios.contains_key(name) {
-            bail!("it has no bios/{name}: build it again with `media-builder boot-image build`");
-        }
-    }
-    Ok(())
-}
-
 impl BootImage {
     /// BIOS boot code by name.
     ///
@@ -109,5 +39,79 @@ impl BootImage {
             .get(name)
             .map(Vec::as_slice)
             .ok_or_else(|| PlanError::BootCode(name.to_owned()))
+    }
+}
+
+/// Where the boot image is looked for when the project names none.
+pub fn default_path() -> Option<PathBuf> {
+    Some(platform::cache_folder()?.join("linux-pe.tar"))
+}
+
+/// Reads what the boot image consists of.
+///
+/// # Errors
+/// When it is no boot image, or lacks something that media need.
+pub(super) fn read(path: &Path, sources: &mut Sources) -> anyhow::Result<BootImage> {
+    ensure!(
+        path.exists(),
+        "there is no boot image {0}: make one with `media-builder boot-image build -o {0}`",
+        path.display()
+    );
+    let image = boot_image::inspect(path)?;
+    let reading = || format!("reading the boot image {}", path.display());
+    let file = File::open(path).with_context(reading)?;
+    let whole = platform::identity(&file.metadata().with_context(reading)?);
+    let mut boot = BootImage {
+        identity: identity(&image)?,
+        ..BootImage::default()
+    };
+    for member in &image.manifest.members {
+        let offset = image.offsets[&member.path];
+        if let Some(name) = member.path.strip_prefix("bios/") {
+            boot.bios.insert(
+                name.to_owned(),
+                code(&file, member, offset).with_context(reading)?,
+            );
+        } else {
+            let id = sources.add_part(path.to_owned(), whole, offset, member.size, unhex(&member.sha256));
+            boot.files.insert(member.path.clone(), id);
+        }
+    }
+    check(&boot).with_context(reading)?;
+    Ok(boot)
+}
+
+/// Suite and kernel for people, a digest of the whole description (with the digests in it) for machines.
+fn identity(image: &boot_image::BootImage) -> anyhow::Result<String> {
+    let manifest = &image.manifest;
+    let digest = hex(&Sha256::digest(serde_json::to_vec(manifest)?)[..8]);
+    Ok(format!("{} {} {digest}", manifest.suite, manifest.kernel_version))
+}
+
+fn code(file: &File, member: &Member, offset: u64) -> anyhow::Result<Vec<u8>> {
+    ensure!(
+        member.size <= LARGEST_CODE,
+        "{} has {} bytes: that is no boot code",
+        member.path,
+        member.size
+    );
+    let mut code = vec![0; member.size as usize];
+    platform::read_exact_at(file, &mut code, offset)?;
+    let intact = hex(&Sha256::digest(&code)) == member.sha256;
+    ensure!(
+        intact,
+        "{} is damaged: make or fetch the boot image again",
+        member.path
+    );
+    Ok(code)
+}
+
+fn check(boot: &BootImage) -> anyhow::Result<()> {
+    let files = ["vmlinuz", "initrd.img", "efi/BOOTX64.EFI", "efi/grubx64.efi"];
+    let code = ["boot.img", "boot_hybrid.img", "core-usb.img", "eltorito.img"];
+    let missing = files.into_iter().find(|name| !boot.files.contains_key(*name));
+    match missing.or_else(|| code.into_iter().find(|name| !boot.bios.contains_key(*name))) {
+        Some(name) => bail!("it has no {name}: make it again with `media-builder boot-image build`"),
+        None => Ok(()),
     }
 }

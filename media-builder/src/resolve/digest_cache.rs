@@ -144,7 +144,8 @@ fn read_line(line: &str) -> Option<(Key, [u8; 32])> {
     ))
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+/// The digest in 64 hexadecimal digits.
+pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
     let mut digest = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
         return None;

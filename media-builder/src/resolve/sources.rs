@@ -44,18 +44,25 @@ pub struct Sources {
 impl Sources {
     /// Adds a whole file.
     pub(super) fn add(&mut self, path: PathBuf, identity: Identity) -> SourceId {
-        self.add_part(path, identity, 0, identity.size)
+        self.add_part(path, identity, 0, identity.size, None)
     }
 
-    /// Adds a part of a file.
-    pub(super) fn add_part(&mut self, path: PathBuf, identity: Identity, offset: u64, size: u64) -> SourceId {
+    /// Adds a part of a file, whose digest may be known from elsewhere.
+    pub(super) fn add_part(
+        &mut self,
+        path: PathBuf,
+        identity: Identity,
+        offset: u64,
+        size: u64,
+        expected: Option<[u8; 32]>,
+    ) -> SourceId {
         self.list.push(Source {
             path,
             offset,
             size,
             identity,
             sha256: None,
-            expected: None,
+            expected,
         });
         SourceId(self.list.len() - 1)
     }
