@@ -1,3 +1,29 @@
 //! The engine on the media: runs a task sequence over every restart to its end.
+//!
+//! [`engine`] decides (pure), [`run`] does, [`steps`] are what it does, [`platform`] is the machine they do it to.
 
+pub mod boot_state;
+pub mod context;
+pub mod destination;
+pub mod engine;
+pub mod existing;
+pub mod facts;
+pub mod generalize;
+pub mod journal;
+pub mod layout;
+pub mod log;
+pub mod logs;
+pub mod media;
+pub mod password;
 pub mod pe;
+pub mod platform;
+pub mod preflight;
+pub mod reporter;
+pub mod run;
+pub mod screen;
+pub mod shadow;
+pub mod staging;
+pub mod start;
+pub mod steps;
+pub mod target;
+pub mod variables;

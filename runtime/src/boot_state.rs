@@ -1,0 +1,143 @@
+//! The boot state on the target's boot partition: what the media's and the staged GRUB start next.
+
+use anyhow::{Context as _, anyhow};
+use media_format::event::Environment;
+use media_format::paths;
+use media_format::state::{BootState, Next};
+
+use crate::context::find_partition;
+use crate::journal::{Journal, Saved};
+use crate::platform::{Platform, Result};
+use crate::run::Run;
+use crate::staging;
+
+/// Looks for a run of this media on the machine's disks, without mounting anything.
+///
+/// # Errors
+/// When a journal is there that cannot be understood.
+pub fn find(platform: &dyn Platform, media_id: &str) -> Result<Option<(Saved, u64)>> {
+    for disk in platform.disks()?.iter().filter(|disk| !disk.is_media) {
+        for partition in disk
+            .partitions
+            .iter()
+            .filter(|partition| partition.file_system == "vfat")
+        {
+            let Some(block) = platform.peek(&partition.path, paths::STATE)? else {
+                continue;
+            };
+            let ours = BootState::decode(&block).is_ok_and(|state| state.media_id() == Some(media_id));
+            if !ours {
+                continue;
+            }
+            let Some(bytes) = platform.peek(&partition.path, paths::JOURNAL)? else {
+                continue;
+            };
+            if let Some(found) = Journal::read(&bytes)? {
+                return Ok(Some(found));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Writes the boot state of a new run.
+///
+/// # Errors
+/// When the boot partition cannot be written.
+pub fn create(platform: &dyn Platform, boot: &std::path::Path, media_id: &str) -> Result<()> {
+    let block = BootState::new(media_id, Next::Pe).encode()?;
+    platform
+        .write(&boot.join(paths::STATE), &block, 0o600)
+        .context("writing the boot state")
+}
+
+/// Adds what the boot menu needs to start the installed system.
+///
+/// # Errors
+/// When the boot partition cannot be written.
+pub fn set_loader(platform: &dyn Platform, boot: &std::path::Path, loader: &str) -> Result<()> {
+    change(platform, boot, |state| {
+        state.variables.insert("loader".into(), loader.into());
+    })
+}
+
+/// Chooses what starts next.
+///
+/// # Errors
+/// When the run has no boot partition yet, or it cannot be written.
+pub fn set_next(platform: &dyn Platform, journal: &Journal, next: Next) -> Result<()> {
+    let target = journal.saved.target.as_ref().filter(|_| journal.is_attached()).ok_or_else(|| {
+        anyhow!(
+            "the machine is to restart, but the run has no boot partition to remember itself on; put the restart \
+             after the step that partitions the disk"
+        )
+    })?;
+    let (_, device, _) = find_partition(platform, &target.state)?;
+    let boot = platform.mount(&device, true)?;
+    change(platform, &boot, |state| state.set_next(next))
+}
+
+fn change(platform: &dyn Platform, boot: &std::path::Path, edit: impl FnOnce(&mut BootState)) -> Result<()> {
+    let path = boot.join(paths::STATE);
+    let block = platform
+        .read(&path)?
+        .ok_or_else(|| anyhow!("there is no boot state at {}", path.display()))?;
+    let mut state = BootState::decode(&block)?;
+    edit(&mut state);
+    // In place: a rename on FAT is not atomic over a power cut, and the block is one sector pair.
+    platform
+        .write_at(&path, 0, &state.encode()?)
+        .context("writing the boot state")
+}
+
+/// After a failure: the next start of the media begins anew. The target keeps what it has.
+///
+/// # Errors
+/// When the boot partition cannot be written.
+pub fn forget(run: &mut Run<'_>) -> Result<()> {
+    let Some(target) = run
+        .journal
+        .saved
+        .target
+        .clone()
+        .filter(|_| run.journal.is_attached())
+    else {
+        return Ok(());
+    };
+    let (_, device, _) = find_partition(run.platform, &target.state)?;
+    let boot = run.platform.mount(&device, true)?;
+    run.journal.detach();
+    run.platform.remove(&boot.join(paths::STATE))?;
+    run.platform.remove(&boot.join(paths::JOURNAL))
+}
+
+/// At the end of a run: removes the staged boot image, the journal, the boot state and, where the run ends in the
+/// installed system, the runtime itself.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn clean(run: &mut Run<'_>) -> Result<()> {
+    let Some(target) = run.journal.saved.target.clone().filter(|target| target.ours) else {
+        return Ok(());
+    };
+    if run.here == Environment::Os {
+        staging::remove_runtime(run.platform, std::path::Path::new("/"))?;
+    }
+    let (_, device, _) = find_partition(run.platform, &target.state)?;
+    let boot = run.platform.mount(&device, true)?;
+    staging::unstage(run.platform, &boot)?;
+    // The journal goes last but the state: a cut in here resumes and cleans again.
+    run.journal.detach();
+    run.platform.remove(&boot.join(paths::JOURNAL))?;
+    run.platform.remove(&boot.join(paths::FOLDER))?;
+    run.platform.unmount(&device)
+}
+
+/// The serial console that the boot image used, where it had one: the run goes on talking there.
+pub fn serial_console(platform: &dyn Platform, media_id: &str) -> Vec<String> {
+    let found = find(platform, media_id).ok().flatten();
+    found
+        .and_then(|(saved, _)| saved.serial_console)
+        .into_iter()
+        .collect()
+}

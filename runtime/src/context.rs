@@ -1,0 +1,224 @@
+//! What a step works with.
+
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use media_format::event::{Environment, Event};
+use media_format::manifest::Package;
+use task_sequence::{Step, TaskSequence, Variables};
+
+use crate::journal::{Journal, Target};
+use crate::log::Log;
+use crate::media::Media;
+use crate::platform::{Command, Disk, Output, Platform, Result};
+
+/// Where the run's events go: the screen, the serial port.
+pub trait Reporter {
+    /// Shows an event.
+    fn event(&self, event: &Event);
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Exit code, as the log and the screen show it in decimal and hexadecimal.
+    pub code: i64,
+    /// What was being done, to what, why it failed, what the user can do.
+    pub reason: String,
+}
+
+/// "Unspecified error", the code that users know from every failure that has no better one.
+pub const UNSPECIFIED: i64 = 0x8000_4005;
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self {
+            code: UNSPECIFIED,
+            reason: format!("{error:#}"),
+        }
+    }
+}
+
+impl Failure {
+    /// A failure without a code of its own.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            code: UNSPECIFIED,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Everything that the steps share.
+pub struct Context<'a> {
+    /// The machine.
+    pub platform: &'a dyn Platform,
+    /// The media.
+    pub media: &'a Media,
+    /// The task sequence.
+    pub sequence: &'a TaskSequence,
+    /// The variables.
+    pub variables: &'a mut Variables,
+    /// The journal.
+    pub journal: &'a mut Journal,
+    /// Boot image or installed system.
+    pub here: Environment,
+    /// The log.
+    pub log: &'a Log,
+    /// Screen and serial port.
+    pub reporter: &'a dyn Reporter,
+    /// Which part of the step this is: counts its restarts.
+    pub part: u32,
+    /// The step's time limit.
+    pub timeout: Option<Duration>,
+    /// When progress was last reported: five times a second are enough for a screen.
+    pub reported: Cell<Option<Instant>>,
+    /// Where overlays of system volumes are, by the folder that they cover.
+    pub views: &'a RefCell<Vec<(PathBuf, PathBuf)>>,
+}
+
+impl Context<'_> {
+    /// Reports how far the step is.
+    pub fn progress(&self, phase: &str, done: u64, total: u64) {
+        let due = self
+            .reported
+            .get()
+            .is_none_or(|last| last.elapsed() >= Duration::from_millis(500));
+        if due || done == total {
+            self.reported.set(Some(Instant::now()));
+            self.reporter.event(&Event::Progress {
+                phase: phase.into(),
+                done,
+                total,
+            });
+        }
+    }
+
+    /// A disk's partition by its id, with its disk.
+    ///
+    /// # Errors
+    /// When no disk has it.
+    pub fn partition(&self, id: &str) -> Result<(Disk, PathBuf, u32)> {
+        find_partition(self.platform, id)
+    }
+
+    /// Mounts a partition of the target by its id.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be mounted.
+    pub fn mount(&self, id: &str, writable: bool) -> Result<PathBuf> {
+        let (_, path, _) = self.partition(id)?;
+        self.platform.mount(&path, writable)
+    }
+
+    /// The disk that the run works on.
+    ///
+    /// # Errors
+    /// When no step has chosen one.
+    pub fn target(&self) -> Result<&Target> {
+        self.journal.saved.target.as_ref().ok_or_else(|| {
+            anyhow!(
+                "no step has partitioned a disk and no installed system was found, so there is no volume to work on"
+            )
+        })
+    }
+
+    /// The root of the system that the run builds or captures: `/` when it is the one that runs.
+    ///
+    /// # Errors
+    /// When there is none or it cannot be mounted.
+    pub fn system_root(&self, writable: bool) -> Result<PathBuf> {
+        match self.here {
+            Environment::Os => Ok(PathBuf::from("/")),
+            Environment::Pe => self.mount(&self.target()?.system.clone(), writable),
+        }
+    }
+
+    /// Content of a package on the media, verified.
+    ///
+    /// # Errors
+    /// When it is missing or differs.
+    pub fn content(&self, id: &str) -> Result<PathBuf> {
+        self.media.content(self.platform, id, &mut |done, total| {
+            self.progress("verifying", done, total)
+        })
+    }
+
+    /// A package of the media.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn package(&self, id: &str) -> Result<&Package> {
+        self.media.package(id)
+    }
+
+    /// Runs a command with the step's time limit; the log shows the command, its exit code and the end of what it
+    /// said.
+    ///
+    /// # Errors
+    /// When it cannot be started or takes too long.
+    pub fn run(&self, mut command: Command) -> Result<Output> {
+        command.timeout = command.timeout.or(self.timeout);
+        let shown = if command.hidden {
+            "(hidden)".to_owned()
+        } else {
+            format!("{} {}", command.program, command.arguments.join(" "))
+        };
+        self.log.info(format!("running: {shown}"));
+        let output = self
+            .platform
+            .run(&command)
+            .with_context(|| format!("running {}", self.log.mask(&shown)))?;
+        self.log.info(format!("it ended with {}", code_text(output.code)));
+        for text in [&output.stdout, &output.stderr] {
+            text.lines()
+                .rev()
+                .take(40)
+                .collect::<Vec<_>>()
+                .iter()
+                .rev()
+                .for_each(|line| self.log.info(line));
+        }
+        Ok(output)
+    }
+}
+
+/// A partition by its id: its disk, device node and number.
+///
+/// # Errors
+/// When no disk has it.
+pub fn find_partition(platform: &dyn Platform, id: &str) -> Result<(Disk, PathBuf, u32)> {
+    let disks = platform.disks()?;
+    let found = disks.into_iter().find_map(|disk| {
+        let partition = disk.partitions.iter().find(|partition| partition.id == id)?;
+        let (path, number) = (partition.path.clone(), partition.number);
+        Some((disk, path, number))
+    });
+    found.ok_or_else(|| {
+        anyhow!("the partition {id} of this run is on no disk of the machine: is the disk attached?")
+    })
+}
+
+/// Exit code in decimal and hexadecimal, as users look it up.
+pub fn code_text(code: i64) -> String {
+    format!("{code} (0x{:08X})", code & 0xFFFF_FFFF)
+}
+
+/// A step with its settings filled in from variables and expanded.
+pub fn resolved(step: &Step, variables: &Variables) -> std::result::Result<Step, Failure> {
+    let action = step
+        .action
+        .resolve(variables)
+        .map_err(|error| Failure::new(error.to_string()))?;
+    Ok(Step {
+        action,
+        ..step.clone()
+    })
+}
+
+/// A path inside a root: absolute paths are taken from the root.
+pub fn inside(root: &Path, path: &str) -> PathBuf {
+    root.join(path.trim_start_matches('/'))
+}

@@ -1,0 +1,216 @@
+//! Where a captured image goes, as a folder that can be written.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use media_format::paths;
+use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage, DiskSelector};
+
+use crate::context::Context;
+use crate::platform::{Account, Disk, Result};
+use crate::target;
+
+/// The opened destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The folder, mounted.
+    pub folder: PathBuf,
+    /// Name of the WIM.
+    pub name: String,
+    /// The destination as the user wrote it.
+    pub shown: String,
+}
+
+/// Opens the destination of a capture step: mounts it and makes its folder.
+///
+/// # Errors
+/// When it is not there, read-only, or the account is refused.
+pub fn open(context: &Context<'_>, options: &CaptureOperatingSystemImage) -> Result<Destination> {
+    let destination = options.destination.as_ref().ok_or_else(|| {
+        anyhow!("the capture has no destination: set `destination` in the step or the variable OSDCaptureDestination")
+    })?;
+    let (root, path, shown) = match destination {
+        CaptureDestination::Media { path } => {
+            if !context.media.is_writable() {
+                bail!(
+                    "the capture is to go onto the media, and an ISO cannot be written; use a stick, a disk or a share"
+                );
+            }
+            let below = path.strip_prefix("captures/").unwrap_or(path);
+            (
+                context.media.data.join(paths::CAPTURES),
+                below.to_owned(),
+                format!("media:{path}"),
+            )
+        }
+        CaptureDestination::Share { path } => {
+            let (share, below) = split_unc(path)?;
+            let root = context.platform.connect(&share, &account(options), None)?;
+            (root, below, path.clone())
+        }
+        CaptureDestination::Disk {
+            disk,
+            partition,
+            path,
+        } => {
+            let device = volume(context, disk, *partition)?;
+            (
+                context.platform.mount(&device, true)?,
+                path.clone(),
+                format!("{} on {}", path, device.display()),
+            )
+        }
+        CaptureDestination::Text(text) => bail!("`{text}` is not a destination"),
+    };
+    inside(&root, &path, shown)
+}
+
+fn account(options: &CaptureOperatingSystemImage) -> Account {
+    let password = options.password.as_ref().map(|secret| secret.expose().to_owned());
+    Account {
+        user: options.account.clone().unwrap_or_default(),
+        password: password.unwrap_or_default(),
+    }
+}
+
+fn inside(root: &Path, path: &str, shown: String) -> Result<Destination> {
+    let clean: Vec<&str> = path.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
+    if clean.iter().any(|part| *part == "..") {
+        bail!("the destination {shown} leads out of its volume");
+    }
+    let Some((name, folders)) = clean.split_last() else {
+        bail!("the destination {shown} names no file")
+    };
+    let wim = Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("wim"));
+    let name = if wim {
+        (*name).to_owned()
+    } else {
+        format!("{name}.wim")
+    };
+    Ok(Destination {
+        folder: root.join(folders.join("/")),
+        name,
+        shown,
+    })
+}
+
+/// `\\server\share\folder\name.wim` → `//server/share`, `folder/name.wim`.
+fn split_unc(path: &str) -> Result<(String, String)> {
+    let slashed = path.replace('\\', "/");
+    let mut parts = slashed.trim_start_matches('/').splitn(3, '/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(server), Some(share), Some(below)) => Ok((format!("//{server}/{share}"), below.to_owned())),
+        _ => bail!("{path} does not name a file on a share"),
+    }
+}
+
+/// The volume on another disk that the destination names.
+fn volume(context: &Context<'_>, selector: &DiskSelector, partition: Option<u32>) -> Result<PathBuf> {
+    let disk = disk(context, selector)?;
+    let mut volumes = disk.partitions.iter().filter(|candidate| match partition {
+        Some(number) => candidate.number == number,
+        None => matches!(
+            candidate.file_system.as_str(),
+            "vfat" | "exfat" | "ntfs" | "ext4" | "xfs" | "btrfs"
+        ),
+    });
+    match (volumes.next(), volumes.next()) {
+        (Some(volume), None) => Ok(volume.path.clone()),
+        (None, _) => bail!(
+            "{} has no volume that a capture can go to",
+            target::describe(&disk)
+        ),
+        (Some(_), Some(_)) => {
+            bail!(
+                "{} has several volumes; name one with `partition` in the destination",
+                target::describe(&disk)
+            )
+        }
+    }
+}
+
+/// The disk of a destination on a disk: never the media, never the disk that the run works on.
+///
+/// # Errors
+/// When none or several fit.
+pub fn disk(context: &Context<'_>, selector: &DiskSelector) -> Result<Disk> {
+    let own = context
+        .journal
+        .saved
+        .target
+        .as_ref()
+        .map(|target| target.disk.clone());
+    let disks = context.platform.disks()?;
+    let candidates: Vec<Disk> = disks
+        .into_iter()
+        .filter(|disk| !disk.is_media && Some(target::identity(disk)) != own)
+        .filter(|disk| {
+            disk.partitions
+                .iter()
+                .any(|partition| !partition.file_system.is_empty())
+        })
+        .collect();
+    let mut rule = rule(
+        selector,
+        context
+            .variables
+            .get(selector.variable.as_deref().unwrap_or_default()),
+    )?;
+    rule.erase = true;
+    rule.bus = rule
+        .bus
+        .or_else(|| selector.removable.unwrap_or(false).then(|| "usb".to_owned()));
+    let found = target::select(&candidates, &rule, &[])
+        .context("looking for the disk of the capture's destination")?;
+    Ok(found.disk().clone())
+}
+
+/// The rule of a disk selector.
+///
+/// # Errors
+/// When the variable that it names is no number.
+pub fn rule(selector: &DiskSelector, variable: Option<&str>) -> Result<target::Rule> {
+    let number = match (
+        selector.number.get().copied(),
+        variable.filter(|text| !text.is_empty()),
+    ) {
+        (Some(number), _) => Some(number),
+        (None, Some(text)) => Some(text.trim().parse().with_context(|| {
+            format!(
+                "variable {} is no disk number",
+                selector.variable.as_deref().unwrap_or_default()
+            )
+        })?),
+        (None, None) => None,
+    };
+    Ok(target::Rule {
+        number,
+        serial: selector.serial.clone(),
+        min_size: selector.min_size.get().map(|size| size.bytes()),
+        max_size: selector.max_size.get().map(|size| size.bytes()),
+        bus: selector.bus.get().map(|bus| bus.as_str().to_owned()),
+        ..target::Rule::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_split_from_the_path_below_it() {
+        let split = split_unc("\\\\10.0.2.100\\captures\\debian\\ref.wim").unwrap();
+        assert_eq!(split, ("//10.0.2.100/captures".into(), "debian/ref.wim".into()));
+        assert!(split_unc("\\\\server\\share").is_err());
+    }
+
+    #[test]
+    fn a_destination_stays_on_its_volume_and_is_a_wim() {
+        let place = inside(Path::new("/m"), "a/b", "x".into()).unwrap();
+        assert_eq!((place.folder, place.name), ("/m/a".into(), "b.wim".into()));
+        assert!(inside(Path::new("/m"), "../b.wim", "x".into()).is_err());
+        assert!(inside(Path::new("/m"), "/", "x".into()).is_err());
+    }
+}

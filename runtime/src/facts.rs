@@ -1,0 +1,131 @@
+//! What conditions ask of this machine.
+
+use media_format::event::Environment;
+use task_sequence::Variables;
+use task_sequence::condition::{
+    FactError, Facts, FileFact, Firmware, OperatingSystemFact, RegistryFact, Row, SoftwareFact,
+};
+
+use crate::platform::{self, Command, Platform};
+
+/// The machine as conditions see it.
+pub struct MachineFacts<'a> {
+    /// The machine.
+    pub platform: &'a dyn Platform,
+    /// The variables.
+    pub variables: &'a Variables,
+    /// Boot image or installed system.
+    pub here: Environment,
+}
+
+impl MachineFacts<'_> {
+    fn at(&self, path: &str, folder: bool) -> Option<FileFact> {
+        let path = std::path::Path::new(path);
+        let found = self.platform.exists(path) && self.platform.is_folder(path) == folder;
+        found.then(|| FileFact {
+            version: None,
+            modified: self.platform.modified(path),
+        })
+    }
+
+    fn os_release(&self, key: &str) -> String {
+        let bytes = self
+            .platform
+            .read(std::path::Path::new("/etc/os-release"))
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        value_of(&String::from_utf8_lossy(&bytes), key).unwrap_or_default()
+    }
+}
+
+/// A value of an `os-release` file (freedesktop.org, os-release(5)).
+pub fn value_of(text: &str, key: &str) -> Option<String> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+    Some(line.trim().trim_matches(['"', '\'']).to_owned())
+}
+
+impl Facts for MachineFacts<'_> {
+    fn variables(&self) -> &Variables {
+        self.variables
+    }
+
+    fn file(&self, path: &str) -> Result<Option<FileFact>, FactError> {
+        Ok(self.at(path, false))
+    }
+
+    fn folder(&self, path: &str) -> Result<Option<FileFact>, FactError> {
+        Ok(self.at(path, true))
+    }
+
+    fn registry(&self, _key: &str, _value: Option<&str>) -> Result<Option<RegistryFact>, FactError> {
+        // Linux has no registry: nothing exists in it.
+        Ok(None)
+    }
+
+    fn software(&self) -> Result<Vec<SoftwareFact>, FactError> {
+        if self.here == Environment::Pe {
+            return Ok(Vec::new());
+        }
+        let arguments = ["-W", "-f", "${Package}\t${Version}\t${db:Status-Status}\n"]
+            .map(String::from)
+            .to_vec();
+        let command = Command {
+            program: "dpkg-query".into(),
+            arguments,
+            ..Command::default()
+        };
+        let output = self
+            .platform
+            .run(&command)
+            .map_err(|e| FactError::new("installed software", format!("{e:#}")))?;
+        Ok(output.stdout.lines().filter_map(software).collect())
+    }
+
+    fn operating_system(&self) -> Result<OperatingSystemFact, FactError> {
+        Ok(OperatingSystemFact {
+            name: self.os_release("NAME"),
+            version: self.os_release("VERSION_ID"),
+            architecture: "x86-64".into(),
+            language: std::env::var("LANG")
+                .unwrap_or_default()
+                .split('.')
+                .next()
+                .unwrap_or_default()
+                .replace('_', "-"),
+        })
+    }
+
+    fn rows(&self, class: &str) -> Result<Vec<Row>, FactError> {
+        Ok(self
+            .platform
+            .hardware(class)
+            .into_iter()
+            .map(|row| row.into_iter().collect())
+            .collect())
+    }
+
+    fn firmware(&self) -> Result<Firmware, FactError> {
+        Ok(match self.platform.firmware() {
+            platform::Firmware::Uefi => Firmware::Uefi,
+            platform::Firmware::Bios => Firmware::Bios,
+        })
+    }
+
+    fn memory(&self) -> Result<u64, FactError> {
+        Ok(self.platform.memory())
+    }
+}
+
+fn software(line: &str) -> Option<SoftwareFact> {
+    let mut fields = line.split('\t');
+    let (name, version, status) = (fields.next()?, fields.next()?, fields.next()?);
+    let fact = SoftwareFact {
+        name: name.into(),
+        version: version.into(),
+        product_code: None,
+    };
+    (status == "installed").then_some(fact)
+}

@@ -1,0 +1,182 @@
+//! The run's journal: in memory until the target has a boot partition, then in its two slots.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use media_format::{journal as slots, paths};
+use serde::{Deserialize, Serialize};
+use task_sequence::Variables;
+
+use crate::engine::Progress;
+use crate::platform::{Files, Result};
+
+const FORMAT: u32 = 1;
+
+/// Everything that survives a restart. Secrets do not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Saved {
+    format: u32,
+    /// The media whose run this is.
+    pub media_id: String,
+    /// Id of the task sequence.
+    pub sequence: String,
+    /// SHA-256 of the task sequence: a changed one cannot resume.
+    pub sequence_digest: String,
+    /// How far the run is.
+    pub progress: Progress,
+    /// The variables that are not secret.
+    pub variables: BTreeMap<String, String>,
+    /// Names of the secret ones.
+    pub secrets: BTreeSet<String>,
+    /// The disk that the run works on.
+    pub target: Option<Target>,
+    /// Where the captured image is, once it is complete.
+    pub captured: Option<String>,
+    /// Serial console of the machine, for the part of the run inside the installed system.
+    pub serial_console: Option<String>,
+}
+
+/// The disk that the run works on; its partitions are named by what stays the same over restarts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Target {
+    /// Identity of the disk ([`crate::target::identity`]).
+    pub disk: String,
+    /// The partition that carries the journal and the boot state: the ESP, or our own on BIOS layouts.
+    pub state: String,
+    /// The EFI system partition, on UEFI.
+    pub efi: Option<String>,
+    /// The volume of the operating system.
+    pub system: String,
+    /// Whether the run made the partitions (else the installed system was there before).
+    pub ours: bool,
+    /// The formatted volumes in the order of the layout.
+    pub volumes: Vec<Volume>,
+    /// The system was generalized and can be captured.
+    pub prepared: bool,
+}
+
+/// A volume that the run made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Volume {
+    /// The partition.
+    pub id: String,
+    /// Where it belongs in an installed Linux.
+    pub mount_point: String,
+    /// Its file system.
+    pub file_system: String,
+    /// Whether an image was applied to it.
+    pub applied: bool,
+}
+
+/// The journal of this run.
+#[derive(Debug)]
+pub struct Journal {
+    /// What is kept.
+    pub saved: Saved,
+    sequence: u64,
+    file: Option<PathBuf>,
+}
+
+impl Journal {
+    /// The journal of a new run, in memory.
+    pub fn begin(media_id: &str, sequence: &str, sequence_digest: &str) -> Self {
+        let saved = Saved {
+            format: FORMAT,
+            media_id: media_id.into(),
+            sequence: sequence.into(),
+            sequence_digest: sequence_digest.into(),
+            progress: Progress::default(),
+            variables: BTreeMap::new(),
+            secrets: BTreeSet::new(),
+            target: None,
+            captured: None,
+            serial_console: None,
+        };
+        Self {
+            saved,
+            sequence: 0,
+            file: None,
+        }
+    }
+
+    /// The newest valid content of a journal file, if it has one.
+    ///
+    /// # Errors
+    /// When a slot is intact and cannot be understood: another release wrote it.
+    pub fn read(bytes: &[u8]) -> Result<Option<(Saved, u64)>> {
+        let Some(slot) = slots::newest(bytes) else {
+            return Ok(None);
+        };
+        let saved: Saved = serde_json::from_slice(&slot.payload).context(
+            "reading the journal on the target's boot partition, which another release may have written",
+        )?;
+        if saved.format != FORMAT {
+            bail!(
+                "the journal on the target's boot partition has format {}; this runtime reads {FORMAT}",
+                saved.format
+            );
+        }
+        Ok(Some((saved, slot.sequence)))
+    }
+
+    /// Goes on with what was read from the journal file below `boot`.
+    pub fn resume(saved: Saved, sequence: u64, boot: &Path) -> Self {
+        Self {
+            saved,
+            sequence,
+            file: Some(boot.join(paths::JOURNAL)),
+        }
+    }
+
+    /// From now on the journal lies on this boot partition. The file is made with its full length once, so that
+    /// later writes change no directory entry and no allocation.
+    ///
+    /// # Errors
+    /// When the partition cannot be written.
+    pub fn attach(&mut self, files: &dyn Files, boot: &Path) -> Result<()> {
+        let file = boot.join(paths::JOURNAL);
+        files.write(&file, &vec![0; slots::FILE_LENGTH], 0o600)?;
+        self.file = Some(file);
+        self.write(files)
+    }
+
+    /// Whether the journal survives a restart.
+    pub fn is_attached(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// From now on in memory only.
+    pub fn detach(&mut self) {
+        self.file = None;
+    }
+
+    /// Keeps the variables that are not secret.
+    pub fn keep_variables(&mut self, variables: &Variables) {
+        let plain = variables.iter().filter(|(_, _, secret)| !secret);
+        self.saved.variables = plain
+            .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
+            .collect();
+        self.saved
+            .secrets
+            .extend(variables.iter().filter(|v| v.2).map(|v| v.0.to_owned()));
+    }
+
+    /// Writes the journal to its older slot and flushes it; in memory nothing happens.
+    ///
+    /// # Errors
+    /// When it does not fit or cannot be written.
+    pub fn write(&mut self, files: &dyn Files) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let payload = serde_json::to_vec(&self.saved)?;
+        let slot = slots::encode(self.sequence + 1, &payload)?;
+        files
+            .write_at(file, slots::offset(self.sequence + 1), &slot)
+            .context("writing the journal on the target's boot partition")?;
+        self.sequence += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! `smsts.log`: the format that CMTrace reads, rotated at 5 MB. No line contains a secret.
+
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The name that ConfigMgr's users look for.
+pub const NAME: &str = "smsts.log";
+const ROTATE_AT: u64 = 5 * 1024 * 1024;
+const COMPONENT: &str = "media-runtime";
+
+/// How serious a line is, as CMTrace colours it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// What happened.
+    Info = 1,
+    /// What somebody should look at.
+    Warning = 2,
+    /// What failed.
+    Error = 3,
+}
+
+/// The log of the run. A log that cannot be written must never end a run: what fails is dropped.
+#[derive(Debug, Default)]
+pub struct Log {
+    inner: RefCell<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    folder: PathBuf,
+    file: Option<File>,
+    secrets: Vec<String>,
+}
+
+impl Log {
+    /// A log in that folder; lines are added to what is there.
+    pub fn open(folder: &Path) -> Self {
+        let log = Self::default();
+        log.move_to(folder);
+        log
+    }
+
+    /// Goes on in another folder, with everything so far.
+    pub fn move_to(&self, folder: &Path) {
+        let mut inner = self.inner.borrow_mut();
+        if inner.folder == folder {
+            return;
+        }
+        let _ = std::fs::create_dir_all(folder);
+        let target = folder.join(NAME);
+        if inner.file.take().is_some() {
+            let earlier = std::fs::read(inner.folder.join(NAME)).unwrap_or_default();
+            let _ = append(&target).and_then(|mut file| file.write_all(&earlier));
+        }
+        inner.folder = folder.to_owned();
+        inner.file = append(&target).ok();
+    }
+
+    /// The folder of the log.
+    pub fn folder(&self) -> PathBuf {
+        self.inner.borrow().folder.clone()
+    }
+
+    /// Values that no line may contain; longer ones are looked for first.
+    pub fn hide(&self, mut secrets: Vec<String>) {
+        secrets.retain(|secret| !secret.is_empty());
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        self.inner.borrow_mut().secrets = secrets;
+    }
+
+    /// The text without secrets.
+    pub fn mask(&self, text: &str) -> String {
+        let inner = self.inner.borrow();
+        inner.secrets.iter().fold(text.to_owned(), |masked, secret| {
+            masked.replace(secret, "********")
+        })
+    }
+
+    /// Adds a line.
+    pub fn write(&self, severity: Severity, message: &str) {
+        let line = line(severity, &self.mask(message), now());
+        let mut inner = self.inner.borrow_mut();
+        let full = inner
+            .file
+            .as_ref()
+            .and_then(|file| file.metadata().ok())
+            .is_some_and(|m| m.len() > ROTATE_AT);
+        if full {
+            inner.file = None;
+            let current = inner.folder.join(NAME);
+            let stamp = date_and_time(now())
+                .iter()
+                .map(|part| format!("{part:02}"))
+                .collect::<String>();
+            let _ = std::fs::rename(&current, inner.folder.join(format!("smsts-{stamp}.log")));
+            inner.file = append(&current).ok();
+        }
+        if let Some(file) = &mut inner.file {
+            let _ = file.write_all(line.as_bytes());
+        }
+    }
+
+    /// Adds a line of severity information.
+    pub fn info(&self, message: impl AsRef<str>) {
+        self.write(Severity::Info, message.as_ref());
+    }
+
+    /// Adds a warning.
+    pub fn warning(&self, message: impl AsRef<str>) {
+        self.write(Severity::Warning, message.as_ref());
+    }
+
+    /// Adds an error.
+    pub fn error(&self, message: impl AsRef<str>) {
+        self.write(Severity::Error, message.as_ref());
+    }
+
+    /// Everything of this run, oldest first, as files by name.
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let folder = self.folder();
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<_> = names
+            .filter(|name| name.starts_with("smsts") && name.ends_with(".log"))
+            .collect();
+        names.sort();
+        names
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), std::fs::read(folder.join(name)).ok()?)))
+            .collect()
+    }
+}
+
+fn append(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn now() -> (i64, u32) {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    (i64::try_from(since.as_secs()).unwrap_or(0), since.subsec_millis())
+}
+
+/// Year, month, day, hour, minute, second of a time in UTC.
+fn date_and_time((seconds, _): (i64, u32)) -> [i64; 6] {
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Days to civil date, with years that begin in March (proleptic Gregorian calendar).
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    [year, month, day, rest / 3_600, rest / 60 % 60, rest % 60]
+}
+
+fn line(severity: Severity, message: &str, time: (i64, u32)) -> String {
+    let [year, month, day, hour, minute, second] = date_and_time(time);
+    // A line's end marker inside a message would hide what follows from CMTrace.
+    let message = message.replace("]LOG]!>", "]LOG] !>");
+    format!(
+        "<![LOG[{message}]LOG]!><time=\"{hour:02}:{minute:02}:{second:02}.{:03}+000\" \
+         date=\"{month:02}-{day:02}-{year}\" component=\"{COMPONENT}\" context=\"\" type=\"{}\" thread=\"{}\" \
+         file=\"\">\r\n",
+        time.1,
+        severity as u8,
+        std::process::id()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_cmtrace_reads() {
+        let text = line(Severity::Error, "it failed", (1_700_000_000, 42));
+        assert!(
+            text.starts_with("<![LOG[it failed]LOG]!><time=\"22:13:20.042+000\" date=\"11-14-2023\""),
+            "{text}"
+        );
+        assert!(text.contains("type=\"3\"") && text.ends_with("\r\n"));
+        assert_eq!(date_and_time((951_782_400, 0)), [2000, 2, 29, 0, 0, 0]);
+    }
+
+    #[test]
+    fn secrets_never_reach_the_file_and_moving_keeps_the_lines() {
+        let first = tempfile::tempdir().unwrap();
+        let second = tempfile::tempdir().unwrap();
+        let log = Log::open(first.path());
+        log.hide(vec!["geheim".into(), "geheim-lang".into()]);
+        log.info("password geheim-lang geheim");
+        log.move_to(second.path());
+        log.warning("after");
+        let files = log.files();
+        let text = String::from_utf8(files[0].1.clone()).unwrap();
+        assert!(
+            text.contains("password ******** ********") && text.contains("after"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_full_log_is_rotated() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::open(folder.path());
+        for _ in 0..6 {
+            log.info("x".repeat(1024 * 1024));
+        }
+        log.info("last");
+        assert_eq!(log.files().len(), 2);
+    }
+}

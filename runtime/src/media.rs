@@ -1,0 +1,230 @@
+//! The media: found by its id, never by a device name; its content is verified before it is used.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use media_format::manifest::{FileEntry, Manifest, MediaLayout, Package, Role, SequenceEntry, Volume, hex};
+use media_format::paths;
+use uuid::Uuid;
+
+use crate::platform::{Disk, Platform, Result};
+
+/// The media of this run, mounted, with a manifest that was read.
+#[derive(Debug)]
+pub struct Media {
+    /// What is on it.
+    pub manifest: Manifest,
+    /// Root of the boot volume.
+    pub boot: PathBuf,
+    /// Root of the data volume; on an ISO the boot volume.
+    pub data: PathBuf,
+    /// Device of the disk that carries it.
+    pub disk: PathBuf,
+    /// Device of the data volume.
+    pub data_device: PathBuf,
+    verified: RefCell<BTreeSet<String>>,
+}
+
+/// The GUID of a stick's partition: derived from the media's id, so that the media is found without mounting.
+pub fn partition_guid(media_id: &str, role: &str) -> Option<String> {
+    let namespace = Uuid::parse_str(media_id).ok()?;
+    Some(Uuid::new_v5(&namespace, role.as_bytes()).to_string())
+}
+
+/// Where the volumes of a media are.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    disk: PathBuf,
+    boot: PathBuf,
+    data: PathBuf,
+}
+
+fn place(disks: &[Disk], media_id: &str) -> Option<Place> {
+    let esp = partition_guid(media_id, "esp")?;
+    let data = partition_guid(media_id, "data")?;
+    let simple = media_id.replace('-', "").to_ascii_lowercase();
+    disks.iter().find_map(|disk| {
+        if disk.volume_set == simple {
+            let path = disk.path.clone();
+            return Some(Place {
+                disk: path.clone(),
+                boot: path.clone(),
+                data: path,
+            });
+        }
+        let by_id = |id: &str| disk.partitions.iter().find(|partition| partition.id == id);
+        let (boot, data) = (by_id(&esp)?, by_id(&data)?);
+        Some(Place {
+            disk: disk.path.clone(),
+            boot: boot.path.clone(),
+            data: data.path.clone(),
+        })
+    })
+}
+
+impl Media {
+    /// Finds the media with that id, mounts it and reads its manifest. Nothing when no disk carries it (yet).
+    ///
+    /// # Errors
+    /// When it is there and cannot be mounted or read.
+    pub fn find(platform: &dyn Platform, media_id: &str) -> Result<Option<Self>> {
+        let Some(place) = place(&platform.disks()?, media_id) else {
+            return Ok(None);
+        };
+        let boot = platform.mount(&place.boot, false)?;
+        let data = if place.boot == place.data {
+            boot.clone()
+        } else {
+            platform.mount(&place.data, true)?
+        };
+        let path = boot.join(paths::MANIFEST);
+        let bytes = platform
+            .read(&path)?
+            .ok_or_else(|| anyhow!("the media has no manifest at {}", path.display()))?;
+        let manifest = Manifest::parse(&bytes)?;
+        if !manifest.media_id.eq_ignore_ascii_case(media_id) {
+            bail!(
+                "the boot menu belongs to media {media_id} and the manifest to {}",
+                manifest.media_id
+            );
+        }
+        let verified = RefCell::default();
+        Ok(Some(Self {
+            manifest,
+            boot,
+            data,
+            disk: place.disk,
+            data_device: place.data,
+            verified,
+        }))
+    }
+
+    /// Whether captures and logs can be written to it.
+    pub fn is_writable(&self) -> bool {
+        self.manifest.layout == MediaLayout::Usb
+    }
+
+    /// Where a file of the media is.
+    pub fn path(&self, file: &FileEntry) -> PathBuf {
+        match file.volume {
+            Volume::Boot => self.boot.join(&file.path),
+            Volume::Data => self.data.join(&file.path),
+        }
+    }
+
+    /// A package by its id.
+    ///
+    /// # Errors
+    /// When the media does not carry it.
+    pub fn package(&self, id: &str) -> Result<&Package> {
+        self.manifest
+            .package(id)
+            .ok_or_else(|| anyhow!("package \"{id}\" is not on the media"))
+    }
+
+    /// The file or folder of a package, after its digests were compared (once for each start of the runtime).
+    ///
+    /// # Errors
+    /// When the media does not carry it or a digest differs.
+    pub fn content(
+        &self,
+        platform: &dyn Platform,
+        id: &str,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<PathBuf> {
+        let package = self.package(id)?;
+        if package.path.is_empty() {
+            bail!("package \"{id}\" has no content of its own");
+        }
+        self.verify(platform, package, progress)?;
+        Ok(self.data.join(&package.path))
+    }
+
+    /// Compares the digests of a package's files, unless that was done already.
+    ///
+    /// # Errors
+    /// When a file is missing or differs.
+    pub fn verify(
+        &self,
+        platform: &dyn Platform,
+        package: &Package,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
+        if self.verified.borrow().contains(&package.id) {
+            return Ok(());
+        }
+        let total = self.manifest.files_of(package).map(|file| file.size).sum();
+        let mut done = 0;
+        for file in self.manifest.files_of(package) {
+            self.verify_file(platform, file, &mut |bytes| progress(done + bytes, total))
+                .with_context(|| format!("verifying package \"{}\"", package.id))?;
+            done += file.size;
+        }
+        self.verified.borrow_mut().insert(package.id.clone());
+        Ok(())
+    }
+
+    fn verify_file(
+        &self,
+        platform: &dyn Platform,
+        file: &FileEntry,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let path = self.path(file);
+        let (digest, size) = platform
+            .digest(&path, progress)
+            .with_context(|| format!("reading {} from the media", file.path))?;
+        if size != file.size || hex(&digest) != file.sha256 {
+            bail!(
+                "{} differs from what was built ({size} bytes of {}): the media is damaged or was changed; write it \
+                 again",
+                file.path,
+                file.size
+            );
+        }
+        Ok(())
+    }
+
+    /// The text of a task sequence, after its digest was compared.
+    ///
+    /// # Errors
+    /// When it is missing, differs or is not text.
+    pub fn sequence(&self, platform: &dyn Platform, entry: &SequenceEntry) -> Result<String> {
+        let mut files = self.manifest.files.iter();
+        let file = files.find(|file| file.role == Role::Sequence && file.path == entry.path);
+        let file = file.ok_or_else(|| anyhow!("the manifest does not name {}", entry.path))?;
+        self.verify_file(platform, file, &mut |_| {})?;
+        let bytes = platform.read(&self.path(file))?.unwrap_or_default();
+        String::from_utf8(bytes).with_context(|| format!("{} is not text", entry.path))
+    }
+
+    /// The secrets that the media carries, by the names of their variables.
+    ///
+    /// # Errors
+    /// When the file differs from what was built.
+    pub fn secrets(&self, platform: &dyn Platform) -> Result<std::collections::BTreeMap<String, String>> {
+        let Some(file) = self.manifest.files.iter().find(|file| file.role == Role::Secrets) else {
+            return Ok(Default::default());
+        };
+        self.verify_file(platform, file, &mut |_| {})?;
+        let bytes = platform.read(&self.path(file))?.unwrap_or_default();
+        // Not with_context(bytes): an error must not quote the file.
+        serde_json::from_slice(&bytes)
+            .map_err(|_| anyhow!("the media's secrets are not the JSON that was built"))
+    }
+
+    /// Files of the boot image on the media, for staging: path on the media and in the boot image's own folder.
+    pub fn staged_files(&self) -> Vec<(&'static str, PathBuf)> {
+        [paths::KERNEL, paths::INITRD]
+            .into_iter()
+            .map(|path| (path, self.boot.join(path)))
+            .collect()
+    }
+
+    /// Whether that folder is inside the media's data volume.
+    pub fn contains(&self, folder: &Path) -> bool {
+        folder.starts_with(&self.data)
+    }
+}

@@ -1,0 +1,280 @@
+//! How the machine starts: firmware entries, GRUB of the system, the staged loader.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change, unmount};
+
+use super::Linux;
+use crate::platform::{Boot, Command, Files as _, Firmware, Output, Processes, Result};
+
+const EFI: &str = "/sys/firmware/efi";
+/// EFI_GLOBAL_VARIABLE (UEFI specification 3.3).
+const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+/// Where the media keeps GRUB's BIOS images.
+const BIOS_BOOT: &str = "media-runtime/boot/boot.img";
+const BIOS_CORE: &str = "media-runtime/boot/core.img";
+/// What a reference's own GRUB needs to see of the boot image.
+const BOUND: [&str; 4] = ["dev", "proc", "sys", "run"];
+
+impl Boot for Linux {
+    fn firmware(&self) -> Firmware {
+        if Path::new(EFI).exists() {
+            Firmware::Uefi
+        } else {
+            Firmware::Bios
+        }
+    }
+
+    fn secure_boot(&self) -> Option<bool> {
+        (self.firmware() == Firmware::Uefi)
+            .then(|| fs::read(SECURE_BOOT).is_ok_and(|value| value.get(4) == Some(&1)))
+    }
+
+    fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String> {
+        link_by_uuid(disk)?;
+        let bound = Bound::new(root, boot)?;
+        let installed = self.install_grub(root, disk, boot.is_some());
+        bound.release()?;
+        installed
+    }
+
+    fn register(&self, disk: &Path, partition: u32, label: &str, loader: &str) -> Result<()> {
+        if self.firmware() == Firmware::Bios {
+            return Ok(());
+        }
+        let (disk, number, path) = (
+            disk.display().to_string(),
+            partition.to_string(),
+            loader.replace('/', "\\"),
+        );
+        self.checked(
+            "efibootmgr",
+            &["-q", "-c", "-d", &disk, "-p", &number, "-L", label, "-l", &path],
+            None,
+        )?;
+        Ok(())
+    }
+
+    fn unregister(&self, label: &str) -> Result<()> {
+        if self.firmware() == Firmware::Bios {
+            return Ok(());
+        }
+        let Some(listed) = self.entries()? else {
+            return Ok(());
+        };
+        for number in listed.lines().filter_map(|line| entry_number(line, label)) {
+            self.checked("efibootmgr", &["-q", "-B", "-b", number], None)?;
+        }
+        Ok(())
+    }
+
+    fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()> {
+        match self.firmware() {
+            Firmware::Uefi => {
+                let folder = boot.join("EFI/media-runtime");
+                self.copy(&media.join("EFI/BOOT/BOOTX64.EFI"), &folder.join("shimx64.efi"))?;
+                self.copy(&media.join("EFI/BOOT/grubx64.efi"), &folder.join("grubx64.efi"))?;
+                self.copy(&media.join("EFI/BOOT/mmx64.efi"), &folder.join("mmx64.efi"))
+            }
+            Firmware::Bios => self.stage_bios(disk, media),
+        }
+    }
+}
+
+impl Linux {
+    /// GRUB's first stages go where a BIOS starts: the first sector, and the gap before the first partition (MBR)
+    /// or the BIOS boot partition (GPT).
+    fn stage_bios(&self, disk: &Path, media: &Path) -> Result<()> {
+        let read = |path: &str| {
+            self.read(&media.join(path))?
+                .with_context(|| format!("the media has no {path}"))
+        };
+        let sector_size = 512;
+        let table = super::table::read(disk, sector_size).context("the disk has no partition table")?;
+        let gpt = table
+            .entries
+            .iter()
+            .find(|entry| entry.kind.starts_with("21686148"));
+        let lba = match gpt {
+            Some(_) => (1 << 20) / u64::from(sector_size),
+            None if table.id.len() == 8 => 1,
+            None => bail!("the GPT has no BIOS boot partition, so a BIOS cannot start from it"),
+        };
+        let embedded = disk_image::grub::embed(&read(BIOS_BOOT)?, &read(BIOS_CORE)?, lba)?;
+        let file = OpenOptions::new().write(true).open(disk)?;
+        let write = |bytes: &[u8], offset| file.write_all_at(bytes, offset);
+        write(&embedded.core, lba * 512)
+            .and_then(|()| write(&embedded.boot_code, 0))
+            .context("writing GRUB's first stages")?;
+        file.sync_all()?;
+        Ok(())
+    }
+
+    /// Debian's GRUB, by the system's own programs.
+    fn install_grub(&self, root: &Path, disk: &Path, uefi: bool) -> Result<String> {
+        if !self.exists(&root.join("usr/sbin/grub-install")) {
+            bail!(
+                "the system has no grub-install; the reference needs grub2-common with grub-pc-bin (BIOS) and \
+                 grub-efi-amd64-signed and shim-signed (UEFI)"
+            );
+        }
+        let disk = disk.display().to_string();
+        let arguments: &[&str] = if uefi {
+            &[
+                "--target=x86_64-efi",
+                "--efi-directory=/boot/efi",
+                "--no-nvram",
+                "--removable",
+                "--uefi-secure-boot",
+            ]
+        } else {
+            &["--target=i386-pc", &disk]
+        };
+        self.checked("grub-install", arguments, Some(root))
+            .context("installing GRUB in the system")?;
+        self.checked("update-grub", &[], Some(root))
+            .context("writing GRUB's menu in the system")?;
+        Ok("/EFI/BOOT/BOOTX64.EFI".into())
+    }
+
+    fn entries(&self) -> Result<Option<String>> {
+        let command = Command {
+            program: "efibootmgr".into(),
+            ..Command::default()
+        };
+        match self.run(&command) {
+            Ok(output) => Ok(Some(output.stdout)),
+            // The installed system may lack the program; the entry then points to a loader that is gone, and the
+            // firmware passes over it.
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn checked(&self, program: &str, arguments: &[&str], root: Option<&Path>) -> Result<Output> {
+        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let output = self.run(&Command {
+            program: program.into(),
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            environment: [
+                ("PATH".to_owned(), path.to_owned()),
+                ("LC_ALL".to_owned(), "C".to_owned()),
+            ]
+            .into(),
+            root: root.map(Path::to_owned),
+            ..Command::default()
+        })?;
+        if output.code != 0 {
+            bail!(
+                "{program} ended with {}: {}",
+                output.code,
+                output.stderr.trim().replace('\n', " / ")
+            );
+        }
+        Ok(output)
+    }
+}
+
+/// The boot image has no udev. Without these links `update-grub` writes the device node into the menu instead of the
+/// file system's UUID, and nodes change from machine to machine.
+fn link_by_uuid(disk: &Path) -> Result<()> {
+    let folder = Path::new("/dev/disk/by-uuid");
+    fs::create_dir_all(folder)?;
+    let name = disk
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    for entry in fs::read_dir(Path::new("/sys/block").join(&name))?.flatten() {
+        let partition = entry.file_name().to_string_lossy().into_owned();
+        let device = Path::new("/dev").join(&partition);
+        let Some(uuid) = super::probe::uuid(&device).filter(|_| partition.starts_with(&name)) else {
+            continue;
+        };
+        let link = folder.join(uuid);
+        if fs::symlink_metadata(&link).is_err() {
+            std::os::unix::fs::symlink(&device, &link)
+                .with_context(|| format!("linking {}", link.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// `Boot0003* media-runtime\tHD(…)` → `0003`.
+fn entry_number<'a>(line: &'a str, label: &str) -> Option<&'a str> {
+    let rest = line.strip_prefix("Boot")?;
+    let number = rest.get(..4)?;
+    let name = rest
+        .get(4..)?
+        .trim_start_matches('*')
+        .trim_start()
+        .split('\t')
+        .next()?;
+    (name == label && number.chars().all(|c| c.is_ascii_hexdigit())).then_some(number)
+}
+
+/// The boot image's devices inside a root, while a program of that root runs.
+struct Bound {
+    points: Vec<PathBuf>,
+}
+
+impl Bound {
+    fn new(root: &Path, boot: Option<&Path>) -> Result<Self> {
+        let mut bound = Self { points: Vec::new() };
+        for name in BOUND {
+            bound.bind(&Path::new("/").join(name), &root.join(name))?;
+        }
+        if let Some(boot) = boot {
+            bound.bind(boot, &root.join("boot/efi"))?;
+        }
+        Ok(bound)
+    }
+
+    fn bind(&mut self, from: &Path, to: &Path) -> Result<()> {
+        fs::create_dir_all(to)?;
+        mount_bind_recursive(from, to)
+            .with_context(|| format!("showing {} inside the system", from.display()))?;
+        // Unmounting inside must never reach the boot image's own mounts.
+        mount_change(to, MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+        self.points.push(to.to_owned());
+        Ok(())
+    }
+
+    fn release(mut self) -> Result<()> {
+        self.unmount()
+            .context("taking the boot image's devices out of the system again")
+    }
+
+    fn unmount(&mut self) -> rustix::io::Result<()> {
+        while let Some(point) = self.points.pop() {
+            unmount(&point, UnmountFlags::DETACH)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let _ = self.unmount();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_found_by_their_whole_label() {
+        assert_eq!(
+            entry_number("Boot0003* media-runtime\tHD(1,GPT)/File(x)", "media-runtime"),
+            Some("0003")
+        );
+        assert_eq!(
+            entry_number("Boot0003* media-runtime-2\tHD", "media-runtime"),
+            None
+        );
+        assert_eq!(entry_number("BootOrder: 0003,0001", "media-runtime"), None);
+    }
+}

@@ -1,0 +1,330 @@
+//! Disks by sysfs, file systems by the standard tools.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, bail};
+
+use super::{Linux, fat_peek, probe, table};
+use crate::platform::{
+    Bus, Command, Disk, Disks, NewPartition, NewTable, Partition, Processes, Result, Space,
+};
+use crate::target::{self, ConfirmedTarget};
+
+const BLOCK: &str = "/sys/block";
+/// The kernel makes the nodes of new partitions at once; a slow controller may take a moment.
+const SMALL_FAT32: u64 = 260 << 20;
+const NODES_WITHIN: Duration = Duration::from_secs(20);
+
+impl Disks for Linux {
+    fn disks(&self) -> Result<Vec<Disk>> {
+        let mut names: Vec<String> = fs::read_dir(BLOCK)
+            .context("listing the disks")?
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| is_disk(name))
+            .collect();
+        names.sort();
+        let mut disks: Vec<Disk> = names.iter().filter_map(|name| disk(name)).collect();
+        let mut number = 0;
+        for disk in disks.iter_mut().filter(|disk| !disk.is_media && !disk.removable) {
+            disk.number = number;
+            number += 1;
+        }
+        Ok(disks)
+    }
+
+    fn write_table(&self, target: &ConfirmedTarget, new: &NewTable) -> Result<()> {
+        let disk = target.disk();
+        target.reconfirm(&self.disks()?)?;
+        for partition in &disk.partitions {
+            self.unmount(&partition.path)?;
+        }
+        table::write(&disk.path, disk.size, disk.sector_size, new)
+            .with_context(|| format!("partitioning {}", target::describe(disk)))?;
+        let arguments = vec![
+            "blockdev".into(),
+            "--rereadpt".into(),
+            disk.path.display().to_string(),
+        ];
+        self.run(&Command {
+            program: "busybox".into(),
+            arguments,
+            ..Command::default()
+        })?;
+        new.partitions
+            .iter()
+            .try_for_each(|partition| wait_for(&node(&disk.path, partition.number)))
+    }
+
+    fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()> {
+        let Some(kind) = &partition.file_system else {
+            return Ok(());
+        };
+        let device = node(&target.disk().path, partition.number);
+        let command = mkfs(kind, partition, &device)?;
+        let output = self
+            .run(&command)
+            .with_context(|| format!("formatting {}", device.display()))?;
+        if output.code != 0 {
+            bail!(
+                "formatting {} as {kind}: {} says: {}",
+                device.display(),
+                command.program,
+                output.stderr.trim()
+            );
+        }
+        Ok(())
+    }
+
+    fn peek(&self, partition: &Path, file: &str) -> Result<Option<Vec<u8>>> {
+        fat_peek::peek(partition, file)
+    }
+
+    fn mount(&self, device: &Path, writable: bool) -> Result<PathBuf> {
+        self.mount_volume(device, writable)
+    }
+
+    fn unmount(&self, device: &Path) -> Result<()> {
+        self.unmount_volume(device)
+    }
+
+    fn overlay(&self, folder: &Path) -> Result<PathBuf> {
+        self.mount_overlay(folder)
+    }
+
+    fn remove_overlay(&self, view: &Path) -> Result<()> {
+        self.unmount_overlay(view)
+    }
+
+    fn space(&self, folder: &Path) -> Result<Space> {
+        let mut place = folder;
+        while !place.exists() {
+            place = place
+                .parent()
+                .ok_or_else(|| anyhow!("{} is nowhere", folder.display()))?;
+        }
+        let volume =
+            rustix::fs::statvfs(place).with_context(|| format!("asking for room at {}", place.display()))?;
+        let used = volume.f_blocks.saturating_sub(volume.f_bfree);
+        Ok(Space {
+            free: volume.f_bavail * volume.f_frsize,
+            used: used * volume.f_frsize,
+        })
+    }
+}
+
+fn is_disk(name: &str) -> bool {
+    !["loop", "ram", "zram", "dm-", "md", "fd", "nbd"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        && !(name.starts_with("mmcblk") && name.contains("boot"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path)
+        .map(|text| text.trim().to_owned())
+        .unwrap_or_default()
+}
+
+fn number(path: impl AsRef<Path>) -> u64 {
+    read(path).parse().unwrap_or(0)
+}
+
+fn disk(name: &str) -> Option<Disk> {
+    let folder = Path::new(BLOCK).join(name);
+    let size = number(folder.join("size")) * 512;
+    if size == 0 {
+        return None;
+    }
+    let path = Path::new("/dev").join(name);
+    let sector_size = u32::try_from(number(folder.join("queue/logical_block_size")))
+        .ok()
+        .filter(|size| *size > 0)?;
+    let bus = bus(&folder, name);
+    let found = table::read(&path, sector_size);
+    let whole = probe::probe(&path);
+    let volume_set = probe::volume_set(&path).unwrap_or_default();
+    let partitions = partitions(&folder, name, found.as_ref());
+    let is_media = whole.label == "MEDIA_BOOT"
+        || partitions
+            .iter()
+            .any(|p| ["MEDIA-BOOT", "MEDIA-DATA"].contains(&p.name.as_str()));
+    Some(Disk {
+        number: 0,
+        model: [
+            read(folder.join("device/vendor")),
+            read(folder.join("device/model")),
+        ]
+        .join(" ")
+        .trim()
+        .to_owned(),
+        serial: serial(&folder),
+        wwn: first_of(&[folder.join("wwid"), folder.join("device/wwid")]),
+        size,
+        sector_size,
+        bus,
+        removable: number(folder.join("removable")) == 1 || bus == Bus::Usb,
+        read_only: number(folder.join("ro")) == 1,
+        is_media,
+        volume_set,
+        table_id: found.as_ref().map(|table| table.id.clone()).unwrap_or_default(),
+        has_content: found.is_some_and(|table| !table.entries.is_empty()) || !whole.kind.is_empty(),
+        partitions,
+        path,
+    })
+}
+
+fn first_of(paths: &[PathBuf]) -> String {
+    paths
+        .iter()
+        .map(read)
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}
+
+fn bus(folder: &Path, name: &str) -> Bus {
+    let device = fs::canonicalize(folder.join("device"))
+        .unwrap_or_default()
+        .display()
+        .to_string();
+    match () {
+        () if name.starts_with("nvme") => Bus::Nvme,
+        () if device.contains("/usb") => Bus::Usb,
+        () if name.starts_with("vd") => Bus::Virtio,
+        () if device.contains("/ata") => Bus::Ata,
+        () if name.starts_with("sd") || name.starts_with("sr") => Bus::Scsi,
+        () => Bus::Other,
+    }
+}
+
+/// The serial number where the driver shows it, else from page 0x80 of a SCSI disk's vital product data.
+fn serial(folder: &Path) -> String {
+    let plain = first_of(&[folder.join("serial"), folder.join("device/serial")]);
+    if !plain.is_empty() {
+        return plain;
+    }
+    let page = fs::read(folder.join("device/vpd_pg80")).unwrap_or_default();
+    let text = page.get(4..).unwrap_or_default();
+    String::from_utf8_lossy(text)
+        .trim()
+        .trim_end_matches('\0')
+        .to_owned()
+}
+
+fn partitions(folder: &Path, disk: &str, found: Option<&table::Table>) -> Vec<Partition> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut partitions: Vec<Partition> = names
+        .filter(|name| name.starts_with(disk) && folder.join(name).join("partition").exists())
+        .map(|name| partition(folder, &name, found))
+        .collect();
+    partitions.sort_by_key(|partition| partition.number);
+    partitions
+}
+
+fn partition(folder: &Path, name: &str, found: Option<&table::Table>) -> Partition {
+    let folder = folder.join(name);
+    let number_in_table = u32::try_from(number(folder.join("partition"))).unwrap_or_default();
+    let entry = found.and_then(|table| table.entries.iter().find(|entry| entry.number == number_in_table));
+    let path = Path::new("/dev").join(name);
+    let volume = probe::probe(&path);
+    Partition {
+        number: number_in_table,
+        id: entry.map(|entry| entry.id.clone()).unwrap_or_default(),
+        kind: entry.map(|entry| entry.kind.clone()).unwrap_or_default(),
+        name: entry.map(|entry| entry.name.clone()).unwrap_or_default(),
+        start: number(folder.join("start")) * 512,
+        size: number(folder.join("size")) * 512,
+        file_system: volume.kind,
+        label: volume.label,
+        path,
+    }
+}
+
+/// `/dev/sda` and 1 → `/dev/sda1`; `/dev/nvme0n1` and 1 → `/dev/nvme0n1p1`.
+fn node(disk: &Path, number: u32) -> PathBuf {
+    let text = disk.display().to_string();
+    let separator = if text.ends_with(|c: char| c.is_ascii_digit()) {
+        "p"
+    } else {
+        ""
+    };
+    PathBuf::from(format!("{text}{separator}{number}"))
+}
+
+fn wait_for(node: &Path) -> Result<()> {
+    let end = Instant::now() + NODES_WITHIN;
+    while !node.exists() {
+        if Instant::now() > end {
+            bail!(
+                "the kernel has not made {} although the partition table was written",
+                node.display()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+fn mkfs(kind: &str, partition: &NewPartition, device: &Path) -> Result<Command> {
+    let label = partition.label.as_str();
+    let mut arguments: Vec<&str> = match kind {
+        // Too few clusters make a FAT16 of it for firmware: small volumes get the smallest clusters.
+        "fat32" if partition.size < SMALL_FAT32 => vec!["-F", "32", "-s", "1"],
+        "fat32" => vec!["-F", "32"],
+        "ext4" => vec!["-F", "-q"],
+        "xfs" | "btrfs" => vec!["-f", "-q"],
+        "exfat" | "swap" => vec![],
+        "ntfs" if partition.quick => vec!["-Q", "-F"],
+        "ntfs" => vec!["-F"],
+        other => bail!("no program makes file systems of kind {other}"),
+    };
+    let upper = label.to_uppercase();
+    if !label.is_empty() {
+        let (flag, label) = if kind == "fat32" {
+            ("-n", upper.as_str())
+        } else {
+            ("-L", label)
+        };
+        arguments.extend([flag, label]);
+    }
+    let program = match kind {
+        "fat32" => "mkfs.fat",
+        "swap" => "mkswap",
+        "ntfs" => "mkntfs",
+        other => return Ok(command(&format!("mkfs.{other}"), &arguments, device)),
+    };
+    Ok(command(program, &arguments, device))
+}
+
+fn command(program: &str, arguments: &[&str], device: &Path) -> Command {
+    let arguments = arguments
+        .iter()
+        .map(|argument| (*argument).to_owned())
+        .chain([device.display().to_string()]);
+    Command {
+        program: program.into(),
+        arguments: arguments.collect(),
+        ..Command::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partition_nodes_follow_the_kernels_rule() {
+        assert_eq!(node(Path::new("/dev/sda"), 2), Path::new("/dev/sda2"));
+        assert_eq!(node(Path::new("/dev/nvme0n1"), 2), Path::new("/dev/nvme0n1p2"));
+        assert_eq!(node(Path::new("/dev/mmcblk0"), 1), Path::new("/dev/mmcblk0p1"));
+    }
+
+    #[test]
+    fn what_is_no_disk_is_left_out() {
+        assert!(is_disk("sda") && is_disk("sr0") && is_disk("nvme0n1") && is_disk("mmcblk0"));
+        assert!(!is_disk("loop0") && !is_disk("mmcblk0boot0") && !is_disk("dm-0"));
+    }
+}

@@ -1,0 +1,36 @@
+//! The machine for real, on Linux: in the boot image and in the installed system.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+mod boot;
+mod disks;
+mod fat_peek;
+mod files;
+mod identity;
+mod images;
+mod mounts;
+mod network;
+mod packages;
+mod probe;
+mod processes;
+mod table;
+
+/// Linux.
+#[derive(Debug, Default)]
+pub struct Linux {
+    /// Mounted volumes: folder by device, and whether it is writable.
+    mounted: RefCell<BTreeMap<PathBuf, (PathBuf, bool)>>,
+    /// Views: work folder by view.
+    overlays: RefCell<BTreeMap<PathBuf, PathBuf>>,
+    /// Connected shares: folder by share.
+    shares: RefCell<BTreeMap<String, PathBuf>>,
+}
+
+impl Linux {
+    /// The machine.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}

@@ -1,0 +1,141 @@
+//! Shares, mounted by the kernel.
+
+use std::fs;
+use std::net::ToSocketAddrs as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+use super::Linux;
+use crate::platform::{Account, Network, Result};
+
+const SHARES: &str = "/run/media-runtime/shares";
+/// DHCP and a slow link need some time after a start.
+const REACHABLE_WITHIN: Duration = Duration::from_secs(60);
+const TRY_EVERY: Duration = Duration::from_secs(1);
+
+impl Network for Linux {
+    fn connect(&self, share: &str, account: &Account, at: Option<&Path>) -> Result<PathBuf> {
+        if let Some(folder) = self.shares.borrow().get(share) {
+            return Ok(folder.clone());
+        }
+        let name = share.trim_start_matches('/').replace('/', "-");
+        let folder = at.map_or_else(|| Path::new(SHARES).join(name), Path::to_owned);
+        fs::create_dir_all(&folder)?;
+        let data = options(share, account)?;
+        mount_when_reachable(share, &folder, &data)?;
+        self.shares.borrow_mut().insert(share.to_owned(), folder.clone());
+        Ok(folder)
+    }
+
+    fn disconnect(&self, share: &str) -> Result<()> {
+        let Some(folder) = self.shares.borrow_mut().remove(share) else {
+            return Ok(());
+        };
+        unmount(&folder, UnmountFlags::empty()).with_context(|| format!("disconnecting {share}"))
+    }
+}
+
+/// Options for the kernel's cifs. They go into the system call, so that the password is in no list of processes.
+fn options(share: &str, account: &Account) -> Result<std::ffi::CString> {
+    let (domain, user) = match account.user.split_once('\\') {
+        Some((domain, user)) => (Some(domain), user),
+        None => (None, account.user.as_str()),
+    };
+    let address = address(share)?;
+    let mut text = format!("ip={address},vers=3.1.1,unc={}", share.replace('/', "\\"));
+    if user.is_empty() {
+        text.push_str(",guest");
+    } else {
+        // A comma ends an option; doubled it is part of the password (kernel, fs_context of cifs).
+        text.push_str(&format!(
+            ",user={user},pass={}",
+            account.password.replace(',', ",,")
+        ));
+    }
+    if let Some(domain) = domain {
+        text.push_str(&format!(",domain={domain}"));
+    }
+    Ok(std::ffi::CString::new(text)?)
+}
+
+/// The kernel wants an address.
+fn address(share: &str) -> Result<String> {
+    let server = share
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    if server.parse::<std::net::IpAddr>().is_ok() {
+        return Ok(server.to_owned());
+    }
+    let mut found = (server, 445).to_socket_addrs().with_context(|| {
+        format!(
+            "looking up server {server} of share {share}; check its name and the boot image's network and DNS"
+        )
+    })?;
+    found
+        .next()
+        .map(|address| address.ip().to_string())
+        .with_context(|| format!("server {server} has no address"))
+}
+
+fn mount_when_reachable(share: &str, folder: &Path, data: &std::ffi::CStr) -> Result<()> {
+    let end = Instant::now() + REACHABLE_WITHIN;
+    loop {
+        let Err(error) = mount(share, folder, "cifs", MountFlags::empty(), data) else {
+            return Ok(());
+        };
+        let later = matches!(
+            error,
+            Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::HOSTDOWN | Errno::TIMEDOUT | Errno::CONNREFUSED
+        );
+        if later && Instant::now() < end {
+            std::thread::sleep(TRY_EVERY);
+            continue;
+        }
+        bail!("connecting to {share}: {}", explain(error));
+    }
+}
+
+fn explain(error: Errno) -> String {
+    match error {
+        Errno::ACCESS | Errno::PERM | Errno::KEYREJECTED => {
+            "the server refuses the account: check the user name and the password".into()
+        }
+        Errno::NOENT | Errno::NXIO | Errno::INVAL => {
+            format!("the server has no such share, or the name of the share is wrong ({error})")
+        }
+        Errno::NODEV => "the kernel has no cifs".into(),
+        Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::HOSTDOWN | Errno::TIMEDOUT => {
+            format!("the server cannot be reached ({error}): check the cable, the addresses and the server")
+        }
+        Errno::CONNREFUSED => "the server does not answer on port 445".into(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_with_commas_stays_one_option() {
+        let account = Account {
+            user: "LAB\\capture".into(),
+            password: "a,b".into(),
+        };
+        let text = options("//10.0.2.100/captures", &account)
+            .unwrap()
+            .into_string()
+            .unwrap();
+        assert_eq!(
+            text,
+            "ip=10.0.2.100,vers=3.1.1,unc=\\\\10.0.2.100\\captures,user=capture,pass=a,,b,domain=LAB"
+        );
+        assert!(!format!("{account:?}").contains("a,b"));
+    }
+}

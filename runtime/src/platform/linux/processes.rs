@@ -1,0 +1,163 @@
+//! The one place that runs external programs.
+
+use std::io::{Read, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use super::Linux;
+use crate::platform::{Command, Output, Processes, Result};
+
+/// Output beyond this is dropped: a program that talks for hours must not fill the memory.
+const MOST_OUTPUT: usize = 1 << 20;
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+impl Processes for Linux {
+    fn run(&self, command: &Command) -> Result<Output> {
+        let mut process = prepared(command);
+        let child = process.spawn().with_context(|| missing(command))?;
+        follow(child, command)
+    }
+}
+
+fn missing(command: &Command) -> String {
+    match &command.root {
+        Some(root) => format!("starting {} inside {}", command.program, root.display()),
+        None => format!("starting {}", command.program),
+    }
+}
+
+fn prepared(command: &Command) -> std::process::Command {
+    let (program, mut arguments) = (command.program.clone(), command.arguments.clone());
+    let mut words = vec![program];
+    words.append(&mut arguments);
+    if let Some(user) = &command.user {
+        words.splice(0..0, ["runuser", "-u", user, "--"].map(str::to_owned));
+    }
+    if let Some(root) = &command.root {
+        words.splice(0..0, ["chroot".to_owned(), root.display().to_string()]);
+    }
+    let mut process = std::process::Command::new(&words[0]);
+    process.args(&words[1..]).envs(&command.environment);
+    process
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if let Some(folder) = &command.folder {
+        process.current_dir(folder);
+    }
+    process
+}
+
+fn follow(mut child: Child, command: &Command) -> Result<Output> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        // A program that does not read what it is given is no failure.
+        scope.spawn(move || stdin.map(|mut pipe| pipe.write_all(&command.stdin)));
+        let out = scope.spawn(move || end_of(stdout));
+        let err = scope.spawn(move || end_of(stderr));
+        let status = wait(&mut child, command)?;
+        let code = status
+            .code()
+            .or(status.signal().map(|signal| 128 + signal))
+            .unwrap_or(-1);
+        Ok(Output {
+            code: code.into(),
+            stdout: out.join().unwrap_or_default(),
+            stderr: err.join().unwrap_or_default(),
+        })
+    })
+}
+
+fn wait(child: &mut Child, command: &Command) -> Result<std::process::ExitStatus> {
+    let end = command.timeout.map(|limit| Instant::now() + limit);
+    let Some(end) = end else {
+        return child
+            .wait()
+            .with_context(|| format!("waiting for {}", command.program));
+    };
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() >= end {
+            let _ = child.kill();
+            let _ = child.wait();
+            let seconds = command.timeout.unwrap_or_default().as_secs();
+            bail!(
+                "{} was stopped: it had not ended after {seconds} seconds (the step's time limit)",
+                command.program
+            );
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// What a program wrote: the last of it where it was too much.
+fn end_of(pipe: Option<impl Read>) -> String {
+    let Some(mut pipe) = pipe else {
+        return String::new();
+    };
+    let mut kept: Vec<u8> = Vec::new();
+    let mut buffer = [0; 8192];
+    while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+        kept.extend_from_slice(&buffer[..count]);
+        if kept.len() > 2 * MOST_OUTPUT {
+            kept.drain(..kept.len() - MOST_OUTPUT);
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(line: &str) -> Command {
+        Command {
+            program: "sh".into(),
+            arguments: vec!["-c".into(), line.into()],
+            ..Command::default()
+        }
+    }
+
+    #[test]
+    fn output_code_and_input_are_passed_on() {
+        let mut command = shell("cat; echo said >&2; exit 7");
+        command.stdin = b"given".to_vec();
+        let output = Linux::new().run(&command).unwrap();
+        assert_eq!(
+            output,
+            Output {
+                code: 7,
+                stdout: "given".into(),
+                stderr: "said\n".into()
+            }
+        );
+    }
+
+    #[test]
+    fn a_program_that_never_ends_is_stopped() {
+        let mut command = shell("exec sleep 60");
+        command.timeout = Some(Duration::from_millis(200));
+        let error = Linux::new().run(&command).unwrap_err().to_string();
+        assert!(error.contains("time limit"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let command = Command {
+            program: "no-such-program".into(),
+            ..Command::default()
+        };
+        assert!(
+            Linux::new()
+                .run(&command)
+                .unwrap_err()
+                .to_string()
+                .contains("no-such-program")
+        );
+    }
+}

@@ -1,0 +1,356 @@
+//! What the steps need of the machine, as small traits. `linux` does it for real; `memory` plays a machine whose
+//! power can fail after any operation, so that a test can cut everywhere.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use media_format::wim::info::WimInfo;
+use media_format::wim::protocol::{Message, Request, Summary};
+
+use crate::target::ConfirmedTarget;
+
+pub mod linux;
+
+/// Result of an operation on the machine; the error says what was being done, to what, and why it failed.
+pub type Result<T> = anyhow::Result<T>;
+
+/// The whole machine.
+pub trait Platform: Disks + Files + Images + Boot + Packages + Processes + Network + Machine {}
+impl<T: Disks + Files + Images + Boot + Packages + Processes + Network + Machine> Platform for T {}
+
+/// How a disk is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bus {
+    /// SATA or IDE.
+    Ata,
+    /// NVM Express.
+    Nvme,
+    /// SCSI, SAS, RAID controllers.
+    Scsi,
+    /// USB.
+    Usb,
+    /// virtio-blk.
+    Virtio,
+    /// Anything else.
+    Other,
+}
+
+impl Bus {
+    /// The name in a task sequence.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ata => "sata",
+            Self::Nvme => "nvme",
+            Self::Scsi => "scsi",
+            Self::Usb => "usb",
+            Self::Virtio => "virtio",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// A disk as it was found, without mounting anything of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// Counts the disks that can be targets, from 0, in the order of their names.
+    pub number: u32,
+    /// Device node.
+    pub path: PathBuf,
+    /// Manufacturer's model text.
+    pub model: String,
+    /// Serial number; may be empty.
+    pub serial: String,
+    /// World-wide name; may be empty.
+    pub wwn: String,
+    /// Bytes.
+    pub size: u64,
+    /// Logical sector size in bytes.
+    pub sector_size: u32,
+    /// How it is attached.
+    pub bus: Bus,
+    /// Removable or attached by USB.
+    pub removable: bool,
+    /// Write-protected.
+    pub read_only: bool,
+    /// Carries media of ours (this one or another).
+    pub is_media: bool,
+    /// Volume set identifier of an ISO 9660 volume that covers the disk (our media put their id there), in lower
+    /// case; else empty.
+    pub volume_set: String,
+    /// GUID of the GPT, or the MBR's signature as 8 hexadecimal digits; empty without a table.
+    pub table_id: String,
+    /// Its partitions in the order of their numbers.
+    pub partitions: Vec<Partition>,
+    /// Has a partition table or a file system.
+    pub has_content: bool,
+}
+
+/// A partition as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// Number in the table, from 1.
+    pub number: u32,
+    /// Device node.
+    pub path: PathBuf,
+    /// What the kernel calls PARTUUID, in lower case: stays the same over restarts.
+    pub id: String,
+    /// GPT type GUID, or the MBR type as `0x83`.
+    pub kind: String,
+    /// Name in a GPT; else empty.
+    pub name: String,
+    /// Bytes from the start of the disk.
+    pub start: u64,
+    /// Bytes.
+    pub size: u64,
+    /// File system by its signature: `vfat`, `exfat`, `ntfs`, `ext4`, `xfs`, `btrfs`, `iso9660`, `swap`; empty if
+    /// unknown.
+    pub file_system: String,
+    /// Label of the file system.
+    pub label: String,
+}
+
+/// A partition to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPartition {
+    /// Number, from 1.
+    pub number: u32,
+    /// Bytes from the start of the disk.
+    pub start: u64,
+    /// Bytes.
+    pub size: u64,
+    /// What it is.
+    pub role: Role,
+    /// Name in a GPT.
+    pub name: String,
+    /// File system to make on it, if any.
+    pub file_system: Option<String>,
+    /// Label of that file system.
+    pub label: String,
+    /// Quick format.
+    pub quick: bool,
+    /// GPT unique GUID; on MBR derived from the signature.
+    pub guid: String,
+}
+
+/// What a partition is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// EFI system partition.
+    Efi,
+    /// GRUB's core image on a GPT of a BIOS machine.
+    BiosBoot,
+    /// The runtime's own small FAT32 partition on a BIOS machine.
+    State,
+    /// An ordinary volume of a Linux system.
+    Linux,
+    /// Linux swap.
+    Swap,
+    /// An ordinary volume of Windows.
+    Data,
+    /// Microsoft reserved.
+    Msr,
+    /// Windows recovery.
+    Recovery,
+    /// MBR extended partition.
+    Extended,
+}
+
+/// The table to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTable {
+    /// GPT, else MBR.
+    pub gpt: bool,
+    /// GUID of the disk, or the MBR's signature as 8 hexadecimal digits.
+    pub id: String,
+    /// The partitions, ascending by start.
+    pub partitions: Vec<NewPartition>,
+}
+
+/// Disks, file systems, mounts.
+pub trait Disks {
+    /// All disks.
+    fn disks(&self) -> Result<Vec<Disk>>;
+    /// Writes an empty disk's table; what was there is lost.
+    fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<()>;
+    /// Makes a file system; what was there is lost.
+    fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()>;
+    /// Content of a small file on an unmounted FAT volume, if it is there. Nothing is mounted to look at it.
+    fn peek(&self, partition: &Path, file: &str) -> Result<Option<Vec<u8>>>;
+    /// Mounts a volume by its device node and gives the folder; mounting it again gives the same folder.
+    fn mount(&self, device: &Path, writable: bool) -> Result<PathBuf>;
+    /// Unmounts what [`Disks::mount`] mounted, after a flush.
+    fn unmount(&self, device: &Path) -> Result<()>;
+    /// A view of the folder in which changes stay in memory: the disk keeps what it has.
+    fn overlay(&self, folder: &Path) -> Result<PathBuf>;
+    /// Takes such a view away.
+    fn remove_overlay(&self, view: &Path) -> Result<()>;
+    /// Bytes that are free and bytes that are used on the volume of that folder.
+    fn space(&self, folder: &Path) -> Result<Space>;
+}
+
+/// Room on a volume, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Free for us.
+    pub free: u64,
+    /// Used by content.
+    pub used: u64,
+}
+
+/// Files on mounted volumes. Writes are flushed when they return.
+pub trait Files {
+    /// The content, or nothing where there is no such file.
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>>;
+    /// Replaces or makes a file with the given mode, and the folders that lead to it.
+    fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()>;
+    /// Overwrites bytes of an existing file in place.
+    fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// Makes a symbolic link, replacing what is there.
+    fn link(&self, path: &Path, to: &str) -> Result<()>;
+    /// Removes a file, a link or a whole folder; nothing happens where there is none.
+    fn remove(&self, path: &Path) -> Result<()>;
+    /// Renames within one volume and flushes the folder.
+    fn rename(&self, from: &Path, to: &Path) -> Result<()>;
+    /// Copies a file with its mode.
+    fn copy(&self, from: &Path, to: &Path) -> Result<()>;
+    /// Whether something is there (a dangling link counts).
+    fn exists(&self, path: &Path) -> bool;
+    /// Names in a folder, sorted; empty where there is none.
+    fn list(&self, path: &Path) -> Result<Vec<String>>;
+    /// Whether it is a folder (links are not followed).
+    fn is_folder(&self, path: &Path) -> bool;
+    /// Whether it is a symbolic link.
+    fn is_link(&self, path: &Path) -> bool;
+    /// When it was last changed.
+    fn modified(&self, path: &Path) -> Option<std::time::SystemTime>;
+    /// SHA-256 of a file and its size in bytes, with progress in bytes.
+    fn digest(&self, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<([u8; 32], u64)>;
+}
+
+/// WIM files.
+pub trait Images {
+    /// What a WIM says of itself.
+    fn image_info(&self, wim: &Path) -> Result<WimInfo>;
+    /// Runs one request of the WIM worker to its end.
+    fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary>;
+}
+
+/// The firmware's start of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Firmware {
+    /// UEFI.
+    Uefi,
+    /// BIOS.
+    Bios,
+}
+
+/// How the machine starts.
+pub trait Boot {
+    /// UEFI or BIOS.
+    fn firmware(&self) -> Firmware;
+    /// Whether Secure Boot is on; nothing on a BIOS machine.
+    fn secure_boot(&self) -> Option<bool>;
+    /// Makes the system under `root` start from `disk` by its own boot loader (GRUB), without touching the
+    /// firmware's variables. `boot` is where the EFI system partition is mounted, on UEFI. Gives the loader's path
+    /// there.
+    fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String>;
+    /// Adds a firmware entry for that loader on that partition and puts it first; nothing on BIOS.
+    fn register(&self, disk: &Path, partition: u32, label: &str, loader: &str) -> Result<()>;
+    /// Removes the firmware entries of that label; nothing on BIOS.
+    fn unregister(&self, label: &str) -> Result<()>;
+    /// Files of the boot image that the media carries and that start it, for staging.
+    fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()>;
+}
+
+/// Packages of the installed system that runs.
+pub trait Packages {
+    /// Upgrades from that repository folder; `all` also where that installs or removes others. Gives the names of
+    /// what changed.
+    fn upgrade(&self, repository: &Path, all: bool) -> Result<Vec<String>>;
+    /// Installs packages by name from that repository folder.
+    fn install(&self, repository: &Path, packages: &[String]) -> Result<()>;
+    /// Installs package files.
+    fn install_files(&self, files: &[PathBuf]) -> Result<()>;
+    /// Whether the system asks for a restart.
+    fn restart_required(&self) -> bool;
+}
+
+/// A command to run. Secrets go in `stdin` or `environment`, never in `arguments`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Command {
+    /// Program, looked up in the search path.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Working folder.
+    pub folder: Option<PathBuf>,
+    /// Environment variables besides the inherited ones.
+    pub environment: BTreeMap<String, String>,
+    /// What it reads.
+    pub stdin: Vec<u8>,
+    /// It is stopped after this time.
+    pub timeout: Option<Duration>,
+    /// Runs inside this root.
+    pub root: Option<PathBuf>,
+    /// Runs as this user of the system.
+    pub user: Option<String>,
+    /// The command line is not shown in the log.
+    pub hidden: bool,
+}
+
+/// What a command said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Exit code; 128 + signal when a signal ended it.
+    pub code: i64,
+    /// What it wrote, up to a limit.
+    pub stdout: String,
+    /// The end of what it wrote to the error stream.
+    pub stderr: String,
+}
+
+/// External programs.
+pub trait Processes {
+    /// Runs a command to its end.
+    fn run(&self, command: &Command) -> Result<Output>;
+}
+
+/// An account with its password.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// `user`, `DOMAIN\user` or empty for a guest.
+    pub user: String,
+    /// Password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:********", self.user)
+    }
+}
+
+/// Shares.
+pub trait Network {
+    /// Mounts a share (`//server/share`) and gives the folder; a second call gives the same one.
+    fn connect(&self, share: &str, account: &Account, at: Option<&Path>) -> Result<PathBuf>;
+    /// Unmounts it.
+    fn disconnect(&self, share: &str) -> Result<()>;
+}
+
+/// What the machine is.
+pub trait Machine {
+    /// Identity, addresses, memory as ready-made task sequence variables (`_SMSTSMake`, …).
+    fn variables(&self) -> Vec<(String, String)>;
+    /// Installed memory in bytes.
+    fn memory(&self) -> u64;
+    /// Seconds since 1970, UTC.
+    fn now(&self) -> i64;
+    /// Random bytes for identifiers and passwords.
+    fn random(&self, bytes: &mut [u8]);
+    /// Waits.
+    fn sleep(&self, time: Duration);
+    /// Rows of a hardware query's class, each property by name.
+    fn hardware(&self, class: &str) -> Vec<BTreeMap<String, String>>;
+}

@@ -1,0 +1,376 @@
+//! The run: one loop that asks the engine what comes next, does it, and writes down what happened before the
+//! machine restarts.
+
+use std::cell::{Cell, RefCell};
+
+use anyhow::{Context as _, bail};
+use media_format::event::{Environment, Event};
+use media_format::manifest::Finish;
+use media_format::state::Next as NextBoot;
+use task_sequence::{TaskSequence, Variables};
+
+use crate::context::{Context, Failure, Reporter, code_text, resolved};
+use crate::engine::{self, Ended, Next, Outcome, Program, Stuck};
+use crate::facts::MachineFacts;
+use crate::journal::Journal;
+use crate::log::Log;
+use crate::media::Media;
+use crate::platform::{Platform, Result};
+use crate::{boot_state, preflight, steps, variables};
+
+/// How this start of the runtime ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finished {
+    /// The machine restarts; the boot state leads there.
+    Restart(Environment),
+    /// The run is over.
+    Over {
+        /// Why it failed, if it did.
+        failure: Option<String>,
+        /// What the machine does now.
+        finish: Finish,
+    },
+}
+
+/// A run on a machine.
+pub struct Run<'a> {
+    /// The machine.
+    pub platform: &'a dyn Platform,
+    /// The media.
+    pub media: &'a Media,
+    /// The task sequence.
+    pub sequence: &'a TaskSequence,
+    /// Boot image or installed system.
+    pub here: Environment,
+    /// The log.
+    pub log: &'a Log,
+    /// Screen and serial port.
+    pub reporter: &'a dyn Reporter,
+    /// The journal, new or resumed.
+    pub journal: Journal,
+    /// The variables, with secrets.
+    pub variables: Variables,
+    /// Overlays of system volumes.
+    pub views: RefCell<Vec<(std::path::PathBuf, std::path::PathBuf)>>,
+}
+
+impl Run<'_> {
+    /// Runs to the next restart or to the end. Every failure is in the result, the log and the events.
+    pub fn go(&mut self) -> Finished {
+        let resumed = self.journal.is_attached();
+        self.reporter.event(&Event::Started {
+            media: self.media.manifest.media_id.clone(),
+            sequence: self.sequence.name.clone(),
+            environment: self.here,
+            resumed,
+        });
+        let finished = self.prepare(resumed).and_then(|()| self.work());
+        let finished = finished.unwrap_or_else(|error| self.fail(&format!("{error:#}")));
+        if let Finished::Over { failure, .. } = &finished {
+            self.report_end(failure.clone());
+        }
+        finished
+    }
+
+    fn prepare(&mut self, resumed: bool) -> Result<()> {
+        variables::set_machine(self);
+        self.log.hide(
+            self.variables
+                .iter()
+                .filter(|v| v.2)
+                .map(|v| v.1.to_owned())
+                .collect(),
+        );
+        let place = if self.here == Environment::Pe {
+            "the boot image"
+        } else {
+            "the installed system"
+        };
+        let verb = if resumed { "goes on" } else { "starts" };
+        self.log.info(format!(
+            "task sequence \"{}\" {verb} in {place}",
+            self.sequence.name
+        ));
+        if !resumed {
+            preflight::check(self).context("before anything was changed")?;
+        }
+        Ok(())
+    }
+
+    fn work(&mut self) -> Result<Finished> {
+        let sequence = self.sequence;
+        let program = Program::new(sequence);
+        loop {
+            match self.decide(&program)? {
+                Next::End => return self.complete(),
+                Next::RestartAgain(target) => return self.restart(target),
+                Next::Skip(index, reason) => self.skip(&program, index, reason)?,
+                Next::Cut(index) => {
+                    let name = program.steps[index].step.name();
+                    bail!(
+                        "step \"{name}\" was cut by a restart or power failure and declares that it cannot be \
+                         repeated; start the media again to build from the beginning"
+                    );
+                }
+                Next::Run(index) => {
+                    if let Some(target) = self.run_step(&program, index)? {
+                        return self.restart(target);
+                    }
+                }
+            }
+        }
+    }
+
+    fn decide(&mut self, program: &Program<'_>) -> Result<Next> {
+        let facts = MachineFacts {
+            platform: self.platform,
+            variables: &self.variables,
+            here: self.here,
+        };
+        let mut evaluate = |condition: &task_sequence::Condition| {
+            condition.evaluate(&facts).map_err(|error| error.to_string())
+        };
+        let decided = engine::next(
+            program,
+            &mut self.journal.saved.progress,
+            self.here,
+            &mut evaluate,
+        );
+        decided.map_err(|Stuck { step, reason }| {
+            let name = program
+                .steps
+                .get(step)
+                .map_or("end of the sequence", |placed| placed.step.name());
+            anyhow::anyhow!("step \"{name}\": {reason}")
+        })
+    }
+
+    fn skip(&mut self, program: &Program<'_>, index: usize, reason: String) -> Result<()> {
+        let name = program.steps[index].step.name();
+        self.log.info(format!("step \"{name}\" is skipped: {reason}"));
+        self.report_step_end(name, "skipped", 0, Some(reason.clone()));
+        let ended = self.journal.saved.progress.end(program, Ended::Skipped(reason));
+        debug_assert!(ended.is_ok(), "a skipped step fails nothing");
+        self.keep()
+    }
+
+    /// Runs one part of a step; gives where the machine restarts to, if it does.
+    fn run_step(&mut self, program: &Program<'_>, index: usize) -> Result<Option<Environment>> {
+        let step = program.steps[index].step;
+        self.announce(program, index);
+        self.journal.saved.progress.begin();
+        self.keep()?;
+        let outcome = self.attempt(step);
+        self.variables_changed();
+        match outcome {
+            Ok(outcome) => self.note(program, index, outcome),
+            Err(failure) => self.failed(program, index, failure).map(|()| None),
+        }
+    }
+
+    fn attempt(&mut self, step: &task_sequence::Step) -> std::result::Result<Outcome, Failure> {
+        let tries = step.retry.map_or(1, |retry| u64::from(retry.count) + 1);
+        let delay = step.retry.map(|retry| retry.delay.duration()).unwrap_or_default();
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let failure = match self.try_once(step) {
+                Ok(outcome) => return Ok(outcome),
+                Err(failure) if tried >= tries => return Err(failure),
+                Err(failure) => failure,
+            };
+            let reason = &failure.reason;
+            self.log.warning(format!(
+                "step \"{}\" failed, try {tried} of {tries}: {reason}",
+                step.name()
+            ));
+            self.platform.sleep(delay);
+        }
+    }
+
+    fn try_once(&mut self, step: &task_sequence::Step) -> std::result::Result<Outcome, Failure> {
+        let step = resolved(step, &self.variables)?;
+        let place = step.action.kind().place;
+        let part = self.journal.saved.progress.part;
+        let allowed = match self.here {
+            Environment::Pe => place.starts_in_pe() || part > 0,
+            Environment::Os => place.starts_in_os() || part > 0,
+        };
+        if !allowed {
+            let here = if self.here == Environment::Pe {
+                "the boot image"
+            } else {
+                "the installed system"
+            };
+            return Err(Failure::new(format!(
+                "a step of type {} cannot run in {here}; put a restart-computer or setup-os step before it",
+                step.action.kind().name
+            )));
+        }
+        steps::run(&step.action, &mut self.context(&step))
+    }
+
+    /// What the steps work with.
+    pub fn context(&mut self, step: &task_sequence::Step) -> Context<'_> {
+        Context {
+            platform: self.platform,
+            media: self.media,
+            sequence: self.sequence,
+            variables: &mut self.variables,
+            part: self.journal.saved.progress.part,
+            journal: &mut self.journal,
+            here: self.here,
+            log: self.log,
+            reporter: self.reporter,
+            timeout: step.timeout.map(task_sequence::TimeSpan::duration),
+            reported: Cell::new(None),
+            views: &self.views,
+        }
+    }
+
+    fn announce(&mut self, program: &Program<'_>, index: usize) {
+        let step = program.steps[index].step;
+        variables::set(&mut self.variables, "_SMSTSCurrentActionName", step.name());
+        self.log.info(format!(
+            "step {} of {}: \"{}\" begins",
+            index + 1,
+            program.steps.len(),
+            step.name()
+        ));
+        self.reporter.event(&Event::Step {
+            number: index + 1,
+            of: program.steps.len(),
+            name: step.name().into(),
+            kind: step.action.kind().name.into(),
+        });
+    }
+
+    fn note(&mut self, program: &Program<'_>, index: usize, outcome: Outcome) -> Result<Option<Environment>> {
+        let name = program.steps[index].step.name();
+        let progress = &mut self.journal.saved.progress;
+        let (word, reason, restart) = match outcome {
+            Outcome::Done => ("done", None, None),
+            Outcome::Skipped(reason) => ("skipped", Some(reason), None),
+            Outcome::RestartThenContinue(target) => ("restart", None, Some((target, false))),
+            Outcome::RestartThenRetry(target) => ("restart", None, Some((target, true))),
+        };
+        let noted = match (restart, &reason) {
+            (Some((target, retry)), _) => progress.ask_restart(program, target, retry),
+            (None, Some(reason)) => progress.end(program, Ended::Skipped(reason.clone())),
+            (None, None) => progress.end(program, Ended::Done),
+        };
+        if noted.is_err() {
+            bail!(
+                "step \"{name}\" asked for more than {} restarts in a row",
+                engine::MOST_RESTARTS
+            );
+        }
+        if word != "skipped" {
+            variables::set_last_action(&mut self.variables, name, 0);
+        }
+        self.log.info(format!(
+            "step \"{name}\" ended: {word}{}",
+            reason.iter().map(|r| format!(" ({r})")).collect::<String>()
+        ));
+        self.report_step_end(name, word, 0, reason);
+        self.keep()?;
+        Ok(restart.map(|(target, _)| target))
+    }
+
+    fn failed(&mut self, program: &Program<'_>, index: usize, failure: Failure) -> Result<()> {
+        let name = program.steps[index].step.name();
+        let reason = self.variables.mask(&failure.reason);
+        self.log.error(format!(
+            "step \"{name}\" failed with {}: {reason}",
+            code_text(failure.code)
+        ));
+        variables::set_last_action(&mut self.variables, name, failure.code);
+        self.report_step_end(name, "failed", failure.code, Some(reason.clone()));
+        let ended = Ended::Failed {
+            code: failure.code,
+            reason: reason.clone(),
+        };
+        if self.journal.saved.progress.end(program, ended).is_err() {
+            bail!(
+                "step \"{name}\" failed with {}: {reason}",
+                code_text(failure.code)
+            );
+        }
+        self.log
+            .info("the sequence goes on in spite of it (continue-on-error)");
+        self.keep()
+    }
+
+    fn report_step_end(&self, name: &str, outcome: &str, code: i64, reason: Option<String>) {
+        let reason = reason.map(|reason| self.variables.mask(&reason));
+        self.reporter.event(&Event::StepEnded {
+            name: name.into(),
+            outcome: outcome.into(),
+            code,
+            reason,
+        });
+    }
+
+    fn variables_changed(&mut self) {
+        self.log.hide(
+            self.variables
+                .iter()
+                .filter(|v| v.2)
+                .map(|v| v.1.to_owned())
+                .collect(),
+        );
+        self.journal.keep_variables(&self.variables);
+    }
+
+    fn keep(&mut self) -> Result<()> {
+        self.journal.keep_variables(&self.variables);
+        self.journal.write(self.platform)
+    }
+
+    fn restart(&mut self, target: Environment) -> Result<Finished> {
+        let next = if target == Environment::Os {
+            NextBoot::Os
+        } else {
+            NextBoot::Pe
+        };
+        self.keep()?;
+        boot_state::set_next(self.platform, &self.journal, next)?;
+        self.log
+            .info(format!("the machine restarts, next: {}", next.as_str()));
+        self.reporter.event(&Event::Restart { target });
+        Ok(Finished::Restart(target))
+    }
+
+    fn complete(&mut self) -> Result<Finished> {
+        self.log.info("the task sequence has ended successfully");
+        crate::logs::copy(self);
+        boot_state::clean(self).context("removing the run's traces from the target")?;
+        Ok(Finished::Over {
+            failure: None,
+            finish: self.media.manifest.options.finish,
+        })
+    }
+
+    fn fail(&mut self, reason: &str) -> Finished {
+        let reason = self.variables.mask(reason);
+        self.log.error(format!("the task sequence has failed: {reason}"));
+        crate::logs::copy(self);
+        if let Err(error) = boot_state::forget(self) {
+            self.log
+                .error(format!("the boot state could not be removed: {error:#}"));
+        }
+        Finished::Over {
+            failure: Some(reason),
+            finish: Finish::Wait,
+        }
+    }
+
+    fn report_end(&self, failure: Option<String>) {
+        self.reporter.event(&Event::Ended {
+            succeeded: failure.is_none(),
+            reason: failure,
+            captured: self.journal.saved.captured.clone(),
+            log: Some(self.log.folder().join(crate::log::NAME).display().to_string()),
+        });
+    }
+}

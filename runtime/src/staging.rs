@@ -1,0 +1,161 @@
+//! What the run puts on the target so that a restart reaches it whatever the firmware's boot order, and how it
+//! takes all of it away again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use media_format::paths;
+
+use crate::journal::Target;
+use crate::media::Media;
+use crate::platform::{Firmware, Platform, Result};
+
+/// Label of the firmware's boot entry while a run lasts.
+pub const BOOT_ENTRY: &str = "media-runtime";
+/// The staged loader on the EFI system partition.
+pub const LOADER: &str = "/EFI/media-runtime/shimx64.efi";
+/// What the installed system's own GRUB reads (Debian's `41_custom`), so that it too can reach the boot image.
+const CUSTOM: &str = "boot/grub/custom.cfg";
+const UNIT: &str = "etc/systemd/system/media-runtime.service";
+const WANTED: &str = "etc/systemd/system/multi-user.target.wants/media-runtime.service";
+/// The line that tells our own file from the user's.
+const MARK: &str = "# media-runtime: removed at the end of the run\n";
+
+/// Copies the boot image to the target's boot partition and makes the firmware start it first.
+///
+/// # Errors
+/// When it does not fit or the firmware refuses the entry.
+pub fn stage(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path, number: u32) -> Result<()> {
+    for (path, source) in media.staged_files() {
+        platform
+            .copy(&source, &boot.join(path))
+            .with_context(|| format!("staging {path} on the target"))?;
+    }
+    platform.write(&boot.join(paths::DISK_INFO), b"media-runtime, staged\n", 0o644)?;
+    platform.write(
+        &boot.join(paths::GRUB_CONFIG),
+        &staged_menu(platform, media)?,
+        0o644,
+    )?;
+    platform
+        .stage_loader(boot, disk, &media.boot)
+        .context("staging the boot loader on the target")?;
+    if platform.firmware() == Firmware::Uefi {
+        platform.unregister(BOOT_ENTRY)?;
+        platform.register(disk, number, BOOT_ENTRY, LOADER)?;
+    }
+    Ok(())
+}
+
+/// The media's own menu serves on the target too: it names its files by their paths and its media by its id.
+fn staged_menu(platform: &dyn Platform, media: &Media) -> Result<Vec<u8>> {
+    let menu = platform.read(&media.boot.join(paths::GRUB_CONFIG))?;
+    menu.ok_or_else(|| anyhow::anyhow!("the media has no {}", paths::GRUB_CONFIG))
+}
+
+/// Takes the staged boot image away from the target's boot partition.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn unstage(platform: &dyn Platform, boot: &Path) -> Result<()> {
+    if platform.firmware() == Firmware::Uefi {
+        platform.unregister(BOOT_ENTRY)?;
+    }
+    for path in ["EFI/media-runtime", "media-runtime/boot", ".disk", "boot"] {
+        platform.remove(&boot.join(path))?;
+    }
+    Ok(())
+}
+
+/// Plants the runtime in the installed system, so that it goes on there after its next start.
+///
+/// # Errors
+/// When the system's volume cannot be written.
+pub fn plant_runtime(platform: &dyn Platform, root: &Path, program: &Path, media: &Media) -> Result<()> {
+    let installed = root.join(paths::INSTALLED.trim_start_matches('/'));
+    platform
+        .copy(program, &installed.join("media-runtime"))
+        .context("copying the runtime into the system")?;
+    platform.write(
+        &installed.join("media-id"),
+        media.manifest.media_id.as_bytes(),
+        0o600,
+    )?;
+    platform.write(&root.join(UNIT), unit().as_bytes(), 0o644)?;
+    platform.link(&root.join(WANTED), "/etc/systemd/system/media-runtime.service")?;
+    platform.write(
+        &root.join(CUSTOM),
+        custom_menu(&media.manifest.media_id).as_bytes(),
+        0o644,
+    )
+}
+
+fn unit() -> String {
+    format!(
+        "[Unit]\nDescription=Task sequence of the media\nAfter=multi-user.target network-online.target\n\
+         ConditionPathExists={0}/media-runtime\n\n[Service]\nType=simple\n\
+         ExecStart={0}/media-runtime continue\nStandardOutput=journal\nTimeoutStopSec=10\n\
+         KillMode=process\n\n[Install]\nWantedBy=multi-user.target\n",
+        paths::INSTALLED
+    )
+}
+
+/// Reaches the boot image from the installed system's own GRUB when the media is not first, or not there.
+fn custom_menu(media_id: &str) -> String {
+    format!(
+        "{MARK}search --no-floppy --file /{state} --set=media_state\n\
+         if [ -n \"$media_state\" ]; then\n\
+         \x20 load_env --file ($media_state)/{state} next media\n\
+         \x20 if [ \"$next\" = \"pe\" -a \"$media\" = \"{media_id}\" ]; then\n\
+         \x20   linux ($media_state)/{kernel} media.id={media_id} console=tty0 console=ttyS0,115200 quiet\n\
+         \x20   initrd ($media_state)/{initrd}\n\
+         \x20   boot\n\
+         \x20 fi\n\
+         fi\n",
+        state = paths::STATE,
+        kernel = paths::KERNEL,
+        initrd = paths::INITRD,
+    )
+}
+
+/// What [`plant_runtime`] put into the system, as paths inside it: removed at the end, never captured.
+pub fn planted() -> Vec<PathBuf> {
+    let installed = PathBuf::from(paths::INSTALLED.trim_start_matches('/'));
+    vec![WANTED.into(), UNIT.into(), CUSTOM.into(), installed]
+}
+
+/// Removes the runtime from the system under `root`.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove_runtime(platform: &dyn Platform, root: &Path) -> Result<()> {
+    planted().iter().try_for_each(|path| {
+        let path = root.join(path);
+        let custom = path.ends_with(CUSTOM);
+        let users_own = custom
+            && platform
+                .read(&path)?
+                .is_some_and(|text| !text.starts_with(MARK.as_bytes()));
+        if users_own { Ok(()) } else { platform.remove(&path) }
+    })
+}
+
+/// Mount units of the target, for its `fstab`.
+pub fn fstab(target: &Target) -> String {
+    let mut lines = String::from("# <file system> <mount point> <type> <options> <dump> <pass>\n");
+    for volume in &target.volumes {
+        let pass = if volume.mount_point == "/" { 1 } else { 2 };
+        match volume.file_system.as_str() {
+            "swap" => lines.push_str(&format!("PARTUUID={} none swap sw 0 0\n", volume.id)),
+            _ if volume.mount_point.is_empty() => {}
+            kind => lines.push_str(&format!(
+                "PARTUUID={} {} {kind} defaults 0 {pass}\n",
+                volume.id, volume.mount_point
+            )),
+        }
+    }
+    if let Some(efi) = &target.efi {
+        lines.push_str(&format!("PARTUUID={efi} /boot/efi vfat umask=0077 0 1\n"));
+    }
+    lines
+}

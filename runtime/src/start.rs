@@ -1,0 +1,172 @@
+//! From a started machine to a run: the media, the task sequence, the journal, the secrets.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, anyhow, bail};
+use media_format::event::Environment;
+use media_format::manifest::{SequenceEntry, hex};
+use sha2::{Digest as _, Sha256};
+use task_sequence::{TaskSequence, Variables};
+
+use crate::boot_state;
+use crate::context::Reporter;
+use crate::journal::{Journal, Saved};
+use crate::log::Log;
+use crate::media::Media;
+use crate::platform::{Platform, Result};
+use crate::run::{Finished, Run};
+
+/// Asks the person at the machine.
+pub trait Operator {
+    /// Shows text and reads a line; `hidden` shows nothing of what is typed.
+    ///
+    /// # Errors
+    /// When nobody can be asked.
+    fn ask(&self, question: &str, hidden: bool) -> Result<String>;
+}
+
+/// What a start of the runtime works with.
+pub struct Start<'a> {
+    /// The machine.
+    pub platform: &'a dyn Platform,
+    /// The media.
+    pub media: &'a Media,
+    /// Boot image or installed system.
+    pub here: Environment,
+    /// The log.
+    pub log: &'a Log,
+    /// Screen and serial port.
+    pub reporter: &'a dyn Reporter,
+    /// Who is at the machine.
+    pub operator: &'a dyn Operator,
+    /// Serial console, for the part of the run inside the installed system.
+    pub serial_console: Option<String>,
+}
+
+/// Begins or continues the run of this media on this machine, to its next restart or its end.
+///
+/// # Errors
+/// When the media is damaged, or an earlier part of the run cannot be continued.
+pub fn go(start: &Start<'_>) -> Result<Finished> {
+    let media = start.media;
+    let found = boot_state::find(start.platform, &media.manifest.media_id)?;
+    let entry = choose(start, found.as_ref().map(|(saved, _)| saved.sequence.as_str()))?;
+    let text = media.sequence(start.platform, entry)?;
+    let sequence = task_sequence::parse(&entry.path, &text)
+        .map_err(|problems| anyhow!("{}", task_sequence::render(&problems)))?;
+    let digest = hex(&Sha256::digest(text.as_bytes()));
+    let journal = match found {
+        Some((saved, number)) => resume(start, saved, number, &digest)?,
+        None if start.here == Environment::Os => bail!("the journal of the run is on no disk of the machine"),
+        None => begin(start, entry, &digest),
+    };
+    let variables = variables(start, &sequence, &journal)?;
+    let mut run = Run {
+        platform: start.platform,
+        media,
+        sequence: &sequence,
+        here: start.here,
+        log: start.log,
+        reporter: start.reporter,
+        journal,
+        variables,
+        views: Default::default(),
+    };
+    Ok(run.go())
+}
+
+/// The sequence of the journal, else the only one, else the one that somebody chooses.
+fn choose<'a>(start: &'a Start<'_>, resumed: Option<&str>) -> Result<&'a SequenceEntry> {
+    let manifest = &start.media.manifest;
+    if let Some(id) = resumed {
+        let found = manifest.sequences.iter().find(|entry| entry.id == id);
+        return found.with_context(|| format!("the run's task sequence \"{id}\" is not on the media"));
+    }
+    let first = manifest
+        .sequences
+        .first()
+        .context("the media has no task sequence")?;
+    if manifest.options.unattended {
+        return Ok(first);
+    }
+    let list: String = manifest
+        .sequences
+        .iter()
+        .enumerate()
+        .map(|(n, entry)| format!("  {}  {}\n", n + 1, entry.name))
+        .collect();
+    loop {
+        let question = format!(
+            "\n{}\n\n{list}\nNumber of the task sequence to run: ",
+            manifest.name
+        );
+        let answer = start.operator.ask(&question, false)?;
+        let number: usize = answer.trim().parse().unwrap_or(0);
+        if let Some(entry) = number
+            .checked_sub(1)
+            .and_then(|index| manifest.sequences.get(index))
+        {
+            return Ok(entry);
+        }
+    }
+}
+
+fn begin(start: &Start<'_>, entry: &SequenceEntry, digest: &str) -> Journal {
+    let mut journal = Journal::begin(&start.media.manifest.media_id, &entry.id, digest);
+    journal.saved.serial_console.clone_from(&start.serial_console);
+    journal
+}
+
+fn resume(start: &Start<'_>, saved: Saved, number: u64, digest: &str) -> Result<Journal> {
+    if saved.sequence_digest != digest {
+        bail!(
+            "the task sequence was changed since this run began, so it cannot go on; to build from the beginning, \
+             erase the target's disk or let the sequence do it (erase-existing)"
+        );
+    }
+    let state = saved
+        .target
+        .as_ref()
+        .map(|target| target.state.clone())
+        .context("the journal names no target")?;
+    let (_, device, _) = crate::context::find_partition(start.platform, &state)?;
+    let boot = start.platform.mount(&device, true)?;
+    Ok(Journal::resume(saved, number, &boot))
+}
+
+/// The sequence's variables, then the media's, then what the run has set, then the secrets.
+fn variables(start: &Start<'_>, sequence: &TaskSequence, journal: &Journal) -> Result<Variables> {
+    let mut variables = sequence.initial_variables()?;
+    let options = &start.media.manifest.options;
+    for name in options
+        .secrets
+        .iter()
+        .chain(&options.ask)
+        .chain(&journal.saved.secrets)
+    {
+        variables.declare_secret(name);
+    }
+    for (name, value) in &options.variables {
+        let value = variables.expand(value);
+        variables.set(name, value)?;
+    }
+    for (name, value) in &journal.saved.variables {
+        variables.set_by_engine(name, value.clone())?;
+    }
+    for (name, value) in secrets(start)? {
+        variables.set_secret(&name, value)?;
+    }
+    Ok(variables)
+}
+
+fn secrets(start: &Start<'_>) -> Result<BTreeMap<String, String>> {
+    let mut secrets = start.media.secrets(start.platform)?;
+    for name in &start.media.manifest.options.ask {
+        if start.here == Environment::Os {
+            // Nobody is asked inside the installed system: the steps that need a secret run in the boot image.
+            continue;
+        }
+        secrets.insert(name.clone(), start.operator.ask(&format!("{name}: "), true)?);
+    }
+    Ok(secrets)
+}

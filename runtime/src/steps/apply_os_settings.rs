@@ -1,0 +1,202 @@
+//! Name, administrator, time zone, locale and keyboard of the applied Linux.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use task_sequence::steps::{AdministratorState, ApplyOsSettings};
+
+use super::{Check, Result};
+use crate::context::{Context, Failure};
+use crate::engine::Outcome;
+use crate::platform::{self, Platform};
+use crate::shadow;
+
+/// The longest name that NetBIOS, and so a Windows domain, accepts.
+const LONGEST_NAME: usize = 15;
+
+pub(super) fn check(options: &ApplyOsSettings) -> Check {
+    options.computer_name.as_deref().map_or(Ok(()), check_name)
+}
+
+fn check_name(name: &str) -> Check {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(legal) || name.starts_with('-') {
+        return Err(Failure::new(format!(
+            "\"{name}\" ({} characters) is no computer name: 1 to {LONGEST_NAME} letters, digits and hyphens are \
+             possible",
+            name.chars().count()
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn run(options: &ApplyOsSettings, context: &mut Context<'_>) -> Result {
+    check(options)?;
+    let root = context.system_root(true)?;
+    let platform = context.platform;
+    if let Some(name) = &options.computer_name {
+        set_name(platform, &root, name).context("setting the computer's name")?;
+    }
+    set_registration(platform, &root, options)?;
+    set_time_zone(platform, &root, options)?;
+    set_locale(platform, &root, options)?;
+    set_administrator(context, &root, options)?;
+    for (given, what) in [
+        (options.product_key.is_some(), "product key"),
+        (!options.licensing.is_absent(), "licensing mode"),
+        (options.ui_language_fallback.is_some(), "fallback language"),
+    ] {
+        if given {
+            context.log.warning(format!(
+                "a Linux system has no {what}: the setting is passed over"
+            ));
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn set_name(platform: &dyn Platform, root: &Path, name: &str) -> platform::Result<()> {
+    platform.write(&root.join("etc/hostname"), format!("{name}\n").as_bytes(), 0o644)?;
+    let path = root.join("etc/hosts");
+    let old = platform
+        .read(&path)?
+        .unwrap_or_else(|| b"127.0.0.1\tlocalhost\n::1\tlocalhost\n".to_vec());
+    let old = String::from_utf8_lossy(&old).into_owned();
+    let kept = old.lines().filter(|line| !line.starts_with("127.0.1.1"));
+    let hosts: String =
+        kept.map(|line| format!("{line}\n")).collect::<String>() + &format!("127.0.1.1\t{name}\n");
+    platform.write(&path, hosts.as_bytes(), 0o644)
+}
+
+/// Linux has no registered user; machine-info(5) is where its administrators look for such things.
+fn set_registration(platform: &dyn Platform, root: &Path, options: &ApplyOsSettings) -> platform::Result<()> {
+    let quoted = |text: &str| text.replace(['"', '\\', '$', '`', '\n'], "");
+    let mut lines = String::new();
+    if let Some(user) = &options.registered_user {
+        lines.push_str(&format!("REGISTERED_USER=\"{}\"\n", quoted(user)));
+    }
+    if let Some(organization) = &options.registered_organization {
+        lines.push_str(&format!("REGISTERED_ORGANIZATION=\"{}\"\n", quoted(organization)));
+    }
+    if lines.is_empty() {
+        Ok(())
+    } else {
+        platform.write(&root.join("etc/machine-info"), lines.as_bytes(), 0o644)
+    }
+}
+
+fn set_time_zone(
+    platform: &dyn Platform,
+    root: &Path,
+    options: &ApplyOsSettings,
+) -> std::result::Result<(), Failure> {
+    let Some(zone) = &options.time_zone else {
+        return Ok(());
+    };
+    let file = format!("usr/share/zoneinfo/{zone}");
+    if zone.contains("..") || !platform.exists(&root.join(&file)) {
+        return Err(Failure::new(format!(
+            "the system knows no time zone \"{zone}\"; names such as Europe/Amsterdam are possible (and need the \
+             package tzdata in the reference)"
+        )));
+    }
+    platform.link(&root.join("etc/localtime"), &format!("/{file}"))?;
+    platform.write(&root.join("etc/timezone"), format!("{zone}\n").as_bytes(), 0o644)?;
+    Ok(())
+}
+
+fn set_locale(platform: &dyn Platform, root: &Path, options: &ApplyOsSettings) -> platform::Result<()> {
+    let locale = |name: &str| {
+        let name = name.replace('-', "_");
+        if name.contains('.') {
+            name
+        } else {
+            format!("{name}.UTF-8")
+        }
+    };
+    let language = options
+        .system_locale
+        .as_deref()
+        .or(options.ui_language.as_deref());
+    let mut lines = language
+        .map(|name| format!("LANG={}\n", locale(name)))
+        .unwrap_or_default();
+    for category in ["LC_TIME", "LC_NUMERIC", "LC_MONETARY"] {
+        if let Some(name) = &options.user_locale {
+            lines.push_str(&format!("{category}={}\n", locale(name)));
+        }
+    }
+    if !lines.is_empty() {
+        platform.write(&root.join("etc/default/locale"), lines.as_bytes(), 0o644)?;
+        platform.write(&root.join("etc/locale.conf"), lines.as_bytes(), 0o644)?;
+    }
+    let keyboard = options
+        .keyboard
+        .clone()
+        .or_else(|| options.input_locale.as_deref().map(layout_of));
+    let Some(keyboard) = keyboard else { return Ok(()) };
+    let text = format!(
+        "XKBMODEL=\"pc105\"\nXKBLAYOUT=\"{keyboard}\"\nXKBVARIANT=\"\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n"
+    );
+    platform.write(&root.join("etc/default/keyboard"), text.as_bytes(), 0o644)?;
+    platform.write(
+        &root.join("etc/vconsole.conf"),
+        format!("KEYMAP={keyboard}\n").as_bytes(),
+        0o644,
+    )
+}
+
+/// `nl-NL` → `nl`; `en-US` → `us`.
+fn layout_of(locale: &str) -> String {
+    locale.rsplit(['-', '_']).next().unwrap_or(locale).to_lowercase()
+}
+
+fn set_administrator(
+    context: &Context<'_>,
+    root: &Path,
+    options: &ApplyOsSettings,
+) -> std::result::Result<(), Failure> {
+    let random = options.random_administrator_password.unwrap_or(false);
+    let disabled = options.administrator.get() == Some(&AdministratorState::Disabled);
+    let field = match &options.administrator_password {
+        Some(password) if !disabled && !random => hash(context.platform, password.expose())?,
+        // A random password that nobody knows and a disabled account are the same thing on Linux: a locked one.
+        _ if random || disabled => "!*".to_owned(),
+        _ => return Ok(()),
+    };
+    let path = root.join("etc/shadow");
+    let bytes = context
+        .platform
+        .read(&path)?
+        .ok_or_else(|| Failure::new("the system has no /etc/shadow"))?;
+    let text = shadow::set_password(&String::from_utf8_lossy(&bytes), "root", &field);
+    context.platform.write(&path, text.as_bytes(), 0o640)?;
+    Ok(())
+}
+
+/// The SHA-512 hash of crypt(5), which every distribution reads.
+fn hash(platform: &dyn Platform, password: &str) -> platform::Result<String> {
+    let mut salt = [0; 16];
+    platform.random(&mut salt);
+    crate::password::sha512_crypt(password, &salt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_netbios_would_cut_is_refused() {
+        assert!(check_name("REF-01").is_ok());
+        for bad in ["SIXTEEN-CHARS-XX", "", "a b", "-x", "naïve"] {
+            let failure = check_name(bad).unwrap_err();
+            assert!(failure.reason.contains("15"), "{bad}: {}", failure.reason);
+        }
+    }
+
+    #[test]
+    fn the_keyboard_follows_the_input_locale() {
+        assert_eq!(layout_of("nl-NL"), "nl");
+        assert_eq!(layout_of("en_US"), "us");
+    }
+}

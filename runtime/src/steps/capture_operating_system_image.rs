@@ -1,0 +1,282 @@
+//! Captures the volumes of the system into one WIM: written beside its final name, verified, then renamed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use media_format::wim::protocol::{
+    Capture, CaptureImage, Compression as Worker, Message, OnBadName, Operation, Request, Volume as Source,
+};
+use task_sequence::steps::{CaptureOperatingSystemImage, Compression};
+
+use super::apply_image::MEMORY_LIMIT;
+use super::{Check, Result};
+use crate::context::{Context, Failure};
+use crate::destination::{self, Destination};
+use crate::engine::Outcome;
+use crate::journal::{Target, Volume};
+use crate::{existing, generalize, platform, target, variables};
+
+/// Volumes of these kinds are captured from a Linux reference.
+const CAPTURED: [&str; 3] = ["ext4", "xfs", "btrfs"];
+/// Solid compression takes over 1 GB of memory by itself.
+const SOLID_MEMORY_LIMIT: u64 = 6 << 30;
+
+/// The destination is opened and written to before anything is erased.
+pub(super) fn check(options: &CaptureOperatingSystemImage, context: &Context<'_>) -> Check {
+    let destination = destination::open(context, options)?;
+    let probe = destination.folder.join(format!("{}.probe", destination.name));
+    context
+        .platform
+        .write(&probe, b"media-runtime", 0o600)
+        .and_then(|()| context.platform.remove(&probe))
+        .with_context(|| {
+            format!(
+                "the capture's destination {} cannot be written",
+                destination.shown
+            )
+        })?;
+    let needed = images_on_media(context);
+    check_room(context, &destination, needed)?;
+    Ok(())
+}
+
+/// A captured system is about as large as the image that it was made from.
+fn images_on_media(context: &Context<'_>) -> u64 {
+    let manifest = &context.media.manifest;
+    let images = manifest
+        .packages
+        .iter()
+        .filter(|p| p.kind == media_format::manifest::PackageKind::Image);
+    images
+        .flat_map(|package| manifest.files_of(package))
+        .map(|file| file.size)
+        .max()
+        .unwrap_or(0)
+}
+
+fn check_room(context: &Context<'_>, destination: &Destination, needed: u64) -> platform::Result<()> {
+    let free = context.platform.space(&destination.folder)?.free;
+    if free < needed {
+        bail!(
+            "the capture's destination {} has {free} bytes free and about {needed} are needed; make room there or choose \
+             another destination",
+            destination.shown
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'_>) -> Result {
+    existing::adopt(context)?;
+    let target = context.target()?.clone();
+    if !target.prepared {
+        return Err(Failure::new(
+            "the system was not prepared for capture: put a prepare-os-for-capture step before this one",
+        ));
+    }
+    let destination = destination::open(context, options)?;
+    variables::set(
+        context.variables,
+        "_SMSTSCaptureFolder",
+        destination.folder.display().to_string(),
+    );
+    name_skipped(context, &target)?;
+    let views = views(context, &target)?;
+    let captured = write(options, context, &target, &views, &destination);
+    for view in views.iter().rev() {
+        if let Err(error) = context.platform.remove_overlay(&view.folder) {
+            context
+                .log
+                .warning(format!("a view could not be removed: {error:#}"));
+        }
+    }
+    let path = captured?;
+    context.log.info(format!("captured to {}", path.display()));
+    context.journal.saved.captured = Some(destination.shown.clone());
+    Ok(Outcome::Done)
+}
+
+/// A generalized view of one volume.
+struct View {
+    folder: PathBuf,
+    volume: Volume,
+}
+
+fn views(context: &Context<'_>, target: &Target) -> platform::Result<Vec<View>> {
+    let mut views = Vec::new();
+    let volumes = target
+        .volumes
+        .iter()
+        .filter(|volume| volume.applied && CAPTURED.contains(&volume.file_system.as_str()));
+    for volume in volumes {
+        let mounted = context.mount(&volume.id, false)?;
+        let folder = context.platform.overlay(&mounted)?;
+        if volume.id == target.system {
+            generalize::generalize(context.platform, &folder, target.ours)
+                .context("generalizing the system")?;
+        }
+        views.push(View {
+            folder,
+            volume: volume.clone(),
+        });
+    }
+    // The system's own volume is image 1, whatever the order on the disk.
+    views.sort_by_key(|view| view.volume.id != target.system);
+    Ok(views)
+}
+
+/// Says which volumes are not captured, and why.
+fn name_skipped(context: &Context<'_>, target: &Target) -> platform::Result<()> {
+    for disk in context.platform.disks()? {
+        if target::identity(&disk) != target.disk {
+            context.log.info(format!(
+                "not captured: {} (another disk)",
+                target::describe(&disk)
+            ));
+            continue;
+        }
+        for partition in &disk.partitions {
+            let captured = target
+                .volumes
+                .iter()
+                .any(|v| v.id == partition.id && CAPTURED.contains(&v.file_system.as_str()));
+            if !captured {
+                let kind = if partition.file_system.is_empty() {
+                    "no file system"
+                } else {
+                    &partition.file_system
+                };
+                context
+                    .log
+                    .info(format!("not captured: {} ({kind})", partition.path.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write(
+    options: &CaptureOperatingSystemImage,
+    context: &Context<'_>,
+    target: &Target,
+    views: &[View],
+    destination: &Destination,
+) -> platform::Result<PathBuf> {
+    let path = destination.folder.join(&destination.name);
+    let partial = destination.folder.join(format!("{}.partial", destination.name));
+    // What an interrupted capture left takes room and is worth nothing.
+    context.platform.remove(&partial)?;
+    let request = request(options, context, views, &partial)?;
+    let summary = context
+        .platform
+        .image_request(&request, &mut |message| match message {
+            Message::Progress { phase, done, total } => {
+                context.progress(&format!("capturing: {phase:?}").to_lowercase(), *done, *total);
+            }
+            Message::Warning { path, text } => {
+                context
+                    .log
+                    .warning(format!("{}: {text}", path.as_deref().unwrap_or_default()));
+            }
+            Message::Done { .. } | Message::Failed { .. } => {}
+        })
+        .with_context(|| {
+            format!(
+                "capturing {} volume(s) of {} to {}",
+                views.len(),
+                target.disk,
+                destination.shown
+            )
+        })?;
+    let digest = summary.sha256.context("the worker gave no digest of the image")?;
+    publish(context, &partial, &path, &digest)?;
+    Ok(path)
+}
+
+fn publish(context: &Context<'_>, partial: &Path, path: &Path, digest: &str) -> platform::Result<()> {
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    context
+        .platform
+        .rename(partial, path)
+        .with_context(|| format!("renaming the finished image to {name}"))?;
+    let line = format!("{digest}  {name}\n");
+    context.platform.write(
+        &path.with_file_name(format!("{name}.sha256")),
+        line.as_bytes(),
+        0o644,
+    )
+}
+
+fn request(
+    options: &CaptureOperatingSystemImage,
+    context: &Context<'_>,
+    views: &[View],
+    partial: &Path,
+) -> platform::Result<Request> {
+    let compression = match options.compression.unwrap_or(Compression::Xpress) {
+        Compression::None => Worker::None,
+        Compression::Xpress => Worker::Xpress,
+        Compression::Lzx => Worker::Lzx,
+        Compression::Lzms => Worker::Lzms,
+    };
+    let limit = if compression == Worker::Lzms {
+        SOLID_MEMORY_LIMIT
+    } else {
+        MEMORY_LIMIT
+    };
+    let base = options
+        .image_name
+        .clone()
+        .unwrap_or_else(|| context.sequence.name.clone());
+    let images = views
+        .iter()
+        .enumerate()
+        .map(|(number, view)| image(options, &base, number, view))
+        .collect();
+    let capture = Capture {
+        wim: partial.to_owned(),
+        compression,
+        threads: None,
+        images,
+        on_bad_name: OnBadName::Refuse,
+        verify: true,
+    };
+    Ok(Request {
+        memory_limit: Some(limit),
+        operation: Operation::Capture(capture),
+    })
+}
+
+fn image(options: &CaptureOperatingSystemImage, base: &str, number: usize, view: &View) -> CaptureImage {
+    let name = if number == 0 {
+        base.to_owned()
+    } else {
+        format!("{base} {}", view.volume.mount_point)
+    };
+    let mut exclude: Vec<String> = options.exclude.clone();
+    if number == 0 {
+        exclude.extend(
+            generalize::NOT_CAPTURED
+                .iter()
+                .map(|pattern| (*pattern).to_owned()),
+        );
+    }
+    CaptureImage {
+        source: Source::Folder(view.folder.clone()),
+        name,
+        description: options.image_description.clone(),
+        display_name: None,
+        display_description: None,
+        flags: None,
+        creator: options.image_creator.clone(),
+        version: options.image_version.clone(),
+        exclude,
+        exclude_exceptions: vec![],
+        unix_data: true,
+        one_file_system: false,
+    }
+}

@@ -1,0 +1,170 @@
+//! Partitions and formats the target disk, then puts the run's journal and the boot image on it.
+
+use anyhow::anyhow;
+use task_sequence::Action;
+use task_sequence::steps::{CaptureDestination, FormatAndPartitionDisk};
+use uuid::Uuid;
+
+use super::{Check, Result};
+use crate::context::{Context, Failure, resolved};
+use crate::engine::Outcome;
+use crate::journal::{Target, Volume};
+use crate::layout::{self, Input, Planned};
+use crate::platform::{Disk, NewPartition, Role};
+use crate::target::{self, ConfirmedTarget};
+use crate::{boot_state, destination, staging, variables};
+
+pub(super) fn check(options: &FormatAndPartitionDisk, context: &Context<'_>) -> Check {
+    let target = select(options, context)?;
+    plan(options, context, &target)?;
+    Ok(())
+}
+
+pub(super) fn run(options: &FormatAndPartitionDisk, context: &mut Context<'_>) -> Result {
+    let target = select(options, context)?;
+    let planned = plan(options, context, &target)?;
+    context
+        .log
+        .info(format!("partitions {}", target::describe(target.disk())));
+    context.journal.detach();
+    context.platform.write_table(&target, &planned.table)?;
+    let count = planned.table.partitions.len() as u64;
+    for (done, partition) in planned.table.partitions.iter().enumerate() {
+        context.progress("formatting", done as u64, count);
+        if partition.file_system.is_some() {
+            context.platform.make_file_system(&target, partition)?;
+        }
+    }
+    adopt(context, target.disk(), &planned)?;
+    attach(context)?;
+    Ok(Outcome::Done)
+}
+
+fn select(
+    options: &FormatAndPartitionDisk,
+    context: &Context<'_>,
+) -> std::result::Result<ConfirmedTarget, Failure> {
+    let disks = context.platform.disks()?;
+    let variable = options
+        .disk
+        .variable
+        .as_deref()
+        .and_then(|name| context.variables.get(name));
+    let mut rule = destination::rule(&options.disk, variable)?;
+    rule.erase = options.erase_existing.unwrap_or(false);
+    rule.own_table_ids = disks.iter().flat_map(|disk| own_ids(context, disk)).collect();
+    let excluded = excluded(context)?;
+    target::select(&disks, &rule, &excluded).map_err(|refusal| Failure::new(refusal.to_string()))
+}
+
+/// Identifiers that a run of this media gives to that disk: an interrupted run may be done again.
+fn own_ids(context: &Context<'_>, disk: &Disk) -> [String; 2] {
+    let guid = own_guid(context, disk);
+    [guid[..8].to_owned(), guid]
+}
+
+fn own_guid(context: &Context<'_>, disk: &Disk) -> String {
+    let namespace = Uuid::parse_str(&context.media.manifest.media_id).unwrap_or(Uuid::NAMESPACE_OID);
+    Uuid::new_v5(&namespace, target::identity(disk).as_bytes()).to_string()
+}
+
+/// Disks that a capture of this sequence goes to.
+fn excluded(context: &Context<'_>) -> std::result::Result<Vec<std::path::PathBuf>, Failure> {
+    let mut excluded = vec![context.media.disk.clone()];
+    for step in context.sequence.all_steps() {
+        let Ok(step) = resolved(step, context.variables) else {
+            continue;
+        };
+        if let Action::CaptureOperatingSystemImage(options) = &step.action
+            && let Some(CaptureDestination::Disk { disk, .. }) = &options.destination
+        {
+            excluded.push(destination::disk(context, disk)?.path);
+        }
+    }
+    Ok(excluded)
+}
+
+fn plan(
+    options: &FormatAndPartitionDisk,
+    context: &Context<'_>,
+    target: &ConfirmedTarget,
+) -> std::result::Result<Planned, Failure> {
+    let disk = target.disk();
+    let table_id = own_guid(context, disk);
+    let mut guids = || {
+        let mut bytes = [0; 16];
+        context.platform.random(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    };
+    let firmware = context.platform.firmware();
+    let mut input = Input {
+        disk,
+        firmware,
+        table_id: &table_id,
+        guids: &mut guids,
+    };
+    let planned = layout::plan(options, &mut input)
+        .map_err(|error| Failure::new(format!("{}: {error}", target::describe(disk))))?;
+    Ok(planned)
+}
+
+/// Makes the disk the target of the run.
+fn adopt(context: &mut Context<'_>, disk: &Disk, planned: &Planned) -> std::result::Result<(), Failure> {
+    let partitions = &planned.table.partitions;
+    let of_role = |role| {
+        partitions
+            .iter()
+            .find(|partition: &&NewPartition| partition.role == role)
+    };
+    let efi = of_role(Role::Efi).map(|partition| partition.guid.clone());
+    let state = of_role(Role::State)
+        .map(|partition| partition.guid.clone())
+        .or_else(|| efi.clone());
+    let points = layout::mount_points(planned);
+    let volumes: Vec<Volume> = partitions
+        .iter()
+        .zip(&points)
+        .filter(|(partition, _)| matches!(partition.role, Role::Linux | Role::Data | Role::Swap))
+        .map(|(partition, (_, point))| Volume {
+            id: partition.guid.clone(),
+            mount_point: point.clone(),
+            file_system: partition.file_system.clone().unwrap_or_default(),
+            applied: false,
+        })
+        .collect();
+    for (number, setting) in &planned.settings {
+        let name = setting.as_ref().and_then(|setting| setting.variable.as_ref());
+        let partition = partitions.iter().find(|partition| partition.number == *number);
+        if let (Some(name), Some(partition)) = (name, partition) {
+            variables::set(context.variables, name, format!("PARTUUID={}", partition.guid));
+        }
+    }
+    context.journal.saved.target = Some(Target {
+        disk: target::identity(disk),
+        state: state.ok_or_else(|| anyhow!("the layout has no partition for the run's journal"))?,
+        efi,
+        system: String::new(),
+        ours: true,
+        volumes,
+        prepared: false,
+    });
+    Ok(())
+}
+
+/// Puts the journal, the boot state and the boot image on the new boot partition.
+fn attach(context: &mut Context<'_>) -> std::result::Result<(), Failure> {
+    let state = context.target()?.state.clone();
+    let (disk, device, number) = context.partition(&state)?;
+    let boot = context.platform.mount(&device, true)?;
+    context.progress("staging the boot image", 0, 0);
+    staging::stage(context.platform, context.media, &boot, &disk.path, number)?;
+    // The state comes last: a start before it finds nothing and begins anew.
+    context.journal.attach(context.platform, &boot)?;
+    boot_state::create(context.platform, &boot, &context.media.manifest.media_id)?;
+    variables::set(
+        context.variables,
+        "_SMSTSClientCache",
+        media_format::paths::INSTALLED,
+    );
+    Ok(())
+}

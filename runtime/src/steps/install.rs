@@ -1,0 +1,113 @@
+//! How one package is installed; the install steps share it.
+
+use anyhow::{Context as _, bail};
+use media_format::manifest::{Install, Package};
+
+use super::commands::shell;
+use crate::context::{Context, code_text};
+use crate::platform::Result;
+
+/// How an installation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Installed {
+    /// Installed.
+    Done,
+    /// Installed once the machine has been restarted.
+    NeedsRestart,
+    /// Its command ended with a code that is neither success nor restart.
+    Failed {
+        /// The code.
+        code: i64,
+    },
+}
+
+/// Installs a package by its own command or from its repository; `properties` follow the command.
+pub(super) fn package(context: &mut Context<'_>, id: &str, properties: &str) -> Result<Installed> {
+    let package = context.package(id)?.clone();
+    context.progress(&format!("installing {}", package.name), 0, 0);
+    context.log.info(format!("installs \"{}\" ({id})", package.name));
+    let install = package
+        .install
+        .as_ref()
+        .with_context(|| format!("package \"{id}\" says not how it is installed"))?;
+    match install {
+        Install::Apt { repository, packages } => {
+            let folder = context.content(repository)?;
+            context.platform.install(&folder, packages)?;
+            Ok(Installed::Done)
+        }
+        Install::Deb(files) => {
+            let folder = context.content(id)?;
+            let files: Vec<_> = files.iter().map(|file| folder.join(file)).collect();
+            context.platform.install_files(&files)?;
+            Ok(Installed::Done)
+        }
+        Install::Command(line) => {
+            let line = format!("{line} {properties}");
+            command(context, &package, line.trim())
+        }
+    }
+}
+
+/// Runs a command line of a package in its folder and judges its exit code.
+pub(super) fn command(context: &mut Context<'_>, package: &Package, line: &str) -> Result<Installed> {
+    let mut command = shell(context.here, &context.variables.expand(line));
+    if !package.path.is_empty() {
+        let content = context.content(&package.id)?;
+        let folder = if context.platform.is_folder(&content) {
+            Some(content)
+        } else {
+            content.parent().map(Into::into)
+        };
+        command.folder = folder;
+    }
+    let code = context.run(command)?.code;
+    if package.success_codes.contains(&code) {
+        return Ok(Installed::Done);
+    }
+    if package.restart_codes.contains(&code) {
+        return Ok(Installed::NeedsRestart);
+    }
+    context
+        .log
+        .error(format!("\"{}\" ended with {}", package.name, code_text(code)));
+    Ok(Installed::Failed { code })
+}
+
+/// A package with everything that it depends on, in the order in which they are installed.
+pub(super) fn with_dependencies(context: &Context<'_>, ids: &[String]) -> Result<Vec<String>> {
+    fn visit(
+        context: &Context<'_>,
+        id: &str,
+        order: &mut Vec<String>,
+        above: &mut Vec<String>,
+    ) -> Result<()> {
+        if order.iter().any(|known| known.eq_ignore_ascii_case(id)) {
+            return Ok(());
+        }
+        if above.iter().any(|known| known.eq_ignore_ascii_case(id)) {
+            bail!(
+                "packages depend on each other in a circle: {} → {id}",
+                above.join(" → ")
+            );
+        }
+        above.push(id.to_owned());
+        for needed in &context.package(id)?.depends {
+            visit(context, needed, order, above)?;
+        }
+        above.pop();
+        order.push(id.to_owned());
+        Ok(())
+    }
+    let mut order = Vec::new();
+    ids.iter()
+        .try_for_each(|id| visit(context, id, &mut order, &mut Vec::new()))?;
+    Ok(order)
+}
+
+/// The values of PREFIX01, PREFIX02, … (or with three digits) up to the first that does not exist.
+pub(super) fn list_of(context: &Context<'_>, prefix: &str, digits: usize) -> Vec<String> {
+    let names = (1..).map(|number| format!("{prefix}{number:0digits$}"));
+    let values = names.map_while(|name| context.variables.get(&name).map(str::to_owned));
+    values.filter(|value| !value.is_empty()).collect()
+}

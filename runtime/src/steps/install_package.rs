@@ -1,0 +1,95 @@
+//! Runs a program of a package, or a list of them.
+
+use media_format::event::Environment;
+use task_sequence::steps::InstallPackage;
+
+use super::install::{self, Installed};
+use super::{Check, Result};
+use crate::context::{Context, Failure, code_text};
+use crate::engine::Outcome;
+use crate::variables;
+
+const NEXT: &str = "_TSPackageInstallNext";
+
+pub(super) fn check(options: &InstallPackage, context: &Context<'_>) -> Check {
+    let Some(package) = &options.package else {
+        return Ok(());
+    };
+    program(context, package.as_str(), options.program.as_deref())?;
+    Ok(())
+}
+
+pub(super) fn run(options: &InstallPackage, context: &mut Context<'_>) -> Result {
+    let mut list: Vec<(String, Option<String>)> = Vec::new();
+    list.extend(
+        options
+            .package
+            .iter()
+            .map(|package| (package.as_str().to_owned(), options.program.clone())),
+    );
+    if let Some(prefix) = &options.base_variable {
+        list.extend(
+            install::list_of(context, prefix, 3)
+                .iter()
+                .map(|text| match text.split_once(':') {
+                    Some((package, program)) => (package.to_owned(), Some(program.to_owned())),
+                    None => (text.clone(), None),
+                }),
+        );
+    }
+    let first = if context.part == 0 { 0 } else { kept(context) };
+    for (position, (package, name)) in list.iter().enumerate().skip(first) {
+        let line = program(context, package, name.as_deref())?;
+        let entry = context.package(package)?.clone();
+        match install::command(context, &entry, &line)? {
+            Installed::Done => {}
+            Installed::NeedsRestart => {
+                variables::set(context.variables, NEXT, (position + 1).to_string());
+                return Ok(Outcome::RestartThenRetry(Environment::Os));
+            }
+            Installed::Failed { code } if options.continue_with_next.unwrap_or(false) => {
+                context.log.warning(format!(
+                    "\"{package}\" ended with {}; the list goes on",
+                    code_text(code)
+                ));
+            }
+            Installed::Failed { code } => {
+                let reason = format!("package \"{package}\" ended with {}", code_text(code));
+                return Err(Failure { code, reason });
+            }
+        }
+    }
+    context.variables.unset_by_engine(NEXT);
+    Ok(Outcome::Done)
+}
+
+fn kept(context: &Context<'_>) -> usize {
+    context
+        .variables
+        .get(NEXT)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
+}
+
+/// The command line of a package's program; without a name the only one.
+fn program(context: &Context<'_>, package: &str, name: Option<&str>) -> std::result::Result<String, Failure> {
+    let programs = &context.package(package)?.programs;
+    let names = || programs.keys().cloned().collect::<Vec<_>>().join(", ");
+    let found = match name {
+        Some(name) => programs
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, line)| line),
+        None if programs.len() == 1 => programs.values().next(),
+        None => None,
+    };
+    found.cloned().ok_or_else(|| {
+        let wanted = name
+            .map(|name| format!("program \"{name}\""))
+            .unwrap_or_else(|| "a single program".into());
+        Failure::new(format!(
+            "package \"{package}\" has not {wanted}; it has: {}",
+            names()
+        ))
+    })
+}

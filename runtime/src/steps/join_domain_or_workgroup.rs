@@ -1,0 +1,147 @@
+//! Makes the running system a member of a workgroup or a domain.
+
+use std::path::Path;
+
+use media_format::event::Environment;
+use task_sequence::steps::{JoinDomainOrWorkgroup, JoinKind};
+
+use super::Result;
+use crate::context::{Context, Failure, code_text};
+use crate::engine::Outcome;
+use crate::platform::{self, Command};
+
+pub(super) fn run(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result {
+    match options.join.unwrap_or(JoinKind::Workgroup) {
+        JoinKind::Workgroup => {
+            leave_domain(context)?;
+            let root = context.system_root(true)?;
+            set_workgroup(
+                context,
+                &root,
+                options.workgroup.as_deref().unwrap_or("WORKGROUP"),
+            )?;
+            Ok(Outcome::Done)
+        }
+        JoinKind::Domain => {
+            join_domain(options, context)?;
+            if options.skip_restart.unwrap_or(false) {
+                return Ok(Outcome::Done);
+            }
+            Ok(Outcome::RestartThenContinue(Environment::Os))
+        }
+    }
+}
+
+/// The workgroup is Samba's; a system without Samba has none, and the log says so.
+pub(super) fn set_workgroup(context: &Context<'_>, root: &Path, workgroup: &str) -> platform::Result<()> {
+    let path = root.join("etc/samba/smb.conf");
+    let Some(bytes) = context.platform.read(&path)? else {
+        context.log.info(format!(
+            "the system has no Samba, so there is no workgroup {workgroup} to join"
+        ));
+        return Ok(());
+    };
+    let text = with_workgroup(&String::from_utf8_lossy(&bytes), workgroup);
+    context.platform.write(&path, text.as_bytes(), 0o644)
+}
+
+fn with_workgroup(text: &str, workgroup: &str) -> String {
+    let is_key = |line: &str| line.trim_start().to_lowercase().starts_with("workgroup");
+    let mut lines: Vec<String> = text
+        .lines()
+        .filter(|line| !is_key(line))
+        .map(str::to_owned)
+        .collect();
+    let global = lines
+        .iter()
+        .position(|line| line.trim().eq_ignore_ascii_case("[global]"));
+    let at = global.map_or_else(
+        || {
+            lines.insert(0, "[global]".into());
+            1
+        },
+        |global| global + 1,
+    );
+    lines.insert(at, format!("   workgroup = {workgroup}"));
+    lines.join("\n") + "\n"
+}
+
+/// Whether the system is a member of a domain, by `realmd`; a system without it is none that we know of.
+pub(super) fn domain(context: &Context<'_>) -> platform::Result<Option<String>> {
+    if !context.platform.exists(Path::new("/usr/sbin/realm"))
+        && !context.platform.exists(Path::new("/usr/bin/realm"))
+    {
+        return Ok(None);
+    }
+    let command = Command {
+        program: "realm".into(),
+        arguments: vec!["list".into(), "-n".into()],
+        ..Command::default()
+    };
+    let output = context.run(command)?;
+    Ok(output
+        .stdout
+        .lines()
+        .next()
+        .map(str::to_owned)
+        .filter(|name| !name.is_empty()))
+}
+
+fn leave_domain(context: &Context<'_>) -> std::result::Result<(), Failure> {
+    let Some(name) = domain(context)? else {
+        return Ok(());
+    };
+    realm(context, vec!["leave".into(), name], b"")
+}
+
+fn join_domain(options: &JoinDomainOrWorkgroup, context: &Context<'_>) -> std::result::Result<(), Failure> {
+    let name = options
+        .domain
+        .clone()
+        .ok_or_else(|| Failure::new("the step names no domain"))?;
+    let mut arguments = vec!["join".to_owned(), "--verbose".into()];
+    if let Some(unit) = &options.organizational_unit {
+        arguments.push(format!("--computer-ou={unit}"));
+    }
+    if let Some(account) = &options.account {
+        let user = account.rsplit('\\').next().unwrap_or(account);
+        arguments.push(format!("--user={user}"));
+    }
+    arguments.push(name);
+    let password = options
+        .password
+        .as_ref()
+        .map(|secret| format!("{}\n", secret.expose()))
+        .unwrap_or_default();
+    realm(context, arguments, password.as_bytes())
+}
+
+fn realm(context: &Context<'_>, arguments: Vec<String>, stdin: &[u8]) -> std::result::Result<(), Failure> {
+    let command = Command {
+        program: "realm".into(),
+        arguments,
+        stdin: stdin.to_vec(),
+        ..Command::default()
+    };
+    let output = context.run(command)?;
+    if output.code == 0 {
+        return Ok(());
+    }
+    let said = output.stderr.lines().last().unwrap_or_default().to_owned();
+    Err(Failure {
+        code: output.code,
+        reason: format!("realm ended with {}: {said}", code_text(output.code)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workgroup_is_set_once() {
+        let text = with_workgroup("[global]\n   workgroup = OLD\n   log level = 1\n", "LAB");
+        assert_eq!(text, "[global]\n   workgroup = LAB\n   log level = 1\n");
+        assert_eq!(with_workgroup("", "LAB"), "[global]\n   workgroup = LAB\n");
+    }
+}

@@ -1,0 +1,98 @@
+//! The steps: one file each, with what can be checked beforehand and what is done.
+
+use task_sequence::Action;
+
+use crate::context::{Context, Failure};
+use crate::engine::Outcome;
+
+mod apply_data_image;
+mod apply_image;
+mod apply_network_settings;
+mod apply_operating_system_image;
+mod apply_os_settings;
+mod capture_operating_system_image;
+mod commands;
+mod connect_to_network_folder;
+mod format_and_partition_disk;
+mod install;
+mod install_applications;
+mod install_package;
+mod install_updates;
+mod join_domain_or_workgroup;
+mod prepare_client_for_capture;
+mod prepare_os_for_capture;
+mod restart_computer;
+mod run_command_line;
+mod run_script;
+mod set_variables;
+mod setup_os;
+
+/// What a step gives back.
+pub type Result = std::result::Result<Outcome, Failure>;
+/// What a check gives back.
+pub type Check = std::result::Result<(), Failure>;
+
+/// Runs a step whose settings are resolved.
+///
+/// # Errors
+/// Why the step failed.
+pub fn run(action: &Action, context: &mut Context<'_>) -> Result {
+    match action {
+        Action::RestartComputer(options) => restart_computer::run(options, context),
+        Action::FormatAndPartitionDisk(options) => format_and_partition_disk::run(options, context),
+        Action::ApplyOperatingSystemImage(options) => apply_operating_system_image::run(options, context),
+        Action::ApplyDataImage(options) => apply_data_image::run(options, context),
+        Action::ApplyOsSettings(options) => apply_os_settings::run(options, context),
+        Action::ApplyNetworkSettings(options) => apply_network_settings::run(options, context),
+        Action::SetupOs(options) => setup_os::run(options, context),
+        Action::InstallUpdates(options) => install_updates::run(options, context),
+        Action::InstallApplications(options) => install_applications::run(options, context),
+        Action::InstallPackage(options) => install_package::run(options, context),
+        Action::JoinDomainOrWorkgroup(options) => join_domain_or_workgroup::run(options, context),
+        Action::PrepareClientForCapture(options) => prepare_client_for_capture::run(options, context),
+        Action::PrepareOsForCapture(options) => prepare_os_for_capture::run(options, context),
+        Action::CaptureOperatingSystemImage(options) => capture_operating_system_image::run(options, context),
+        Action::RunCommandLine(options) => run_command_line::run(options, context),
+        Action::RunScript(options) => run_script::run(options, context),
+        Action::SetVariables(options) => set_variables::run(options, context),
+        Action::ConnectToNetworkFolder(options) => connect_to_network_folder::run(options, context),
+        other => Err(unsupported(other)),
+    }
+}
+
+/// Finds what is wrong before anything is changed.
+///
+/// # Errors
+/// Why the step would fail.
+pub fn check(action: &Action, context: &Context<'_>) -> Check {
+    match action {
+        Action::FormatAndPartitionDisk(options) => format_and_partition_disk::check(options, context),
+        Action::ApplyOperatingSystemImage(options) => apply_operating_system_image::check(options, context),
+        Action::ApplyDataImage(options) => apply_data_image::check(options, context),
+        Action::ApplyOsSettings(options) => apply_os_settings::check(options),
+        Action::InstallUpdates(options) => install_updates::check(options, context),
+        Action::InstallApplications(options) => install_applications::check(options, context),
+        Action::InstallPackage(options) => install_package::check(options, context),
+        Action::CaptureOperatingSystemImage(options) => {
+            capture_operating_system_image::check(options, context)
+        }
+        Action::ConnectToNetworkFolder(options) => connect_to_network_folder::check(options, context),
+        Action::RestartComputer(_)
+        | Action::ApplyNetworkSettings(_)
+        | Action::SetupOs(_)
+        | Action::JoinDomainOrWorkgroup(_)
+        | Action::PrepareClientForCapture(_)
+        | Action::PrepareOsForCapture(_)
+        | Action::RunCommandLine(_)
+        | Action::RunScript(_)
+        | Action::SetVariables(_) => Ok(()),
+        other => Err(unsupported(other)),
+    }
+}
+
+fn unsupported(action: &Action) -> Failure {
+    let name = action.kind().name;
+    Failure::new(format!(
+        "steps of type {name} cannot run on a Linux reference yet; disable the step"
+    ))
+}

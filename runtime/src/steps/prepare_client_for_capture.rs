@@ -1,0 +1,64 @@
+//! Removes the management agent, or its identity.
+
+use media_format::manifest::PackageKind;
+use task_sequence::steps::{ClientTreatment, PrepareClientForCapture};
+
+use super::Result;
+use super::install::{self, Installed};
+use crate::context::{Context, Failure};
+use crate::engine::Outcome;
+
+/// Identities of agents that are common on Linux, removed by their files.
+const IDENTITIES: &[&str] = &[
+    "/etc/salt/pki/minion",
+    "/etc/salt/minion_id",
+    "/etc/puppetlabs/puppet/ssl",
+    "/var/lib/puppet/ssl",
+    "/etc/chef/client.pem",
+];
+
+pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) -> Result {
+    let treatment = options.treatment.unwrap_or(ClientTreatment::RemoveIdentity);
+    let program = match treatment {
+        ClientTreatment::RemoveAgent => "remove",
+        ClientTreatment::RemoveIdentity => "prepare",
+    };
+    let mut found = remove_identities(context)?;
+    for package in context
+        .media
+        .manifest
+        .packages
+        .iter()
+        .filter(|package| package.kind == PackageKind::Client)
+    {
+        let Some(line) = package.programs.get(program).cloned() else {
+            continue;
+        };
+        found = true;
+        if let Installed::Failed { code } = install::command(context, &package.clone(), &line)? {
+            let reason = format!(
+                "program \"{program}\" of the client package \"{}\" failed",
+                package.id
+            );
+            return Err(Failure { code, reason });
+        }
+    }
+    if found {
+        Ok(Outcome::Done)
+    } else {
+        Ok(Outcome::Skipped("the system has no management agent".into()))
+    }
+}
+
+fn remove_identities(context: &Context<'_>) -> std::result::Result<bool, Failure> {
+    let root = context.system_root(false)?;
+    let mut found = false;
+    for path in IDENTITIES.iter().map(|path| crate::context::inside(&root, path)) {
+        if context.platform.exists(&path) {
+            context.platform.remove(&path)?;
+            context.log.info(format!("removed {}", path.display()));
+            found = true;
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,76 @@
+//! Checks that the system can be generalized and restarts into the boot image, where the capture takes from a
+//! generalized view of the volume: what makes it this one machine is left out, and the disk keeps all of it, so a
+//! cut at any moment costs nothing.
+
+use std::path::Path;
+
+use media_format::event::Environment;
+use task_sequence::steps::PrepareOsForCapture;
+
+use super::join_domain_or_workgroup::domain;
+use super::{Result, commands};
+use crate::context::{Context, Failure};
+use crate::engine::Outcome;
+use crate::existing;
+
+pub(super) fn run(options: &PrepareOsForCapture, context: &mut Context<'_>) -> Result {
+    match context.here {
+        Environment::Os => {
+            preflight(context)?;
+            clean_packages(context)?;
+            if options.shut_down.unwrap_or(false) {
+                context.log.warning(
+                    "a run goes on into the boot image: the machine restarts instead of shutting down",
+                );
+            }
+            Ok(Outcome::RestartThenRetry(Environment::Pe))
+        }
+        Environment::Pe => {
+            existing::adopt(context)?;
+            check_offline(context)?;
+            if let Some(target) = &mut context.journal.saved.target {
+                target.prepared = true;
+            }
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// What makes the result useless is refused while nothing has changed.
+fn preflight(context: &Context<'_>) -> std::result::Result<(), Failure> {
+    if let Some(name) = domain(context)? {
+        return Err(Failure::new(format!(
+            "the system is a member of domain {name}: a captured member cannot be deployed twice; put a \
+             join-domain-or-workgroup step with a workgroup before this one"
+        )));
+    }
+    if context.platform.exists(Path::new("/var/lib/dpkg/lock-frontend")) && interrupted(context)? {
+        return Err(Failure::new(
+            "a package installation is half done (dpkg --audit names it): let it end before the capture",
+        ));
+    }
+    Ok(())
+}
+
+fn interrupted(context: &Context<'_>) -> std::result::Result<bool, Failure> {
+    let output = context.run(commands::program("dpkg", &["--audit"]))?;
+    Ok(!output.stdout.trim().is_empty())
+}
+
+fn clean_packages(context: &Context<'_>) -> std::result::Result<(), Failure> {
+    if context.platform.exists(Path::new("/usr/bin/apt-get")) {
+        context.run(commands::program("apt-get", &["clean"]))?;
+    }
+    Ok(())
+}
+
+/// A system that was not shut down cleanly has changes in its file system's journal only.
+fn check_offline(context: &Context<'_>) -> std::result::Result<(), Failure> {
+    let root = context.system_root(false)?;
+    if !context.platform.exists(&root.join("etc/os-release")) {
+        return Err(Failure::new(
+            "the system's volume has no /etc/os-release: it is no installed Linux",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! Restarts into the boot image or the installed system.
+
+use media_format::event::Environment;
+use task_sequence::steps::{RestartComputer, RestartTarget};
+
+use super::Result;
+use crate::context::Context;
+use crate::engine::Outcome;
+
+pub(super) fn run(options: &RestartComputer, context: &mut Context<'_>) -> Result {
+    if let Some(message) = &options.message {
+        context.log.info(format!("restart: {message}"));
+        context.progress(message, 0, 0);
+    }
+    if let Some(delay) = options.delay.get() {
+        context.platform.sleep(delay.duration());
+    }
+    let target = match options.target.unwrap_or(RestartTarget::Os) {
+        RestartTarget::Pe => Environment::Pe,
+        RestartTarget::Os => Environment::Os,
+    };
+    Ok(Outcome::RestartThenContinue(target))
+}

@@ -1,0 +1,97 @@
+//! Runs a command.
+
+use std::path::PathBuf;
+
+use media_format::event::Environment;
+use task_sequence::steps::RunCommandLine;
+
+use super::Result;
+use super::commands::shell;
+use crate::context::{Context, Failure, code_text};
+use crate::engine::Outcome;
+use crate::platform::Command;
+
+/// What a command may do with its exit code unless the step says otherwise.
+const SUCCESS: [i64; 2] = [0, 3010];
+
+pub(super) fn run(options: &RunCommandLine, context: &mut Context<'_>) -> Result {
+    let mut command = shell(context.here, &options.command);
+    command.hidden = options.hide_command.unwrap_or(false);
+    command.user = account(options.account.as_deref());
+    let package = options.package.as_ref().map(|id| id.as_str().to_owned());
+    command.folder = folder(context, package.as_deref(), options.working_folder.as_deref())?;
+    finish(
+        context,
+        command,
+        &options.success_codes,
+        options.output_variable.as_deref(),
+    )
+}
+
+/// The user that the command runs as; on Linux a local one, whose password is not needed.
+pub(super) fn account(account: Option<&str>) -> Option<String> {
+    account
+        .filter(|name| !name.is_empty())
+        .map(|name| name.rsplit('\\').next().unwrap_or(name).to_owned())
+}
+
+/// The working folder: the package's, or one inside it.
+pub(super) fn folder(
+    context: &Context<'_>,
+    package: Option<&str>,
+    folder: Option<&str>,
+) -> std::result::Result<Option<PathBuf>, Failure> {
+    let base = package.map(|id| context.content(id)).transpose()?;
+    Ok(match (base, folder) {
+        (Some(base), Some(folder)) => Some(base.join(folder)),
+        (Some(base), None) => Some(base),
+        (None, folder) => folder.map(PathBuf::from),
+    })
+}
+
+/// Runs the command, keeps its output, judges its exit code.
+pub(super) fn finish(
+    context: &mut Context<'_>,
+    mut command: Command,
+    success: &[i64],
+    output_variable: Option<&str>,
+) -> Result {
+    command.environment = environment(context);
+    let output = context.run(command)?;
+    if let Some(name) = output_variable {
+        let text = output.stdout.trim_end().to_owned();
+        context
+            .variables
+            .set(name, text)
+            .map_err(|error| Failure::new(error.to_string()))?;
+    }
+    let success = if success.is_empty() { &SUCCESS[..] } else { success };
+    if !success.contains(&output.code) {
+        let said = output
+            .stderr
+            .lines()
+            .last()
+            .map(|line| format!(": {line}"))
+            .unwrap_or_default();
+        return Err(Failure {
+            code: output.code,
+            reason: format!("it ended with {}{said}", code_text(output.code)),
+        });
+    }
+    if output.code == 3010 {
+        return Ok(Outcome::RestartThenContinue(context.here));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Scripts read the sequence's variables from their environment; secrets are not among them.
+fn environment(context: &Context<'_>) -> std::collections::BTreeMap<String, String> {
+    let plain = context.variables.iter().filter(|(_, _, secret)| !secret);
+    let mut environment: std::collections::BTreeMap<_, _> = plain
+        .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
+        .collect();
+    if context.here == Environment::Os {
+        environment.insert("DEBIAN_FRONTEND".into(), "noninteractive".into());
+    }
+    environment
+}

@@ -1,0 +1,71 @@
+//! Makes the applied system start, plants the runtime in it, restarts into it, and installs the agent there.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use media_format::event::Environment;
+use task_sequence::steps::SetupOs;
+
+use super::{Result, commands, install};
+use crate::context::{Context, Failure};
+use crate::engine::Outcome;
+use crate::{boot_state, platform, staging};
+
+/// The runtime as it runs in the boot image: static, so it runs in the installed system too.
+const PROGRAM: &str = "/proc/self/exe";
+
+pub(super) fn run(options: &SetupOs, context: &mut Context<'_>) -> Result {
+    match context.here {
+        Environment::Pe => {
+            make_startable(context).context("making the system start")?;
+            Ok(Outcome::RestartThenRetry(Environment::Os))
+        }
+        Environment::Os => install_client(options, context),
+    }
+}
+
+fn make_startable(context: &mut Context<'_>) -> platform::Result<()> {
+    let root = context.system_root(true)?;
+    let target = context.target()?.clone();
+    context
+        .platform
+        .write(&root.join("etc/fstab"), staging::fstab(&target).as_bytes(), 0o644)?;
+    let (disk, _, _) = context.partition(&target.system)?;
+    let boot = context.mount(&target.state, true)?;
+    let efi = target.efi.as_ref().map(|_| boot.as_path());
+    context.progress("installing the boot loader", 0, 0);
+    let loader = context.platform.install_loader(&root, &disk.path, efi)?;
+    boot_state::set_loader(context.platform, &boot, &loader)?;
+    make_host_keys(context, &root)?;
+    staging::plant_runtime(context.platform, &root, Path::new(PROGRAM), context.media)
+}
+
+/// OpenSSH makes its host keys when it is installed, not when it starts: a deployed image has none.
+fn make_host_keys(context: &Context<'_>, root: &Path) -> platform::Result<()> {
+    if !context.platform.exists(&root.join("usr/bin/ssh-keygen"))
+        || !context.platform.exists(&root.join("etc/ssh"))
+    {
+        return Ok(());
+    }
+    let mut command = commands::program("ssh-keygen", &["-A"]);
+    command.root = Some(root.to_owned());
+    let output = context.run(command)?;
+    anyhow::ensure!(output.code == 0, "ssh-keygen -A ended with {}", output.code);
+    Ok(())
+}
+
+fn install_client(options: &SetupOs, context: &mut Context<'_>) -> Result {
+    let Some(package) = &options.client_package else {
+        return Ok(Outcome::Done);
+    };
+    let properties = options.client_properties.clone().unwrap_or_default();
+    let done = install::package(context, package.as_str(), &properties)?;
+    match done {
+        install::Installed::Done => Ok(Outcome::Done),
+        install::Installed::NeedsRestart => Ok(Outcome::RestartThenContinue(Environment::Os)),
+        install::Installed::Failed { code } => Err(Failure {
+            code,
+            reason: format!("installing the client package \"{package}\" failed"),
+        }),
+    }
+}
