@@ -185,7 +185,7 @@ impl Encoder<'_> {
         let room = RECORD_LENGTH - (RECORD_HEADER + identifier.len()).next_multiple_of(2);
         let system_use = self.rock_ridge(|| self.attributes(place).named(node.name, room, continuations));
         match node.kind {
-            Kind::Folder(_) => {
+            Kind::Folder { .. } => {
                 let place = self.folders[self.hierarchy.position[place]];
                 append(
                     out,
@@ -222,15 +222,10 @@ impl Encoder<'_> {
     }
 
     fn attributes(&self, place: usize) -> Attributes {
-        if !self.nodes.is_folder(place) {
-            return Attributes::file(self.date);
+        match self.nodes.0[place].kind {
+            Kind::Folder { subfolders, .. } => Attributes::folder(subfolders, self.date),
+            Kind::File { .. } => Attributes::file(self.date),
         }
-        let subfolders = self
-            .nodes
-            .entries(place)
-            .iter()
-            .filter(|entry| self.nodes.is_folder(**entry));
-        Attributes::folder(subfolders.count(), self.date)
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) const BACKUP_LENGTH: u64 = 33 * DISK_SECTOR;
 const PRIMARY_LENGTH: u64 = 34 * DISK_SECTOR;
 /// Where partitioning tools expect partitions to start.
 pub(super) const ALIGNMENT: u64 = 1024 * 1024;
+/// Bytes to which partitions end evenly: the system area, from which the first one starts.
+pub(super) const GRAIN: u64 = 16 * SECTOR;
 const EFI_SYSTEM: Uuid = uuid!("c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
 /// Not "basic data": Windows would offer to format the partition, which only reserves the ISO's space.
 const LINUX_DATA: Uuid = uuid!("0fc63daf-8483-4772-8e79-3d69d8477de4");
@@ -70,8 +72,9 @@ fn write_tables(
     let efi = disk
         .efi
         .map(|(sector, length)| (u64::from(sector) * 4, sectors(length)));
-    let data_end = efi.map_or(gpt.header.last_usable_lba, |(start, _)| start - 1);
-    let system_area = 16 * SECTOR / DISK_SECTOR;
+    let system_area = GRAIN / DISK_SECTOR;
+    let even_end = (gpt.header.last_usable_lba + 1) / system_area * system_area;
+    let data_end = efi.map_or(even_end, |(start, _)| start) - 1;
     gpt[1] = partition(LINUX_DATA, params.guids.data, "ISO9660", system_area, data_end);
     gpt[1].attribute_bits = READ_ONLY;
     if let Some((start, length)) = efi {
@@ -102,9 +105,9 @@ fn partition(kind: Uuid, id: Uuid, name: &str, start: u64, end: u64) -> GPTParti
     }
 }
 
-/// Disk sectors of an EFI image, which fills whole ISO sectors.
+/// Disk sectors of the partition for an EFI image.
 fn sectors(length: u64) -> u64 {
-    length.next_multiple_of(SECTOR) / DISK_SECTOR
+    length.next_multiple_of(GRAIN) / DISK_SECTOR
 }
 
 fn mbr(disk: &Disk, params: &Params) -> [u8; DISK_SECTOR as usize] {

@@ -25,8 +25,12 @@ pub(super) struct Node<'a> {
 
 #[derive(Debug)]
 pub(super) enum Kind<'a> {
-    /// With the places of its entries.
-    Folder(Vec<usize>),
+    Folder {
+        /// The places of its entries.
+        entries: Vec<usize>,
+        /// How many of them are folders.
+        subfolders: usize,
+    },
     File {
         size: u64,
         content: &'a Content,
@@ -59,7 +63,10 @@ impl<'a> Open<'a> {
 impl<'a> Nodes<'a> {
     /// Lists a tree. Without recursion: the depth of a tree is its author's choice.
     pub(super) fn list(tree: &'a FileTree, joliet: bool) -> Result<Self, Error> {
-        let root = Kind::Folder(Vec::new());
+        let root = Kind::Folder {
+            entries: Vec::new(),
+            subfolders: 0,
+        };
         let mut nodes = Self(vec![Node {
             name: "",
             parent: ROOT,
@@ -100,7 +107,13 @@ impl<'a> Nodes<'a> {
             }
         }
         let (iso, kind) = match entry {
-            TreeNode::Folder(_) => (folder.iso.folder(name), Kind::Folder(Vec::new())),
+            TreeNode::Folder(_) => (
+                folder.iso.folder(name),
+                Kind::Folder {
+                    entries: Vec::new(),
+                    subfolders: 0,
+                },
+            ),
             TreeNode::File { size, content } => (folder.iso.file(name), Kind::File { size: *size, content }),
         };
         let place = self.0.len();
@@ -111,8 +124,9 @@ impl<'a> Nodes<'a> {
             joliet,
             kind,
         });
-        if let Kind::Folder(entries) = &mut self.0[parent].kind {
+        if let Kind::Folder { entries, subfolders } = &mut self.0[parent].kind {
             entries.push(place);
+            *subfolders += usize::from(matches!(entry, TreeNode::Folder(_)));
         }
         Ok(place)
     }
@@ -150,13 +164,13 @@ impl<'a> Nodes<'a> {
     /// The entries of a folder; none for a file.
     pub(super) fn entries(&self, place: usize) -> &[usize] {
         match &self.0[place].kind {
-            Kind::Folder(entries) => entries,
+            Kind::Folder { entries, .. } => entries,
             Kind::File { .. } => &[],
         }
     }
 
     pub(super) fn is_folder(&self, place: usize) -> bool {
-        matches!(self.0[place].kind, Kind::Folder(_))
+        matches!(self.0[place].kind, Kind::Folder { .. })
     }
 
     /// The place of the file at `path`.

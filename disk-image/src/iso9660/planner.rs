@@ -143,6 +143,8 @@ fn place(nodes: &Nodes, params: &Params) -> Result<Placement, Error> {
     if let Some(BiosImage::Bytes(bytes)) = &boot.bios_image {
         images.bios = Some(sectors.take(bytes.len() as u64, || "the BIOS boot image".to_owned())?);
     }
+    // Before records are made: an impossible size would ask for billions of them.
+    place_files(nodes, &mut Sectors { next: sectors.next })?;
     let mut views = vec![PlacedView::place(nodes, View::Primary, &mut sectors)?];
     if params.joliet {
         views.push(PlacedView::place(nodes, View::Joliet, &mut sectors)?);
@@ -156,6 +158,7 @@ fn place(nodes: &Nodes, params: &Params) -> Result<Placement, Error> {
         let first = sectors.take(efi.size, || "the EFI system partition".to_owned())?;
         images.efi = Some((first, efi.size));
     }
+    sectors.align(hybrid::GRAIN);
     sectors.take(hybrid::BACKUP_LENGTH, || "the backup partition table".to_owned())?;
     Ok(Placement {
         catalog,
