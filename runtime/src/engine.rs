@@ -306,6 +306,7 @@ mod tests {
         [[steps]]
         type = "run-command-line"
         command = "one"
+        after-cut = "repeat"
         [[steps]]
         group = "forgiving"
         continue-on-error = true
