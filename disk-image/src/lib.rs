@@ -13,6 +13,7 @@ pub mod grub;
 pub mod iso9660;
 pub mod names;
 pub mod partition_table;
+pub mod read;
 pub mod tree;
 
 pub use extent::{Content, Extent, Layout, SourceId};
