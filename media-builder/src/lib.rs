@@ -9,3 +9,7 @@ pub mod problem;
 pub mod project;
 pub mod resolve;
 pub mod toml_problem;
+pub mod inspect;
+pub mod media;
+pub mod try_media;
+pub mod verify;

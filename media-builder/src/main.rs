@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use media_builder::commands::{Cli, Command, boot_image, build, check, completions, man, plan, schema};
+use media_builder::commands::{
+    Cli, Command, boot_image, build, check, completions, inspect, man, plan, schema, try_media, verify,
+};
 use media_builder::problem;
 
 fn main() -> ExitCode {
@@ -13,6 +15,9 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(args),
         Command::BootImage(args) => boot_image::run(args),
         Command::Schema(args) => schema::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Try(args) => try_media::run(*args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     };

@@ -4,11 +4,14 @@ pub mod boot_image;
 pub mod build;
 pub mod check;
 pub mod completions;
+pub mod inspect;
 pub mod man;
 pub mod plan;
 pub mod progress;
 pub mod project;
 pub mod schema;
+pub mod try_media;
+pub mod verify;
 
 use std::io::{ErrorKind, Write};
 
@@ -38,6 +41,12 @@ pub enum Command {
     BootImage(boot_image::Args),
     /// Print the JSON Schema of media.toml or of task sequences.
     Schema(schema::Args),
+    /// Read media back and compare every file with its digest.
+    Verify(verify::Args),
+    /// Show what is on media.
+    Inspect(inspect::Args),
+    /// Boot media in a virtual machine and follow the run to its end.
+    Try(Box<try_media::Args>),
     /// Print a completion script for a shell.
     Completions(completions::Args),
     /// Print the manual page.

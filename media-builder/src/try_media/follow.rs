@@ -1,0 +1,316 @@
+//! Follows a run by what the machine says and does. Pure: lines and times go in, decisions come out.
+
+use std::time::Duration;
+
+use media_format::event::Event;
+
+use super::qmp::Stop;
+
+/// When to give up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Without a word from the machine.
+    pub silence: Duration,
+    /// In all.
+    pub total: Duration,
+    /// How often the machine may restart.
+    pub restarts: u32,
+    /// How long the machine may take to switch itself off once the run is over.
+    pub farewell: Duration,
+}
+
+/// A cut that a test asks for: the machine loses power some time after a step began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Name of the step.
+    pub step: String,
+    /// How long after its begin.
+    pub after: Duration,
+}
+
+impl std::str::FromStr for Cut {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let whole = || Self {
+            step: text.to_owned(),
+            after: Duration::ZERO,
+        };
+        let Some((step, seconds)) = text.rsplit_once(':') else {
+            return Ok(whole());
+        };
+        let seconds = seconds
+            .parse()
+            .ok()
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Ok(seconds.map_or_else(whole, |after| Self {
+            step: step.to_owned(),
+            after,
+        }))
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The run said that all of it succeeded.
+    Succeeded,
+    /// It did not, or never said so.
+    Failed(String),
+}
+
+/// What to do with the machine now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing.
+    Wait,
+    /// Cut its power and start it again.
+    Cut,
+    /// Stop it: this is how the run ended.
+    Over(Verdict),
+    /// Start it again.
+    Start,
+}
+
+/// Where a run is.
+#[derive(Debug)]
+pub struct Follower {
+    limits: Limits,
+    cuts: Vec<Cut>,
+    heard: Duration,
+    step: Option<String>,
+    pending_cut: Option<Duration>,
+    restarts: u32,
+    result: Option<(Verdict, Duration)>,
+    /// The whole run's result as the machine told it.
+    pub ended: Option<Event>,
+}
+
+impl Follower {
+    /// At the begin of a run.
+    pub fn new(limits: Limits, cuts: Vec<Cut>) -> Self {
+        Self {
+            limits,
+            cuts,
+            heard: Duration::ZERO,
+            step: None,
+            pending_cut: None,
+            restarts: 0,
+            result: None,
+            ended: None,
+        }
+    }
+
+    /// The machine wrote something.
+    pub fn heard(&mut self, now: Duration) {
+        self.heard = now;
+    }
+
+    /// The machine reported something.
+    pub fn event(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::Step { name, .. } => {
+                self.step = Some(name.clone());
+                if let Some(at) = self.cuts.iter().position(|cut| cut.step == *name) {
+                    self.pending_cut = Some(now + self.cuts.remove(at).after);
+                }
+            }
+            Event::Ended {
+                succeeded, reason, ..
+            } => {
+                let reason = reason.clone().unwrap_or_else(|| "without a reason".into());
+                let verdict = if *succeeded {
+                    Verdict::Succeeded
+                } else {
+                    Verdict::Failed(reason)
+                };
+                self.result = Some((verdict, now));
+                self.ended = Some(event.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// The machine runs.
+    pub fn running(&mut self, now: Duration) -> Decision {
+        if self.pending_cut.is_some_and(|at| now >= at) {
+            self.pending_cut = None;
+            self.heard = now;
+            return Decision::Cut;
+        }
+        if let Some((verdict, at)) = &self.result {
+            let waited = now.saturating_sub(*at) >= self.limits.farewell;
+            return if waited {
+                Decision::Over(verdict.clone())
+            } else {
+                Decision::Wait
+            };
+        }
+        let why = if now >= self.limits.total {
+            format!("the run did not end within {}", time(self.limits.total))
+        } else if now.saturating_sub(self.heard) >= self.limits.silence {
+            format!("the machine said nothing for {}", time(self.limits.silence))
+        } else {
+            return Decision::Wait;
+        };
+        Decision::Over(Verdict::Failed(self.at_step(why)))
+    }
+
+    /// The machine stopped.
+    pub fn stopped(&mut self, stop: Stop, now: Duration) -> Decision {
+        self.heard = now;
+        if let Some((verdict, _)) = self.result.take() {
+            return Decision::Over(verdict);
+        }
+        if stop == Stop::PowerOff {
+            let why = "the machine switched itself off before the run had ended".to_owned();
+            return Decision::Over(Verdict::Failed(self.at_step(why)));
+        }
+        self.restarts += 1;
+        if self.restarts > self.limits.restarts {
+            let why = format!(
+                "the machine restarted more than {} times: a loop",
+                self.limits.restarts
+            );
+            return Decision::Over(Verdict::Failed(self.at_step(why)));
+        }
+        Decision::Start
+    }
+
+    /// Cuts whose step never came: a test that asks for one must not pass without it.
+    pub fn missed_cuts(&self) -> Vec<&str> {
+        self.cuts.iter().map(|cut| cut.step.as_str()).collect()
+    }
+
+    fn at_step(&self, why: String) -> String {
+        match &self.step {
+            Some(step) => format!("{why}, in the step {step:?}"),
+            None => format!("{why}, before its first step"),
+        }
+    }
+}
+
+/// A duration as people read it.
+pub fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn follower(cuts: &[&str]) -> Follower {
+        let limits = Limits {
+            silence: seconds(60),
+            total: seconds(600),
+            restarts: 2,
+            farewell: seconds(30),
+        };
+        Follower::new(limits, cuts.iter().map(|cut| cut.parse().unwrap()).collect())
+    }
+
+    fn step(name: &str) -> Event {
+        Event::Step {
+            number: 1,
+            of: 2,
+            name: name.into(),
+            kind: "run-command-line".into(),
+        }
+    }
+
+    fn ended(succeeded: bool) -> Event {
+        Event::Ended {
+            succeeded,
+            reason: Some("no disk".into()),
+            captured: None,
+            log: None,
+        }
+    }
+
+    #[test]
+    fn the_result_counts_when_the_machine_is_off_or_stays_on_for_long() {
+        let mut follower = follower(&[]);
+        follower.event(&ended(true), seconds(5));
+        assert_eq!(follower.running(seconds(34)), Decision::Wait);
+        assert_eq!(follower.running(seconds(35)), Decision::Over(Verdict::Succeeded));
+        assert_eq!(
+            follower.stopped(Stop::PowerOff, seconds(36)),
+            Decision::Over(Verdict::Succeeded)
+        );
+    }
+
+    #[test]
+    fn a_failure_keeps_its_reason() {
+        let mut follower = follower(&[]);
+        follower.event(&ended(false), seconds(5));
+        let verdict = Verdict::Failed("no disk".into());
+        assert_eq!(follower.stopped(Stop::Reset, seconds(6)), Decision::Over(verdict));
+    }
+
+    #[test]
+    fn power_off_without_a_result_silence_and_loops_are_failures() {
+        let mut quiet = follower(&[]);
+        quiet.heard(seconds(10));
+        assert_eq!(quiet.running(seconds(69)), Decision::Wait);
+        assert!(matches!(
+            quiet.running(seconds(70)),
+            Decision::Over(Verdict::Failed(_))
+        ));
+        let mut late = follower(&[]);
+        late.heard(seconds(599));
+        assert!(matches!(
+            late.running(seconds(600)),
+            Decision::Over(Verdict::Failed(_))
+        ));
+        let mut off = follower(&[]);
+        assert!(matches!(
+            off.stopped(Stop::PowerOff, seconds(1)),
+            Decision::Over(Verdict::Failed(_))
+        ));
+        let mut looping = follower(&[]);
+        assert_eq!(looping.stopped(Stop::Reset, seconds(1)), Decision::Start);
+        assert_eq!(looping.stopped(Stop::Reset, seconds(2)), Decision::Start);
+        assert!(matches!(
+            looping.stopped(Stop::Reset, seconds(3)),
+            Decision::Over(Verdict::Failed(_))
+        ));
+    }
+
+    #[test]
+    fn a_cut_comes_once_and_at_its_time() {
+        let mut follower = follower(&["Apply: it:2.5", "never"]);
+        follower.event(&step("Apply: it"), seconds(10));
+        assert_eq!(follower.running(seconds(12)), Decision::Wait);
+        assert_eq!(follower.running(seconds(13)), Decision::Cut);
+        follower.event(&step("Apply: it"), seconds(20));
+        assert_eq!(follower.running(seconds(30)), Decision::Wait);
+        assert_eq!(follower.missed_cuts(), ["never"]);
+    }
+
+    #[test]
+    fn a_step_name_may_have_a_colon() {
+        assert_eq!(
+            "a:b".parse(),
+            Ok(Cut {
+                step: "a:b".into(),
+                after: Duration::ZERO
+            })
+        );
+        assert_eq!(
+            "a:b:3".parse(),
+            Ok(Cut {
+                step: "a:b".into(),
+                after: seconds(3)
+            })
+        );
+    }
+}

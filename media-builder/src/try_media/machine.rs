@@ -1,0 +1,341 @@
+//! The virtual machine as QEMU's arguments. Pure: what is asked for goes in, the argument list comes out.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+/// What starts the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Firmware {
+    /// UEFI without Secure Boot.
+    Uefi,
+    /// UEFI that starts only what Microsoft's keys sign.
+    SecureBoot,
+    /// BIOS.
+    Bios,
+}
+
+/// How the media is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Attach {
+    /// As a CD in a SATA drive.
+    Cdrom,
+    /// As a USB stick.
+    Usb,
+}
+
+/// What a disk hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Bus {
+    /// virtio-blk.
+    Virtio,
+    /// AHCI.
+    Sata,
+    /// NVM Express.
+    Nvme,
+    /// virtio-scsi.
+    Scsi,
+    /// A USB disk.
+    Usb,
+}
+
+/// What runs the guest's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accelerator {
+    /// The host's processor.
+    Kvm,
+    /// Translation: slow, and works everywhere.
+    Tcg,
+}
+
+/// Firmware files; the variables are this run's own copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flash {
+    /// The code, read-only.
+    pub code: PathBuf,
+    /// The variables.
+    pub variables: PathBuf,
+}
+
+/// A disk of the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// Its raw image.
+    pub path: PathBuf,
+    /// What it hangs on.
+    pub bus: Bus,
+}
+
+/// Everything that QEMU is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// What starts it.
+    pub firmware: Firmware,
+    /// Firmware files; none for BIOS.
+    pub flash: Option<Flash>,
+    /// What runs the guest's code.
+    pub accelerator: Accelerator,
+    /// QEMU's name of the processor.
+    pub cpu: String,
+    /// Number of processors.
+    pub cpus: u32,
+    /// Mebibytes.
+    pub memory: u64,
+    /// QEMU's name of the network card; none for a machine without one.
+    pub nic: Option<String>,
+    /// Command that serves a connection to the share, on its standard input.
+    pub share: Option<String>,
+    /// The media, first in the boot order.
+    pub media: Option<(PathBuf, Attach)>,
+    /// The disks, after the media in the boot order.
+    pub disks: Vec<Disk>,
+    /// File that gets what the machine writes to its serial port.
+    pub serial: PathBuf,
+    /// A socket for a second QMP client.
+    pub monitor: Option<PathBuf>,
+    /// Whether a window shows the screen.
+    pub display: bool,
+}
+
+/// Address of the share inside the machine.
+pub const SHARE_ADDRESS: &str = "10.0.2.100";
+
+impl Machine {
+    /// QEMU's arguments.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut args = Arguments::default();
+        self.board(&mut args);
+        self.flash(&mut args);
+        self.consoles(&mut args);
+        self.network(&mut args);
+        self.storage(&mut args);
+        args.0
+    }
+
+    fn board(&self, args: &mut Arguments) {
+        let smm = if self.firmware == Firmware::SecureBoot {
+            "on"
+        } else {
+            "off"
+        };
+        args.pair("-machine", format!("q35,smm={smm}"));
+        args.pair(
+            "-accel",
+            if self.accelerator == Accelerator::Kvm {
+                "kvm"
+            } else {
+                "tcg,thread=multi"
+            },
+        );
+        args.pair("-cpu", &self.cpu);
+        args.pair("-smp", self.cpus.to_string());
+        args.pair("-m", self.memory.to_string());
+        args.0
+            .extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(String::from));
+        args.pair("-device", "virtio-rng-pci");
+    }
+
+    fn flash(&self, args: &mut Arguments) {
+        let Some(flash) = &self.flash else { return };
+        if self.firmware == Firmware::SecureBoot {
+            args.pair("-global", "driver=cfi.pflash01,property=secure,value=on");
+            args.pair("-global", "ICH9-LPC.disable_s3=1");
+        }
+        let code = escaped(&flash.code);
+        let variables = escaped(&flash.variables);
+        args.pair(
+            "-drive",
+            format!("if=pflash,format=raw,unit=0,readonly=on,file={code}"),
+        );
+        args.pair("-drive", format!("if=pflash,format=raw,unit=1,file={variables}"));
+    }
+
+    fn consoles(&self, args: &mut Arguments) {
+        args.pair("-device", "VGA");
+        args.pair("-display", if self.display { "gtk" } else { "none" });
+        args.pair(
+            "-chardev",
+            format!("file,id=serial0,append=on,path={}", escaped(&self.serial)),
+        );
+        args.pair("-serial", "chardev:serial0");
+        args.pair("-qmp", "stdio");
+        if let Some(socket) = &self.monitor {
+            args.pair("-qmp", format!("unix:{},server=on,wait=off", escaped(socket)));
+        }
+    }
+
+    fn network(&self, args: &mut Arguments) {
+        let Some(nic) = &self.nic else { return };
+        let share = self.share.as_ref().map(|command| {
+            format!(
+                ",guestfwd=tcp:{SHARE_ADDRESS}:445-cmd:{}",
+                command.replace(',', ",,")
+            )
+        });
+        // Nothing of the machine reaches the host's network.
+        args.pair(
+            "-netdev",
+            format!("user,id=net0,restrict=on{}", share.unwrap_or_default()),
+        );
+        args.pair("-device", format!("{nic},netdev=net0,romfile="));
+    }
+
+    fn storage(&self, args: &mut Arguments) {
+        let on_usb = |disk: &Disk| disk.bus == Bus::Usb;
+        let media_on_usb = matches!(self.media, Some((_, Attach::Usb)));
+        if media_on_usb || self.disks.iter().any(on_usb) {
+            args.pair("-device", "qemu-xhci,id=xhci");
+        }
+        if self.disks.iter().any(|disk| disk.bus == Bus::Scsi) {
+            args.pair("-device", "virtio-scsi-pci,id=scsi0");
+        }
+        if let Some((path, attach)) = &self.media {
+            media(args, path, *attach);
+        }
+        for (number, disk) in self.disks.iter().enumerate() {
+            disk.device(args, number);
+        }
+    }
+}
+
+fn media(args: &mut Arguments, path: &Path, attach: Attach) {
+    let path = escaped(path);
+    match attach {
+        Attach::Cdrom => {
+            args.pair(
+                "-drive",
+                format!("if=none,id=media,format=raw,media=cdrom,readonly=on,file={path}"),
+            );
+            args.pair("-device", "ide-cd,drive=media,bus=ide.0,bootindex=1");
+        }
+        Attach::Usb => {
+            args.pair(
+                "-drive",
+                format!("if=none,id=media,format=raw,cache=unsafe,discard=unmap,file={path}"),
+            );
+            args.pair(
+                "-device",
+                "usb-storage,drive=media,bus=xhci.0,removable=on,serial=MEDIA,bootindex=1",
+            );
+        }
+    }
+}
+
+impl Disk {
+    fn device(&self, args: &mut Arguments, number: usize) {
+        let path = escaped(&self.path);
+        args.pair(
+            "-drive",
+            format!("if=none,id=disk{number},format=raw,cache=unsafe,discard=unmap,file={path}"),
+        );
+        let device = match self.bus {
+            Bus::Virtio => "virtio-blk-pci".to_owned(),
+            // The CD has the first of the six ports.
+            Bus::Sata => format!("ide-hd,bus=ide.{}", number + 1),
+            Bus::Nvme => "nvme".to_owned(),
+            Bus::Scsi => "scsi-hd,bus=scsi0.0".to_owned(),
+            Bus::Usb => "usb-storage,bus=xhci.0".to_owned(),
+        };
+        let boot = number + 2;
+        args.pair(
+            "-device",
+            format!("{device},drive=disk{number},serial=DISK{number},bootindex={boot}"),
+        );
+    }
+}
+
+#[derive(Default)]
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn pair(&mut self, name: &str, value: impl Into<String>) {
+        self.0.extend([name.to_owned(), value.into()]);
+    }
+}
+
+/// A comma ends a value of QEMU's unless it is doubled.
+fn escaped(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine {
+            firmware: Firmware::Uefi,
+            flash: Some(Flash {
+                code: "/code".into(),
+                variables: "/vars".into(),
+            }),
+            accelerator: Accelerator::Tcg,
+            cpu: "max".into(),
+            cpus: 2,
+            memory: 2048,
+            nic: Some("virtio-net-pci".into()),
+            share: None,
+            media: Some(("/a,b.iso".into(), Attach::Cdrom)),
+            disks: vec![Disk {
+                path: "/d0".into(),
+                bus: Bus::Virtio,
+            }],
+            serial: "/serial".into(),
+            monitor: None,
+            display: false,
+        }
+    }
+
+    fn has(machine: &Machine, part: &str) -> bool {
+        machine.arguments().join(" ").contains(part)
+    }
+
+    #[test]
+    fn the_media_is_first_read_only_and_its_name_is_escaped() {
+        let machine = machine();
+        assert!(has(&machine, "readonly=on,file=/a,,b.iso"));
+        assert!(has(&machine, "ide-cd,drive=media,bus=ide.0,bootindex=1"));
+        assert!(has(
+            &machine,
+            "virtio-blk-pci,drive=disk0,serial=DISK0,bootindex=2"
+        ));
+    }
+
+    #[test]
+    fn the_network_is_always_closed() {
+        let mut machine = machine();
+        assert!(has(&machine, "user,id=net0,restrict=on "));
+        machine.share = Some("smbd -s 'x'".into());
+        assert!(has(
+            &machine,
+            "restrict=on,guestfwd=tcp:10.0.2.100:445-cmd:smbd -s 'x'"
+        ));
+        machine.nic = None;
+        assert!(!has(&machine, "-netdev"));
+    }
+
+    #[test]
+    fn secure_boot_locks_the_firmware() {
+        let mut machine = machine();
+        assert!(has(&machine, "q35,smm=off") && !has(&machine, "secure"));
+        machine.firmware = Firmware::SecureBoot;
+        assert!(has(&machine, "q35,smm=on") && has(&machine, "property=secure,value=on"));
+        machine.flash = None;
+        assert!(!has(&machine, "pflash"));
+    }
+
+    #[test]
+    fn every_bus_has_its_controller() {
+        let mut machine = machine();
+        machine.media = None;
+        for (bus, controller, device) in [
+            (Bus::Sata, "", "ide-hd,bus=ide.1,"),
+            (Bus::Nvme, "", "nvme,"),
+            (Bus::Scsi, "virtio-scsi-pci,id=scsi0", "scsi-hd,bus=scsi0.0,"),
+            (Bus::Usb, "qemu-xhci,id=xhci", "usb-storage,bus=xhci.0,"),
+        ] {
+            machine.disks[0].bus = bus;
+            assert!(has(&machine, controller) && has(&machine, device), "{bus:?}");
+        }
+    }
+}

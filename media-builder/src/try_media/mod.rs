@@ -1,0 +1,156 @@
+//! `media-builder try`: boots media in a virtual machine and follows the run to its end.
+//!
+//! [`machine`] turns what is asked for into QEMU's arguments and [`follow`] what the machine says into decisions;
+//! both are pure. [`session`] does what they say, [`collect`] brings out what was captured.
+
+pub mod accelerator;
+mod capture_disk;
+pub mod collect;
+pub mod display;
+pub mod follow;
+pub mod machine;
+pub mod preflight;
+pub mod process;
+pub mod qmp;
+mod report;
+pub mod serial;
+pub mod session;
+pub mod share;
+pub mod storage;
+mod work;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use media_format::event::Event;
+
+use collect::Collected;
+use display::Display;
+use follow::{Cut, Follower, Limits, Verdict};
+use machine::{Attach, Bus, Firmware};
+use serial::Serial;
+use session::{Screenshots, Session};
+use storage::{DiskSource, Size};
+use work::Work;
+
+pub use report::Report;
+
+/// What to try, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The media.
+    pub media: PathBuf,
+    /// How it is attached; without it as what it is.
+    pub attach: Option<Attach>,
+    /// What starts the machine.
+    pub firmware: Firmware,
+    /// Its disks.
+    pub disks: Vec<DiskSource>,
+    /// What the disks hang on.
+    pub bus: Bus,
+    /// Size of an additional disk with an empty exFAT volume.
+    pub second_disk: Option<Size>,
+    /// QEMU's name of the processor.
+    pub cpu: String,
+    /// Number of processors.
+    pub cpus: u32,
+    /// Bytes of memory.
+    pub memory: Size,
+    /// QEMU's name of the network card.
+    pub nic: Option<String>,
+    /// Whether there is a share.
+    pub share: bool,
+    /// Its password; without it a random one.
+    pub share_password: Option<String>,
+    /// Where what was captured goes.
+    pub output: PathBuf,
+    /// The run's folder; without it one that is deleted.
+    pub work: Option<PathBuf>,
+    /// Pictures of the screen.
+    pub screenshots: Screenshots,
+    /// When to give up.
+    pub limits: Limits,
+    /// Cuts of the power.
+    pub cuts: Vec<Cut>,
+    /// Texts that must appear when the machine is started from its disk afterwards; none to not start it.
+    pub expect: Vec<String>,
+    /// Whether a window shows the screen.
+    pub display: bool,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When it cannot be run, or the run failed.
+pub fn run(options: &Options) -> Result<Report> {
+    let flash = preflight::check(options.firmware, options.share)?;
+    let display = Display::new(options.json);
+    let work = Work::set_up(options, flash, &display)?;
+    let outcome = follow(options, &work, &display);
+    display.finish();
+    let log = work.save_log(&options.output)?;
+    outcome.map_err(|error| report::with_log(error, &log))
+}
+
+fn follow(options: &Options, work: &Work, display: &Display) -> Result<Report> {
+    let mut follower = Follower::new(options.limits, options.cuts.clone());
+    let verdict = session(options, work, &work.machine, display)?.follow(&mut follower)?;
+    let collected = work.collect(&options.output);
+    if let Verdict::Failed(why) = verdict {
+        bail!("the run failed: {why}");
+    }
+    let missed = follower.missed_cuts();
+    if !missed.is_empty() {
+        bail!("power was to be cut in the steps {missed:?}, and no such step was run");
+    }
+    let collected = collected?;
+    check_capture(follower.ended.as_ref(), &collected)?;
+    collect::check_digests(&collected)?;
+    if !options.expect.is_empty() {
+        display.note("starting the machine from its disk");
+        let machine = work.machine_without_media();
+        session(options, work, &machine, display)?.expect(&options.expect, options.limits)?;
+    }
+    Ok(Report {
+        seconds: display.elapsed().as_secs(),
+        collected,
+    })
+}
+
+fn session<'a>(
+    options: &'a Options,
+    work: &Work,
+    machine: &'a machine::Machine,
+    display: &'a Display,
+) -> Result<Session<'a>> {
+    let serial = Serial::open_at_end(&work.machine.serial).context("following the machine's serial port")?;
+    Ok(Session {
+        machine,
+        display,
+        screenshots: &options.screenshots,
+        serial,
+    })
+}
+
+/// A run that says it captured an image has left one.
+fn check_capture(ended: Option<&Event>, collected: &[Collected]) -> Result<()> {
+    let Some(Event::Ended {
+        captured: Some(captured),
+        ..
+    }) = ended
+    else {
+        return Ok(());
+    };
+    let name = captured.rsplit(['/', '\\']).next().unwrap_or(captured);
+    if !collected
+        .iter()
+        .any(|file| file.path.file_name().is_some_and(|file| file == name))
+    {
+        bail!(
+            "the run says that it captured {captured}, and there is no such file on stick, second disk or share"
+        );
+    }
+    Ok(())
+}

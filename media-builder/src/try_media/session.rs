@@ -1,0 +1,179 @@
+//! One run: starts the machine, follows it over its restarts, and stops it.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use media_format::event::Event;
+
+use super::display::Display;
+use super::follow::{Decision, Follower, Limits, Verdict, time};
+use super::machine::Machine;
+use super::preflight::QEMU;
+use super::process::{Call, Running};
+use super::qmp::Qmp;
+use super::serial::Serial;
+
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Where and how often the screen is saved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Screenshots {
+    /// The file, overwritten each time.
+    pub file: Option<PathBuf>,
+    /// How often; without it only when the run ends.
+    pub every: Option<Duration>,
+}
+
+/// A machine that runs.
+struct Powered {
+    qemu: Running,
+    qmp: Qmp,
+}
+
+impl Powered {
+    fn on(machine: &Machine) -> Result<Self> {
+        let mut qemu = Call::new(QEMU, machine.arguments()).start()?;
+        let Some((input, output)) = qemu.pipes() else {
+            bail!("QEMU has no monitor")
+        };
+        match Qmp::new(input, output) {
+            Ok(qmp) => Ok(Self { qemu, qmp }),
+            Err(error) => match qemu.ended()? {
+                Some(status) => bail!("{}", qemu.failure(status)),
+                None => Err(error),
+            },
+        }
+    }
+}
+
+/// Follows a run from power-on to its end.
+pub struct Session<'a> {
+    /// The machine.
+    pub machine: &'a Machine,
+    /// Shows it.
+    pub display: &'a Display,
+    /// The screen's pictures.
+    pub screenshots: &'a Screenshots,
+    /// Reads its serial port.
+    pub serial: Serial,
+}
+
+impl Session<'_> {
+    /// Runs the machine until the run is over.
+    ///
+    /// # Errors
+    /// When QEMU fails; that the run failed is no error here.
+    pub fn follow(&mut self, follower: &mut Follower) -> Result<Verdict> {
+        loop {
+            match self.boot(follower)? {
+                Decision::Over(verdict) => return Ok(verdict),
+                Decision::Cut => self.display.note("power is cut, and comes back"),
+                _ => self.display.note("the machine restarts"),
+            }
+        }
+    }
+
+    fn boot(&mut self, follower: &mut Follower) -> Result<Decision> {
+        let mut powered = Powered::on(self.machine)?;
+        let mut next_picture = self.screenshots.every.map(|every| self.display.elapsed() + every);
+        loop {
+            let ended = powered.qemu.ended()?;
+            let reported_end = self.hear(follower)?;
+            let now = self.display.elapsed();
+            if let Some(status) = ended {
+                return stopped(&mut powered, status, follower, now);
+            }
+            let decision = follower.running(now);
+            let is_over = matches!(decision, Decision::Over(_));
+            if is_over || reported_end || next_picture.is_some_and(|at| now >= at) {
+                next_picture = self.screenshots.every.map(|every| now + every);
+                self.picture(&mut powered);
+            }
+            if decision != Decision::Wait {
+                powered.qemu.kill();
+                return Ok(decision);
+            }
+            self.display.tick();
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Whether the machine reported the end of its run.
+    fn hear(&mut self, follower: &mut Follower) -> Result<bool> {
+        let heard = self.serial.hear()?;
+        let now = self.display.elapsed();
+        if heard.anything {
+            follower.heard(now);
+        }
+        let mut reported_end = false;
+        for event in heard.lines.iter().filter_map(|line| Event::from_line(line)) {
+            follower.event(&event, now);
+            self.display.event(&event);
+            reported_end |= matches!(event, Event::Ended { .. });
+        }
+        Ok(reported_end)
+    }
+
+    /// A missing picture is no reason to stop a run.
+    fn picture(&self, powered: &mut Powered) {
+        let Some(file) = &self.screenshots.file else {
+            return;
+        };
+        if let Err(error) = powered.qmp.screenshot(file) {
+            self.display.note(&format!("no screenshot: {error:#}"));
+        }
+    }
+
+    /// Runs the machine until all texts have appeared on its serial port, and stops it.
+    ///
+    /// # Errors
+    /// When they do not appear in time or QEMU fails.
+    pub fn expect(&mut self, texts: &[String], limits: Limits) -> Result<()> {
+        let start = Instant::now();
+        let mut powered = Powered::on(self.machine)?;
+        let (mut missing, mut quiet_since) = (texts.to_vec(), start);
+        loop {
+            let ended = powered.qemu.ended()?;
+            let heard = self.serial.hear()?;
+            let has = |text: &String| {
+                heard.unfinished.contains(text) || heard.lines.iter().any(|line| line.contains(text))
+            };
+            missing.retain(|text| !has(text));
+            if missing.is_empty() {
+                self.picture(&mut powered);
+                return Ok(());
+            }
+            quiet_since = if heard.anything {
+                Instant::now()
+            } else {
+                quiet_since
+            };
+            if ended.is_some() {
+                bail!(
+                    "started from its disk, the machine stopped before {missing:?} appeared on its serial port"
+                );
+            }
+            if quiet_since.elapsed() >= limits.silence || start.elapsed() >= limits.total {
+                self.picture(&mut powered);
+                let waited = time(start.elapsed());
+                bail!("started from its disk, the machine did not say {missing:?} within {waited}");
+            }
+            self.display.tick();
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+fn stopped(
+    powered: &mut Powered,
+    status: ExitStatus,
+    follower: &mut Follower,
+    now: Duration,
+) -> Result<Decision> {
+    match powered.qmp.stop() {
+        Some(stop) if status.success() => Ok(follower.stopped(stop, now)),
+        _ => bail!("{}", powered.qemu.failure(status)),
+    }
+}

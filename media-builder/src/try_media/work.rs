@@ -1,0 +1,209 @@
+//! The run's folder: everything that is set up before the machine starts and looked at when it has stopped.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use disk_image::read::{Format, Image};
+use media_format::paths;
+use tempfile::TempDir;
+
+use super::collect::{self, Collected};
+use super::display::Display;
+use super::machine::{Accelerator, Attach, Bus, Disk, Flash, Machine};
+use super::preflight::QEMU;
+use super::share::{self, Share};
+use super::storage::{DiskSource, copy_sparse, empty, make_folder};
+use super::{Options, accelerator};
+
+/// A socket's path has at most 107 bytes on Linux.
+const MAX_SOCKET_PATH: usize = 100;
+
+/// The run's files and its machine.
+pub(super) struct Work {
+    pub(super) machine: Machine,
+    /// Deleted with everything in it when the run is over, unless the user named a folder.
+    _temporary: Option<TempDir>,
+    stick: Option<PathBuf>,
+    second_disk: Option<PathBuf>,
+    share: Option<Share>,
+}
+
+impl Work {
+    pub(super) fn set_up(options: &Options, flash: Option<Flash>, display: &Display) -> Result<Self> {
+        let attach = attach(options)?;
+        let (folder, temporary) = folder(options)?;
+        let mut disks = Vec::new();
+        for (number, source) in options.disks.iter().enumerate() {
+            disks.push(Disk {
+                path: disk(source, number, &folder)?,
+                bus: options.bus,
+            });
+        }
+        let second_disk = options
+            .second_disk
+            .map(|size| super::capture_disk::make(&folder, size))
+            .transpose()?;
+        // The media's disk stays the first one.
+        disks.extend(second_disk.iter().map(|path| Disk {
+            path: path.clone(),
+            bus: Bus::Virtio,
+        }));
+        let media = media(options, attach, &folder)?;
+        let share = options
+            .share
+            .then(|| Share::set_up(&folder, options.share_password.as_deref()))
+            .transpose()?;
+        let machine = Machine {
+            firmware: options.firmware,
+            flash: flash.map(|flash| own_variables(flash, &folder)).transpose()?,
+            accelerator: accelerator::choose(QEMU)?,
+            cpu: options.cpu.clone(),
+            cpus: options.cpus,
+            memory: options.memory.0 >> 20,
+            nic: options.nic.clone(),
+            share: share.as_ref().map(|share| share.command.clone()),
+            media: Some((media.clone(), attach)),
+            disks,
+            serial: folder.join("serial.log"),
+            monitor: Some(folder.join("qmp.sock")).filter(|path| path.as_os_str().len() <= MAX_SOCKET_PATH),
+            display: options.display,
+        };
+        let stick = (attach == Attach::Usb).then_some(media);
+        let work = Self {
+            machine,
+            _temporary: temporary,
+            stick,
+            second_disk,
+            share,
+        };
+        work.announce(&folder, display);
+        Ok(work)
+    }
+
+    fn announce(&self, folder: &Path, display: &Display) {
+        let how = match self.machine.accelerator {
+            Accelerator::Kvm => "KVM",
+            Accelerator::Tcg => "translation, since KVM does not run a guest here",
+        };
+        display.note(&format!(
+            "the machine runs by {how}; its files are in {}",
+            folder.display()
+        ));
+        if let Some(share) = &self.share {
+            let (path, user, password) = (Share::path(), share::USER, &share.password);
+            display.note(&format!("the share is {path}, user {user}, password {password}"));
+        }
+    }
+
+    /// The same machine once the media has been pulled out.
+    pub(super) fn machine_without_media(&self) -> Machine {
+        Machine {
+            media: None,
+            ..self.machine.clone()
+        }
+    }
+
+    /// Brings out what the run left.
+    pub(super) fn collect(&self, output: &Path) -> Result<Vec<Collected>> {
+        let mut collected = Vec::new();
+        if let Some(stick) = self.stick.as_ref().filter(|stick| has_data_volume(stick)) {
+            collected.extend(collect::from_image(
+                stick,
+                &[paths::CAPTURES, paths::LOGS],
+                output,
+            )?);
+        }
+        if let Some(disk) = &self.second_disk {
+            collected.extend(collect::from_image(disk, &[], output)?);
+        }
+        if let Some(share) = &self.share {
+            collected.extend(collect::from_folder(&share.folder, output)?);
+        }
+        Ok(collected)
+    }
+
+    /// Keeps the serial log where the user finds it.
+    pub(super) fn save_log(&self, output: &Path) -> Result<PathBuf> {
+        make_folder(output)?;
+        let log = output.join("serial.log");
+        if self.machine.serial.exists() {
+            fs::copy(&self.machine.serial, &log).with_context(|| format!("writing {}", log.display()))?;
+        }
+        Ok(log)
+    }
+}
+
+/// An ISO that is attached as a stick has none.
+fn has_data_volume(stick: &Path) -> bool {
+    Image::open(stick).is_ok_and(|image| image.format() == Format::Disk)
+}
+
+fn attach(options: &Options) -> Result<Attach> {
+    let doing = || format!("opening the media {}", options.media.display());
+    let format = Image::open(&options.media).with_context(doing)?.format();
+    match (options.attach, format) {
+        (Some(Attach::Cdrom), Format::Disk) => {
+            bail!(
+                "{} is an image of a stick, not of a CD: leave --attach out",
+                options.media.display()
+            )
+        }
+        (Some(attach), _) => Ok(attach),
+        (None, Format::Iso) => Ok(Attach::Cdrom),
+        (None, Format::Disk) => Ok(Attach::Usb),
+    }
+}
+
+fn folder(options: &Options) -> Result<(PathBuf, Option<TempDir>)> {
+    match &options.work {
+        Some(folder) => {
+            make_folder(folder)?;
+            let absolute =
+                fs::canonicalize(folder).with_context(|| format!("finding {}", folder.display()))?;
+            // What a former run said would be taken for this run's words.
+            drop(fs::remove_file(absolute.join("serial.log")));
+            Ok((absolute, None))
+        }
+        None => {
+            let temporary = TempDir::with_prefix("media-try-").context("making a folder for the run")?;
+            Ok((temporary.path().to_owned(), Some(temporary)))
+        }
+    }
+}
+
+fn disk(source: &DiskSource, number: usize, folder: &Path) -> Result<PathBuf> {
+    match source {
+        DiskSource::Image(path) => {
+            fs::canonicalize(path).with_context(|| format!("finding {}", path.display()))
+        }
+        DiskSource::Empty(size) => {
+            let path = folder.join(format!("disk{number}.img"));
+            empty(&path, *size)?;
+            Ok(path)
+        }
+    }
+}
+
+/// A stick is written to during a run: that is done on a copy. A CD is never written to.
+fn media(options: &Options, attach: Attach, folder: &Path) -> Result<PathBuf> {
+    match attach {
+        Attach::Cdrom => {
+            let doing = || format!("finding {}", options.media.display());
+            fs::canonicalize(&options.media).with_context(doing)
+        }
+        Attach::Usb => {
+            let copy = folder.join("media.img");
+            copy_sparse(&options.media, &copy)?;
+            Ok(copy)
+        }
+    }
+}
+
+/// The firmware's variables are changed by the machine: each run has its own.
+fn own_variables(flash: Flash, folder: &Path) -> Result<Flash> {
+    let variables = folder.join("firmware-variables.fd");
+    let doing = || format!("copying the firmware's variables {}", flash.variables.display());
+    fs::copy(&flash.variables, &variables).with_context(doing)?;
+    Ok(Flash { variables, ..flash })
+}
