@@ -3,13 +3,13 @@
 pub mod boot_image;
 pub mod commands;
 pub mod execute;
+pub mod inspect;
+pub mod media;
 pub mod plan;
 pub mod platform;
 pub mod problem;
 pub mod project;
 pub mod resolve;
 pub mod toml_problem;
-pub mod inspect;
-pub mod media;
 pub mod try_media;
 pub mod verify;

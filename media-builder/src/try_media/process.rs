@@ -38,10 +38,14 @@ impl Call {
     /// # Errors
     /// When it cannot be started.
     pub fn start(&self) -> Result<Running> {
+        self.start_with(Stdio::piped())
+    }
+
+    fn start_with(&self, output: Stdio) -> Result<Running> {
         let mut command = self.command();
         command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(output)
             .stderr(Stdio::piped());
         let mut child = command
             .spawn()
