@@ -1,0 +1,61 @@
+# Output goes to out/ (images, results) and target/ (compiled code).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Tools such as sgdisk and fsck.fat are not in an ordinary user's PATH.
+export PATH := $(PATH):/usr/sbin:/sbin
+# The programs' places below must not depend on the user's own settings.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
+CARGO := scripts/cargo
+TARGET := x86_64-unknown-linux-gnu
+PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/media-runtime
+BOOT_IMAGE := out/boot-image/linux-pe.tar
+REFERENCE := out/reference/reference.wim
+
+.PHONY: help setup build programs reference test test-boot lint docs
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## Install what is missing (as root, or by sudo).
+	@scripts/setup
+
+build: programs $(BOOT_IMAGE) reference ## Build the programs, the boot image and the demonstration's reference.
+
+# Cargo knows what has changed; a copy is only renewed when its content is another, so that the boot image is kept.
+# The runtime is static, because inside a reference system it can count on no library.
+programs: | setup
+	@$(CARGO) build --quiet --locked --release -p media-builder -p wim-worker
+	@RUSTFLAGS='-C target-feature=+crt-static' \
+	    $(CARGO) build --quiet --locked --release -p runtime --target $(TARGET)
+	@mkdir -p out/bin
+	@for file in target/release/media-builder target/release/wim-worker target/$(TARGET)/release/media-runtime; do \
+	    cmp --silent "$$file" "out/bin/$${file##*/}" || install "$$file" out/bin/; \
+	done
+
+$(PROGRAMS): programs ;
+
+$(BOOT_IMAGE): $(PROGRAMS)
+	@mkdir -p $(@D)
+	@out/bin/media-builder boot-image build --output $@ --cache out/cache/boot-image
+
+reference: | setup ## Build the demonstration's reference: a Debian, and the repository for it.
+	@payloads/reference/build --output out/reference --max-age 24
+
+test: build ## Run all tests, those that boot machines too.
+	@$(CARGO) test --locked --workspace
+
+test-boot: build ## Run only the tests that boot machines.
+	@$(CARGO) test --locked --package tests --test 'boot*'
+
+lint: ## Check format, lints and shell scripts.
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
+	@git ls-files -z | xargs -0 grep -lzE '^#!/bin/(ba)?sh' | xargs shellcheck
+
+docs: ## Build the documentation of the code.
+	@$(CARGO) doc --quiet --locked --workspace --no-deps
