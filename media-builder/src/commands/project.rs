@@ -38,8 +38,13 @@ pub fn plan(media: &ResolvedMedia, format: Format) -> anyhow::Result<MediaPlan> 
         format,
         timestamp: timestamp()?,
     };
-    plan::plan(media, options)
-        .with_context(|| format!("planning the media \"{}\"", media.project.settings.name))
+    let planned = plan::plan(media, options);
+    let planned =
+        planned.with_context(|| format!("planning the media \"{}\"", media.project.settings.name))?;
+    for warning in &planned.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(planned)
 }
 
 /// The time of everything that is made.

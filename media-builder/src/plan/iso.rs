@@ -20,7 +20,7 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
         tree.insert_folder(folder).map_err(PlanError::Path)?;
     }
     contents.insert_manifest(&mut tree)?;
-    let layout = iso9660::plan(&tree, &params(media, options)?)?;
+    let (layout, warnings) = lay_out(&tree, params(media, options)?, media.project.settings.iso.joliet)?;
     let label = volume_id();
     let volume = VolumePlan {
         label,
@@ -28,7 +28,36 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
         offset: 0,
         size: layout.size,
     };
-    Ok(contents.finish(Format::Iso, layout, vec![volume]))
+    Ok(contents.finish(Format::Iso, layout, vec![volume], warnings))
+}
+
+/// Joliet's names are shorter than those of every other view of the media: unless it was asked for, it gives way.
+fn lay_out(
+    tree: &FileTree,
+    params: Params,
+    joliet: Option<bool>,
+) -> Result<(Layout, Vec<String>), PlanError> {
+    let wanted = Params {
+        joliet: joliet.unwrap_or(true),
+        ..params
+    };
+    match iso9660::plan(tree, &wanted) {
+        Err(iso9660::Error::JolietNameTooLong { path, .. }) if joliet.is_none() => {
+            let warning = format!(
+                "the ISO has no Joliet names, and Windows sees short ones: the name of {path} has more than 64 \
+                 characters (shorten it, or write `joliet = false` under [iso])"
+            );
+            let layout = iso9660::plan(
+                tree,
+                &Params {
+                    joliet: false,
+                    ..wanted
+                },
+            )?;
+            Ok((layout, vec![warning]))
+        }
+        other => Ok((other?, vec![])),
+    }
 }
 
 fn params(media: &ResolvedMedia, options: PlanOptions) -> Result<Params, PlanError> {

@@ -80,6 +80,8 @@ pub struct MediaPlan {
     pub manifest: Manifest,
     /// For each file of the manifest, the source whose digest it has.
     pub sources_of_files: Vec<Option<SourceId>>,
+    /// What is possible but should be known.
+    pub warnings: Vec<String>,
 }
 
 impl MediaPlan {
@@ -144,7 +146,13 @@ impl Contents {
         files.try_for_each(|file| file.insert(tree, sources))
     }
 
-    fn finish(self, format: Format, layout: Layout, volumes: Vec<VolumePlan>) -> MediaPlan {
+    fn finish(
+        self,
+        format: Format,
+        layout: Layout,
+        volumes: Vec<VolumePlan>,
+        warnings: Vec<String>,
+    ) -> MediaPlan {
         let source = |file: &MediaFile| match file.origin {
             Origin::Source(id) => Some(id),
             Origin::Bytes(_) => None,
@@ -156,6 +164,7 @@ impl Contents {
             volumes,
             manifest: self.manifest,
             sources_of_files,
+            warnings,
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
     let data = data_partition(media, &contents, options, data_start)?;
     let volumes = volumes(boot.size, data_start, data.size);
     let layout = disk(media, &volumes, boot, data)?;
-    Ok(contents.finish(Format::Usb, layout, volumes))
+    Ok(contents.finish(Format::Usb, layout, volumes, vec![]))
 }
 
 fn boot_partition(

@@ -75,12 +75,24 @@ pub struct Settings {
     /// Secret task sequence variables and where their values come from.
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
+    /// Settings of an ISO.
+    #[serde(default)]
+    pub iso: Iso,
     /// Settings of a stick.
     #[serde(default)]
     pub usb: Usb,
     /// What the sequences install, apply or run.
     #[serde(default)]
     pub packages: Vec<Package>,
+}
+
+/// Settings of an ISO.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Iso {
+    /// Whether Windows' view of the names (Joliet) is written; unless set, it is where all names fit.
+    #[serde(default)]
+    pub joliet: Option<bool>,
 }
 
 /// Settings of a stick.
@@ -177,8 +189,7 @@ impl Project {
                 path.display()
             )
         })?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = std::path::absolute(folder.unwrap_or(Path::new(".")))?;
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let settings = parse(&path.display().to_string(), &text)?;
         Ok(Self {
             path,

@@ -1,0 +1,233 @@
+//! Builds media and lets foreign tools judge them.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Fixture, compare, judge};
+use media_format::manifest::{Manifest, MediaLayout, Volume};
+
+fn manifest(folder: &Path) -> Manifest {
+    Manifest::parse(&fs::read(folder.join("media-runtime/media.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn an_iso_gives_back_every_file_to_xorriso_and_7z() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let iso = fixture.path("media.iso").display().to_string();
+    let by_xorriso = fixture.path("xorriso");
+    judge(
+        "xorriso",
+        &[
+            "-osirrox",
+            "on",
+            "-indev",
+            &iso,
+            "-extract",
+            "/",
+            &by_xorriso.display().to_string(),
+        ],
+    );
+    let by_7z = fixture.path("7z");
+    judge("7z", &["x", "-y", &format!("-o{}", by_7z.display()), &iso]);
+
+    let manifest = manifest(&by_xorriso);
+    assert_eq!(manifest.layout, MediaLayout::Iso);
+    assert_eq!(compare(&manifest, &by_xorriso, |_| true), manifest.files.len());
+    assert_eq!(
+        compare(&manifest, &by_7z, |path| path.len() < 60),
+        manifest.files.len() - 1
+    );
+    assert!(by_xorriso.join("packages/tool/deep/empty folder").is_dir());
+    assert!(
+        !by_xorriso.join("packages/stays-at-home").exists(),
+        "no sequence refers to it"
+    );
+    assert_eq!(
+        on_disk(&by_xorriso),
+        manifest.files.len() + 1,
+        "every file but the manifest is in the manifest"
+    );
+}
+
+fn on_disk(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| if path.is_dir() { on_disk(&path) } else { 1 })
+        .sum()
+}
+
+#[test]
+fn an_iso_boots_by_its_catalog_and_by_its_partition_table() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let iso = fixture.path("media.iso").display().to_string();
+    let description = judge("isoinfo", &["-d", "-i", &iso]);
+    assert!(description.contains("Volume id: MEDIA_BOOT"), "{description}");
+    assert!(
+        description.contains("El Torito VD version 1 found"),
+        "{description}"
+    );
+    assert!(
+        description.contains("Joliet") && description.contains("Rock Ridge"),
+        "{description}"
+    );
+    let catalog = judge("xorriso", &["-indev", &iso, "-report_el_torito", "plain"]);
+    assert!(catalog.contains("BIOS") && catalog.contains("UEFI"), "{catalog}");
+    let table = judge("sgdisk", &["-p", &iso]);
+    assert!(table.contains("EF00"), "{table}");
+}
+
+#[test]
+fn a_stick_satisfies_the_checkers_of_its_file_systems() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["build", "-o", "media.img"]);
+    let image = fixture.path("media.img");
+    let table = judge("sgdisk", &["-v", &image.display().to_string()]);
+    assert!(table.contains("No problems found"), "{table}");
+    let plan: serde_json::Value =
+        serde_json::from_str(&fixture.succeed(&["plan", "--format", "usb", "--json"])).unwrap();
+    let boot = partition(&fixture, &plan, 1);
+    let data = partition(&fixture, &plan, 2);
+    judge("fsck.fat", &["-n", &boot]);
+    judge("fsck.exfat", &["-n", &data]);
+
+    let folder = fixture.path("boot");
+    fs::create_dir(&folder).unwrap();
+    judge(
+        "mcopy",
+        &["-s", "-n", "-i", &boot, "::*", &folder.display().to_string()],
+    );
+    let manifest = manifest(&folder);
+    let on_boot = |path: &str| {
+        manifest
+            .files
+            .iter()
+            .any(|f| f.path == path && f.volume == Volume::Boot)
+    };
+    let compared = compare(&manifest, &folder, on_boot);
+    assert_eq!(
+        compared,
+        on_disk(&folder) - 1,
+        "every file but the manifest is in the manifest"
+    );
+    assert!(
+        manifest
+            .files
+            .iter()
+            .any(|file| file.path == "media-runtime/media-id" && file.volume == Volume::Data)
+    );
+}
+
+/// A partition as a file of its own.
+fn partition(fixture: &Fixture, plan: &serde_json::Value, number: usize) -> String {
+    let volume = &plan["volumes"][number];
+    let (offset, size) = (
+        volume["offset"].as_u64().unwrap(),
+        volume["size"].as_u64().unwrap(),
+    );
+    let image = fs::read(fixture.path("media.img")).unwrap();
+    let path = fixture.path(&format!("partition-{number}"));
+    fs::write(&path, &image[offset as usize..(offset + size) as usize]).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn two_builds_are_the_same_whatever_the_times_and_the_cache() {
+    let fixture = Fixture::new();
+    for name in ["media.iso", "media.img"] {
+        fixture.succeed(&["build", "-o", name]);
+        let first = fs::read(fixture.path(name)).unwrap();
+        fs::remove_dir_all(fixture.path("cache")).ok();
+        let copy = fs::read(fixture.path("tool/large.bin")).unwrap();
+        fs::write(fixture.path("tool/large.bin"), copy).unwrap();
+        fixture.succeed(&["build", "-o", name]);
+        assert!(first == fs::read(fixture.path(name)).unwrap(), "{name} differs");
+    }
+}
+
+#[test]
+fn digests_that_are_remembered_are_right() {
+    let fixture = Fixture::new();
+    // Only what has rested is remembered.
+    std::thread::sleep(std::time::Duration::from_millis(2200));
+    fixture.succeed(&["build", "-o", "first.iso"]);
+    let cache = fs::read_to_string(fixture.path("cache/media-builder/digests")).unwrap();
+    assert!(cache.lines().count() > 2, "{cache}");
+    fixture.succeed(&["build", "-o", "second.iso"]);
+    assert!(fs::read(fixture.path("first.iso")).unwrap() == fs::read(fixture.path("second.iso")).unwrap());
+}
+
+#[test]
+fn another_time_changes_the_image_and_nothing_else_fails() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let first = fs::read(fixture.path("media.iso")).unwrap();
+    let status = fixture
+        .command(&["build", "-o", "media.iso"])
+        .env("SOURCE_DATE_EPOCH", "1000000000")
+        .status();
+    assert!(status.unwrap().success());
+    assert!(first != fs::read(fixture.path("media.iso")).unwrap());
+}
+
+#[test]
+fn the_plan_names_every_byte_that_is_written() {
+    let fixture = Fixture::new();
+    for format in ["iso", "usb"] {
+        let plan: serde_json::Value =
+            serde_json::from_str(&fixture.succeed(&["plan", "--format", format, "--json"])).unwrap();
+        let extents = plan["extents"].as_array().unwrap();
+        let end = |extent: &serde_json::Value| {
+            extent["offset"].as_u64().unwrap() + extent["length"].as_u64().unwrap()
+        };
+        assert!(
+            extents
+                .windows(2)
+                .all(|pair| end(&pair[0]) <= pair[1]["offset"].as_u64().unwrap()),
+            "{format}"
+        );
+        assert!(end(extents.last().unwrap()) <= plan["size"].as_u64().unwrap());
+        assert!(
+            extents
+                .iter()
+                .any(|extent| extent["content"]["late"] == "manifest"),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn a_name_too_long_for_joliet_is_kept_by_rock_ridge() {
+    let fixture = Fixture::new();
+    let name = format!("tool/{}.deb", "n".repeat(90));
+    fixture.write(&name, "long");
+    let output = fixture.run(&["build", "-o", "media.iso"]);
+    assert!(
+        output.status.success()
+            && common::text(&output.stderr).contains("warning: the ISO has no Joliet names")
+    );
+    let iso = fixture.path("media.iso").display().to_string();
+    let folder = fixture.path("xorriso");
+    judge(
+        "xorriso",
+        &[
+            "-osirrox",
+            "on",
+            "-indev",
+            &iso,
+            "-extract",
+            "/",
+            &folder.display().to_string(),
+        ],
+    );
+    assert_eq!(fs::read(folder.join("packages").join(&name)).unwrap(), b"long");
+    fixture.edit("media.toml", "[usb]", "[iso]\njoliet = true\n[usb]");
+    assert!(
+        fixture
+            .fail(&["build", "-o", "media.iso"])
+            .contains("Joliet allows 64")
+    );
+}

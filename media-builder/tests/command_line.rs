@@ -1,0 +1,318 @@
+//! What the program says and leaves behind when something is wrong.
+
+mod common;
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{Fixture, text};
+
+#[test]
+fn an_unknown_key_is_shown_with_file_line_and_suggestion() {
+    let fixture = Fixture::new();
+    fixture.edit("media.toml", "source = \"tool\"", "sorce = \"tool\"");
+    let said = fixture.fail(&["check"]);
+    assert!(said.contains("media.toml:10:1"), "{said}");
+    assert!(said.contains("did you mean `source`?"), "{said}");
+    let fixture = Fixture::new();
+    fixture.edit("copy.toml", "command =", "comand =");
+    let said = fixture.fail(&["check"]);
+    assert!(
+        said.contains("copy.toml:7:1") && said.contains("did you mean `command`?"),
+        "{said}"
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_is_listed_at_once() {
+    let fixture = Fixture::new();
+    fixture.edit(
+        "media.toml",
+        "source = \"tool\"",
+        "source = \"tol\"\ndepends = [\"nothing\"]",
+    );
+    fixture.edit(
+        "media.toml",
+        "boot-image = \"pe.tar\"",
+        "boot-image = \"no.tar\"\nnetwork = \"dhpc\"",
+    );
+    fixture.edit("media.toml", "[\"copy.toml\"]", "[\"copy.toml\", \"gone.toml\"]");
+    let said = fixture.fail(&["check"]);
+    for part in [
+        "tol",
+        "no package `nothing`",
+        "no.tar",
+        "boot-image build",
+        "dhpc",
+        "gone.toml",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_package_that_a_sequence_needs_must_exist() {
+    let fixture = Fixture::new();
+    fixture.edit("copy.toml", "package = \"tool\"", "package = \"tool2\"");
+    let said = fixture.fail(&["check"]);
+    assert!(said.contains("tool2") && said.contains("Say hello"), "{said}");
+}
+
+#[test]
+fn packages_that_depend_on_each_other_are_refused() {
+    let fixture = Fixture::new();
+    fixture.edit(
+        "media.toml",
+        "source = \"tool\"",
+        "source = \"tool\"\ndepends = [\"stays-at-home\"]",
+    );
+    fixture.edit(
+        "media.toml",
+        "source = \"does/not/exist\"",
+        "source = \"tool\"\ndepends = [\"tool\"]",
+    );
+    let said = fixture.fail(&["check"]);
+    assert!(
+        said.contains("depend on each other: tool → stays-at-home → tool"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_wim_index_that_does_not_exist_is_refused() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.path("tree")).unwrap();
+    fs::write(fixture.path("tree/file"), "1").unwrap();
+    let (tree, wim) = (fixture.path("tree"), fixture.path("one.wim"));
+    common::judge(
+        "wimcapture",
+        &[&tree.display().to_string(), &wim.display().to_string()],
+    );
+    let package =
+        "[[packages]]\nid = \"os\"\nkind = \"image\"\nsource = \"one.wim\"\n[[packages]]\nid = \"tool\"";
+    fixture.edit("media.toml", "[[packages]]\nid = \"tool\"", package);
+    let step =
+        "[[steps]]\ntype = \"apply-operating-system-image\"\nname = \"Apply\"\npackage = \"os\"\nindex = 2\n";
+    fixture.write("copy.toml", &format!("{}{step}", common::SEQUENCE));
+    let said = fixture.fail(&["check"]);
+    assert!(said.contains("Apply: image 2 does not exist"), "{said}");
+    fixture.edit("copy.toml", "index = 2", "index = 1");
+    let said = text(&fixture.run(&["check"]).stderr);
+    assert!(!said.contains("does not exist"), "{said}");
+    fs::write(&wim, "not a wim").unwrap();
+    let said = fixture.fail(&["check"]);
+    assert!(said.contains("one.wim"), "{said}");
+}
+
+#[test]
+fn a_link_out_of_a_package_is_refused() {
+    let fixture = Fixture::new();
+    fixture.write("private", "key");
+    symlink("../private", fixture.path("tool/link")).unwrap();
+    let said = fixture.fail(&["build", "-o", "media.iso"]);
+    assert!(said.contains("outside of the package"), "{said}");
+    assert!(!fixture.path("media.iso").exists());
+}
+
+#[test]
+fn names_that_the_media_cannot_carry_are_refused() {
+    let fixture = Fixture::new();
+    fixture.write("tool/README", "1");
+    fixture.write("tool/readme", "2");
+    let said = fixture.fail(&["check"]);
+    assert!(said.to_lowercase().contains("readme"), "{said}");
+}
+
+#[test]
+fn a_damaged_boot_image_is_refused_and_leaves_nothing() {
+    let fixture = Fixture::new();
+    let mut image = fs::read(fixture.path("pe.tar")).unwrap();
+    let middle = image.windows(7).position(|part| part == b"vmlinuz").unwrap() + 60_000;
+    image[middle] ^= 1;
+    fs::write(fixture.path("pe.tar"), image).unwrap();
+    let said = fixture.fail(&["build", "-o", "media.iso"]);
+    assert!(said.contains("damaged"), "{said}");
+    assert!(!fixture.path("media.iso").exists() && !fixture.path("media.iso.partial").exists());
+}
+
+#[test]
+fn a_secret_in_the_clear_is_refused_and_not_repeated() {
+    let fixture = Fixture::new();
+    fixture.edit(
+        "media.toml",
+        "[usb]",
+        "[secrets]\nOSDJoinPassword = \"canary-7f3a\"\n[usb]",
+    );
+    let said = fixture.fail(&["check"]);
+    assert!(
+        said.contains("does not belong in media.toml") && !said.contains("canary-7f3a"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_secret_comes_from_the_environment_and_is_never_printed() {
+    let fixture = Fixture::new();
+    fixture.edit(
+        "media.toml",
+        "[usb]",
+        "[secrets]\nOSDJoinPassword = { env = \"PASSWORD\" }\n[usb]",
+    );
+    let said = fixture.fail(&["check"]);
+    assert!(said.contains("PASSWORD is not set"), "{said}");
+    let output = fixture
+        .command(&["build", "-o", "media.iso"])
+        .env("PASSWORD", "canary-7f3a")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("warning: whoever holds the media can read"));
+    assert!(!text(&output.stderr).contains("canary") && !text(&output.stdout).contains("canary"));
+    let image = fs::read(fixture.path("media.iso")).unwrap();
+    assert!(image.windows(11).any(|part| part == b"canary-7f3a"));
+}
+
+#[test]
+fn progress_is_quiet_without_a_terminal() {
+    let fixture = Fixture::new();
+    let output = fixture.run(&["build", "-o", "media.iso"]);
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(text(&output.stdout).lines().count(), 1);
+}
+
+#[test]
+fn wrong_usage_has_its_own_exit_status() {
+    let fixture = Fixture::new();
+    assert_eq!(
+        fixture.run(&["build", "--format", "floppy"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(fixture.run(&[]).status.code(), Some(2));
+    assert_eq!(fixture.run(&["check", "nowhere"]).status.code(), Some(1));
+}
+
+#[test]
+fn check_as_json_lists_the_problems() {
+    let fixture = Fixture::new();
+    let result: serde_json::Value = serde_json::from_str(&fixture.succeed(&["check", "--json"])).unwrap();
+    assert_eq!(result["valid"], true);
+    fixture.edit("media.toml", "source = \"tool\"", "source = \"tol\"");
+    let output = fixture.run(&["check", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        result["valid"] == false && result["problems"].as_array().unwrap().len() == 1,
+        "{result}"
+    );
+}
+
+#[test]
+fn an_unreadable_place_fails_before_anything_is_written() {
+    let fixture = Fixture::new();
+    let said = fixture.fail(&["build", "-o", "no/such/folder/media.iso"]);
+    assert!(said.contains("no/such/folder"), "{said}");
+}
+
+#[test]
+fn a_build_killed_at_any_time_leaves_the_old_image() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let old = fs::read(fixture.path("media.iso")).unwrap();
+    fixture.write("tool/more", "changes every place in the image");
+    for delay in [5, 15, 30, 60] {
+        let mut child = fixture
+            .command(&["build", "-o", "media.iso"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        let finished = child.wait().unwrap().success();
+        let now = fs::read(fixture.path("media.iso")).unwrap();
+        assert!(finished || now == old, "killed after {delay} ms");
+        fs::write(fixture.path("media.iso"), &old).unwrap();
+    }
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    assert!(!fixture.path("media.iso.partial").exists());
+    assert!(fs::read(fixture.path("media.iso")).unwrap() != old);
+}
+
+#[test]
+fn a_source_that_grows_while_it_is_copied_stops_the_build() {
+    let fixture = Fixture::new();
+    let large = fixture.path("tool/large.bin");
+    fs::File::options()
+        .write(true)
+        .open(&large)
+        .unwrap()
+        .set_len(400 << 20)
+        .unwrap();
+    let mut child = fixture
+        .command(&["build", "-o", "media.iso"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while !fixture.path("media.iso.partial").exists() && started.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    fs::File::options()
+        .append(true)
+        .open(&large)
+        .unwrap()
+        .set_len(401 << 20)
+        .unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{said}");
+    assert!(said.contains("changed while the media was built"), "{said}");
+    assert!(!fixture.path("media.iso").exists() && !fixture.path("media.iso.partial").exists());
+}
+
+#[test]
+fn schemas_completions_and_manual_are_printed() {
+    let fixture = Fixture::new();
+    for file in ["media", "task-sequence"] {
+        let schema: serde_json::Value = serde_json::from_str(&fixture.succeed(&["schema", file])).unwrap();
+        assert_eq!(schema["additionalProperties"], false, "{file}");
+    }
+    assert!(
+        fixture
+            .succeed(&["completions", "bash"])
+            .contains("media-builder")
+    );
+    assert!(fixture.succeed(&["man"]).contains(".TH media-builder"));
+    fs::create_dir(fixture.path("man")).unwrap();
+    fixture.succeed(&["man", "--output", "man"]);
+    assert!(fixture.path("man/media-builder-build.1").exists());
+}
+
+#[test]
+fn the_templates_are_valid_sequences() {
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../templates")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let sequence = fs::read_to_string(&path).unwrap();
+            let parsed = task_sequence::parse(&path.display().to_string(), &sequence);
+            assert!(
+                parsed.is_ok(),
+                "{}",
+                parsed.map_or_else(|found| task_sequence::render(&found), |_| String::new())
+            );
+        }
+    }
+}
+
+#[test]
+fn outputs_are_not_written_through_a_read_only_folder() {
+    let fixture = Fixture::new();
+    let folder = fixture.path("closed");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).unwrap();
+    let output = fixture.run(&["build", "-o", "closed/media.iso"]);
+    // Root writes everywhere; anybody else is told the place.
+    assert!(output.status.success() || text(&output.stderr).contains("closed/media.iso.partial"));
+}
