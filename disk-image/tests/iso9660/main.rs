@@ -1,0 +1,8 @@
+//! ISO images judged by programs that share no code with the planner: xorriso, isoinfo, 7z, sgdisk, mtools, file.
+
+mod boot;
+mod judges;
+mod random;
+mod refusals;
+mod sample;
+mod trees;
