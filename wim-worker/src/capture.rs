@@ -198,16 +198,26 @@ fn write(wim: &mut Wim, request: &Capture, report: &Arc<Report>) -> Result<Summa
     let doing = format!("writing {}", request.wim.display());
     wim.write(&request.wim, flags, request.threads.unwrap_or(0))
         .map_err(|e| Failure::lib(doing, &e))?;
-    flush::file(&request.wim, report)?;
+    let sha256 = flush_and_verify(request, report)?;
     let info = verify::read_info(&request.wim)?;
-    let sha256 = if request.verify {
-        Some(verify::whole(&request.wim, report)?)
-    } else {
-        None
-    };
     Ok(Summary {
         sha256,
         ..verify::summary(&request.wim, info)?
+    })
+}
+
+/// Both at once: the disk is slow where the processor is idle. What is verified is what the disk is given, and that
+/// the disk took it is what the flush says.
+fn flush_and_verify(request: &Capture, report: &Arc<Report>) -> Result<Option<String>, Failure> {
+    std::thread::scope(|scope| {
+        let flushed = scope.spawn(|| flush::file(&request.wim, report));
+        let sha256 = request
+            .verify
+            .then(|| verify::whole(&request.wim, report))
+            .transpose();
+        let interrupted = |_| Failure::new(format!("flushing {}: interrupted", request.wim.display()));
+        flushed.join().map_err(interrupted)??;
+        sha256
     })
 }
 

@@ -45,6 +45,11 @@ struct RawWim {
 }
 
 #[repr(C)]
+struct RawDecompressor {
+    _opaque: [u8; 0],
+}
+
+#[repr(C)]
 struct WriteStreams {
     total_bytes: u64,
     total_streams: u64,
@@ -133,6 +138,16 @@ unsafe extern "C" {
     fn wimlib_extract_image(wim: *mut RawWim, image: c_int, target: *const c_char, flags: c_int) -> c_int;
     fn wimlib_verify_wim(wim: *mut RawWim, flags: c_int) -> c_int;
     fn wimlib_free(wim: *mut RawWim);
+    fn wimlib_create_decompressor(compression: c_int, block: usize, made: *mut *mut RawDecompressor)
+    -> c_int;
+    fn wimlib_decompress(
+        compressed: *const c_void,
+        compressed_size: usize,
+        plain: *mut c_void,
+        plain_size: usize,
+        decompressor: *mut RawDecompressor,
+    ) -> c_int;
+    fn wimlib_free_decompressor(decompressor: *mut RawDecompressor);
 }
 
 /// An error code of libwim and its text.
@@ -290,6 +305,38 @@ impl Drop for Wim {
     fn drop(&mut self) {
         // SAFETY: the pointer came from the library, is freed once, and not used afterwards.
         unsafe { wimlib_free(self.raw.as_ptr()) };
+    }
+}
+
+/// Decompresses the chunks of one WIM.
+pub(crate) struct Decompressor {
+    raw: NonNull<RawDecompressor>,
+}
+
+impl Decompressor {
+    /// For chunks of at most this size.
+    pub(crate) fn new(compression: c_int, chunk: usize) -> Result<Self, LibError> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: `raw` is written on success only.
+        check(unsafe { wimlib_create_decompressor(compression, chunk, &mut raw) })?;
+        NonNull::new(raw)
+            .map(|raw| Self { raw })
+            .ok_or_else(|| invalid("libwim returned no decompressor"))
+    }
+
+    /// Fills `plain`; false when the data is damaged.
+    pub(crate) fn decompress(&mut self, compressed: &[u8], plain: &mut [u8]) -> bool {
+        let (from, into) = (compressed.as_ptr().cast(), plain.as_mut_ptr().cast());
+        // SAFETY: both slices are valid for their lengths, and do not overlap as one of them is exclusive.
+        let code = unsafe { wimlib_decompress(from, compressed.len(), into, plain.len(), self.raw.as_ptr()) };
+        code == 0
+    }
+}
+
+impl Drop for Decompressor {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from the library, is freed once, and not used afterwards.
+        unsafe { wimlib_free_decompressor(self.raw.as_ptr()) };
     }
 }
 

@@ -11,6 +11,7 @@ mod libwim;
 mod printed;
 mod report;
 mod scan;
+mod streams;
 mod verify;
 
 use std::io::Read;

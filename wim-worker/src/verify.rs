@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::failure::Failure;
 use crate::libwim::{Event, Verdict, Wim};
 use crate::report::Report;
+use crate::streams::Blobs;
 
 /// Opens a WIM or all parts of a split WIM.
 pub(crate) fn open(wim: &Path, parts: &[PathBuf], report: &Arc<Report>) -> Result<Wim, Failure> {
@@ -88,7 +89,10 @@ pub(crate) fn whole(wim: &Path, report: &Arc<Report>) -> Result<String, Failure>
     let failed = |e| Failure::io(format!("reading {}", wim.display()), &e);
     std::thread::scope(|scope| {
         let digest = scope.spawn(|| sha256(wim));
-        streams(wim, &[], report)?;
+        match Blobs::open(wim).map_err(failed)? {
+            Some(blobs) => blobs.verify(report)?,
+            None => streams(wim, &[], report)?,
+        }
         digest
             .join()
             .map_err(|_| Failure::new(format!("reading {}: interrupted", wim.display())))?

@@ -97,7 +97,12 @@ impl Resource {
         self.flags & 0x4 != 0
     }
 
-    fn parse(bytes: &[u8]) -> Self {
+    /// Reads a resource's entry of 24 bytes, as it stands in the header and the table of blobs; fewer bytes are
+    /// filled up with zeros.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let mut entry = [0; 24];
+        entry.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        let bytes = &entry;
         let packed = u64_at(bytes, 0);
         Self {
             size: packed & 0x00ff_ffff_ffff_ffff,
