@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::device::{Device, ReadError, Run, array, u16_at, u32_at, u64_at};
 use super::table::{Table, Usage, Width};
-use super::volume::{Kind, Node, Place, Volume};
+use super::volume::{Kind, Node, Place, Volume, collect};
 
 const ENTRY: usize = 32;
 /// A folder's limit by the specification.
@@ -140,7 +140,8 @@ impl Exfat {
         })
     }
 
-    fn check_boot_region(&self, problems: &mut Vec<String>) -> Result<(), ReadError> {
+    fn check_boot_region(&self) -> Result<Vec<String>, ReadError> {
+        let mut problems = Vec::new();
         let main = self.table.volume.bytes(0, 12 * self.sector)?;
         let backup = self.table.volume.bytes(12 * self.sector, 12 * self.sector)?;
         for (name, region) in [("main", &main), ("backup", &backup)] {
@@ -163,23 +164,23 @@ impl Exfat {
         if same != backup {
             problems.push("the boot region and its backup differ".into());
         }
-        Ok(())
+        Ok(problems)
     }
 
-    fn check_upcase(&self, problems: &mut Vec<String>) -> Result<(), ReadError> {
+    fn check_upcase(&self) -> Result<Vec<String>, ReadError> {
         let Some((expected, stream)) = &self.upcase else {
-            problems.push("there is no up-case table".into());
-            return Ok(());
+            return Ok(vec!["there is no up-case table".into()]);
         };
         let mut bytes = self.table.folder(&stream.place, Some(stream.size), 1 << 20)?;
         bytes.truncate(usize::try_from(stream.size).unwrap_or(usize::MAX));
         let sum = bytes.iter().fold(0_u32, |sum, byte| {
             sum.rotate_right(1).wrapping_add((*byte).into())
         });
-        if sum != *expected {
-            problems.push("the checksum of the up-case table is wrong".into());
-        }
-        Ok(())
+        Ok(if sum == *expected {
+            vec![]
+        } else {
+            vec!["the checksum of the up-case table is wrong".into()]
+        })
     }
 
     fn check_clusters(&self) -> Result<Vec<String>, ReadError> {
@@ -277,11 +278,12 @@ impl Volume for Exfat {
         true
     }
 
-    fn check(&self) -> Result<Vec<String>, ReadError> {
-        let mut problems = self.check_clusters()?;
-        self.check_boot_region(&mut problems)?;
-        self.check_upcase(&mut problems)?;
-        Ok(problems)
+    fn check(&self) -> Vec<String> {
+        collect([
+            self.check_clusters(),
+            self.check_boot_region(),
+            self.check_upcase(),
+        ])
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::device::{Device, ReadError, Run, u16_at, u32_at};
 use super::table::{Table, Usage, Width};
-use super::volume::{Kind, Node, Place, Volume};
+use super::volume::{Kind, Node, Place, Volume, collect};
 
 const ENTRY: usize = 32;
 /// A FAT folder has at most 65,536 entries.
@@ -175,7 +175,7 @@ impl Fat {
         }
     }
 
-    fn compare_tables(&self, problems: &mut Vec<String>) -> Result<(), ReadError> {
+    fn compare_tables(&self) -> Result<Vec<String>, ReadError> {
         let length = self.table.fat.length();
         let start = self.geometry.reserved * self.geometry.sector;
         for copy in 1..self.geometry.tables {
@@ -184,18 +184,17 @@ impl Fat {
                 let part = (length - at).min(1 << 20);
                 let first = self.table.volume.bytes(start + at, part)?;
                 if first != self.table.volume.bytes(start + copy * length + at, part)? {
-                    problems.push(format!(
+                    return Ok(vec![format!(
                         "the two allocation tables differ within {part} bytes from {at}"
-                    ));
-                    break;
+                    )]);
                 }
                 at += part;
             }
         }
-        Ok(())
+        Ok(vec![])
     }
 
-    fn compare_boot_sectors(&self, problems: &mut Vec<String>) -> Result<(), ReadError> {
+    fn compare_boot_sectors(&self) -> Result<Vec<String>, ReadError> {
         let Geometry {
             sector,
             backup_boot,
@@ -203,16 +202,19 @@ impl Fat {
             ..
         } = self.geometry;
         if backup_boot == 0 || backup_boot == 0xffff {
-            return Ok(());
+            return Ok(vec![]);
         }
         if backup_boot >= reserved {
-            problems.push("the backup boot sector lies outside of the reserved sectors".into());
-            return Ok(());
+            return Ok(vec![
+                "the backup boot sector lies outside of the reserved sectors".into(),
+            ]);
         }
-        if self.table.volume.bytes(0, 512)? != self.table.volume.bytes(backup_boot * sector, 512)? {
-            problems.push("the boot sector and its backup differ".into());
-        }
-        Ok(())
+        let same = self.table.volume.bytes(0, 512)? == self.table.volume.bytes(backup_boot * sector, 512)?;
+        Ok(if same {
+            vec![]
+        } else {
+            vec!["the boot sector and its backup differ".into()]
+        })
     }
 
     fn check_clusters(&self) -> Result<Vec<String>, ReadError> {
@@ -274,11 +276,12 @@ impl Volume for Fat {
         true
     }
 
-    fn check(&self) -> Result<Vec<String>, ReadError> {
-        let mut problems = self.check_clusters()?;
-        self.compare_tables(&mut problems)?;
-        self.compare_boot_sectors(&mut problems)?;
-        Ok(problems)
+    fn check(&self) -> Vec<String> {
+        collect([
+            self.check_clusters(),
+            self.compare_tables(),
+            self.compare_boot_sectors(),
+        ])
     }
 }
 

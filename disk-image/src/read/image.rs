@@ -158,14 +158,12 @@ impl Image {
         let mut problems = self.problems.clone();
         for volume in self.volumes() {
             let label = volume.label();
-            match volume.check() {
-                Ok(found) => problems.extend(
-                    found
-                        .into_iter()
-                        .map(|problem| format!("volume {label}: {problem}")),
-                ),
-                Err(error) => problems.push(format!("volume {label}: {error}")),
-            }
+            problems.extend(
+                volume
+                    .check()
+                    .into_iter()
+                    .map(|problem| format!("volume {label}: {problem}")),
+            );
         }
         problems
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::device::{Device, ReadError, Run, array, u16_at, u32_at};
 use super::el_torito::{self, BootEntry};
 use super::rock_ridge;
-use super::volume::{Kind, Node, Place, Volume};
+use super::volume::{Kind, Node, Place, Volume, collect};
 
 pub(super) const SECTOR: u64 = 2048;
 /// More volume descriptors than this are an attack.
@@ -200,12 +200,9 @@ impl Volume for Iso {
         self.names == Names::Joliet
     }
 
-    fn check(&self) -> Result<Vec<String>, ReadError> {
-        let mut problems = self.problems.clone();
-        if let Some(joliet) = self.joliet() {
-            problems.extend(self.compare_joliet(&joliet)?);
-        }
-        Ok(problems)
+    fn check(&self) -> Vec<String> {
+        let joliet = self.joliet().map(|joliet| self.compare_joliet(&joliet));
+        collect([Ok(self.problems.clone())].into_iter().chain(joliet))
     }
 }
 

@@ -86,11 +86,8 @@ pub trait Volume {
     /// Whether names that differ only in case are the same.
     fn ignores_case(&self) -> bool;
 
-    /// What is wrong with the structures that reading files does not touch.
-    ///
-    /// # Errors
-    /// When the medium cannot be read.
-    fn check(&self) -> Result<Vec<String>, ReadError>;
+    /// What is wrong with the structures, also those that reading files does not touch.
+    fn check(&self) -> Vec<String>;
 
     /// The file or folder at a path.
     ///
@@ -172,4 +169,10 @@ pub trait Volume {
         }
         Ok(found)
     }
+}
+
+/// Keeps going after one part of a check could not be made: what is wrong with the others counts too.
+pub(super) fn collect(parts: impl IntoIterator<Item = Result<Vec<String>, ReadError>>) -> Vec<String> {
+    let flatten = |part: Result<Vec<String>, ReadError>| part.unwrap_or_else(|error| vec![error.to_string()]);
+    parts.into_iter().flat_map(flatten).collect()
 }
