@@ -9,7 +9,12 @@ use super::packages::Tree;
 use super::{Error, Result, closure, tool};
 
 /// What the runtime's loader reads; the binary forms are for kmod, which is not in the image.
-const INDEXES: [&str; 3] = ["modules.dep", "modules.alias", "modules.softdep"];
+const INDEXES: [&str; 4] = [
+    "modules.dep",
+    "modules.alias",
+    "modules.softdep",
+    "modules.devname",
+];
 /// What depmod wants to find besides the modules.
 const LISTS: [&str; 3] = ["modules.order", "modules.builtin", "modules.builtin.modinfo"];
 

@@ -68,6 +68,11 @@ pub enum Error {
         /// The symbol version that is missing.
         version: String,
     },
+    /// The program that handles WIM files would not find its library.
+    #[error(
+        "{0} is not linked with libwim; build wim-worker where libwim's development package is installed"
+    )]
+    WithoutLibwim(PathBuf),
     /// An ELF file could not be understood.
     #[error("reading {path} as an ELF file: {why}")]
     Elf {

@@ -12,7 +12,7 @@ use super::initramfs::{self, Initramfs};
 use super::kernel_modules::Kernel;
 use super::packages::{self, Tree};
 use super::sources::Sources;
-use super::{Error, Progress, Result, depmod, grub, tool};
+use super::{Error, Progress, Result, depmod, elf, grub, tool};
 
 /// Folders that the runtime mounts on or writes to.
 const FOLDERS: [&str; 8] = ["dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp"];
@@ -131,7 +131,7 @@ fn root_file_system(
 }
 
 fn programs(root: &mut Initramfs, options: &Options, contents: &Contents, tree: &Tree) -> Result<()> {
-    let mut files = vec![("usr/bin/wim-worker".to_owned(), read(&options.wim_worker)?)];
+    let mut files = vec![("usr/bin/wim-worker".to_owned(), wim_worker(&options.wim_worker)?)];
     for path in &contents.programs {
         files.push((path.clone(), tree.read(path, "the list of programs")?));
     }
@@ -146,6 +146,16 @@ fn programs(root: &mut Initramfs, options: &Options, contents: &Contents, tree: 
         .into_iter()
         .for_each(|(path, bytes)| root.file(&path, 0o755, bytes));
     Ok(())
+}
+
+/// Anything else in its place would fail only on the machine, in the middle of a run.
+fn wim_worker(path: &Path) -> Result<Vec<u8>> {
+    let bytes = read(path)?;
+    let needed = elf::dynamic(&path.display().to_string(), &bytes)?.needed;
+    match needed.iter().any(|name| name.starts_with("libwim.so")) {
+        true => Ok(bytes),
+        false => Err(Error::WithoutLibwim(path.to_path_buf())),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -186,4 +196,17 @@ fn members(
         });
     }
     Ok(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_without_libwim_is_refused() {
+        let text = wim_worker(&std::env::current_exe().unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("is not linked with libwim"), "{text}");
+    }
 }

@@ -81,6 +81,7 @@ impl DeviceEvents {
         let failed = |error: io::Error| Error::DeviceEvents(error);
         let socket = listen().map_err(|error| failed(error.into()))?;
         let loader = Loader::open()?;
+        loader.make_static_nodes();
         let events = Arc::new(Self {
             state: Mutex::default(),
             changed: Condvar::new(),

@@ -11,7 +11,7 @@ use super::{command_line, console, shell};
 /// How the runtime calls itself when it runs as the first process's child.
 pub(super) const CHILD_NAME: &str = "media-runtime-pe";
 
-/// Runs the runtime as a child, for ever.
+/// Runs the runtime as a child, for ever. The kernel's leftover parameters, which come as arguments, are not handed on.
 pub(super) fn supervise() -> ! {
     let end = match Command::new("/init")
         .arg0(CHILD_NAME)

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use rustix::io::Errno;
 use rustix::system::{finit_module, uname};
 
@@ -77,6 +78,56 @@ impl Loader {
     }
 }
 
+/// A device node whose driver is loaded when somebody opens it, as `modules.devname` names them.
+#[derive(Debug, PartialEq, Eq)]
+struct StaticNode<'a> {
+    path: &'a str,
+    kind: FileType,
+    major: u32,
+    minor: u32,
+}
+
+fn parse_node(line: &str) -> Option<StaticNode<'_>> {
+    let mut words = line.split_whitespace().skip(1);
+    let path = words.next()?;
+    let (kind, numbers) = words.next()?.split_at_checked(1)?;
+    let kind = if kind == "b" {
+        FileType::BlockDevice
+    } else {
+        FileType::CharacterDevice
+    };
+    let (major, minor) = numbers.split_once(':')?;
+    Some(StaticNode {
+        path,
+        kind,
+        major: major.parse().ok()?,
+        minor: minor.parse().ok()?,
+    })
+}
+
+impl Loader {
+    /// Makes the nodes that exist before their drivers, such as /dev/loop-control.
+    pub(super) fn make_static_nodes(&self) {
+        let text = fs::read_to_string(self.folder.join("modules.devname")).unwrap_or_default();
+        for node in text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(parse_node)
+        {
+            let path = Path::new("/dev").join(node.path);
+            let _ = path.parent().map(fs::create_dir_all);
+            // A node that the kernel has made already is as good.
+            let _ = mknodat(
+                CWD,
+                &path,
+                node.kind,
+                Mode::from_raw_mode(0o600),
+                makedev(node.major, node.minor),
+            );
+        }
+    }
+}
+
 fn blacklist(command_line: &str) -> Vec<String> {
     let lists = command_line
         .split_whitespace()
@@ -104,5 +155,13 @@ mod tests {
             blacklist("quiet modprobe.blacklist=vmd,usb-storage x"),
             ["vmd", "usb_storage"]
         );
+    }
+
+    #[test]
+    fn static_nodes_are_read() {
+        let node = parse_node("loop loop-control c10:237").unwrap();
+        assert_eq!((node.path, node.major, node.minor), ("loop-control", 10, 237));
+        assert_eq!(node.kind, FileType::CharacterDevice);
+        assert_eq!(parse_node("# Device nodes"), None);
     }
 }
