@@ -9,17 +9,17 @@ use super::output::Output;
 use super::reader::Reader;
 use super::{Event, ExecuteError};
 
-/// Up to this many zeroes are written rather than left out: a hole costs more than they do.
-const GAP: u64 = 64 * 1024;
+/// Up to this many zeroes are written rather than left out: another write costs more than they do.
+const GAP: u64 = 16 * 1024;
 
 /// The block that is being filled.
 pub(super) struct Batch<'a> {
     output: &'a Output,
     hasher: Hasher,
     block: Option<Block>,
-    /// Where in the image the block begins.
-    start: u64,
-    /// Bytes of it that are filled.
+    /// Runs of the block that lie apart in the image: where there, and where in the block each begins.
+    runs: Vec<(u64, usize)>,
+    /// Bytes of the block that are filled.
     filled: usize,
     /// Bytes of extents that are filled or written.
     done: u64,
@@ -34,7 +34,7 @@ impl<'a> Batch<'a> {
             output,
             hasher,
             block: None,
-            start: 0,
+            runs: vec![],
             filled: 0,
             done: 0,
             known,
@@ -106,32 +106,53 @@ impl<'a> Batch<'a> {
         length: u64,
         progress: &mut dyn FnMut(Event),
     ) -> Result<(&mut [u8], usize), ExecuteError> {
-        let gap = offset - (self.start + self.filled as u64).min(offset);
-        if gap > GAP || self.filled as u64 + gap >= BLOCK as u64 {
+        let mut gap = self.gap(offset);
+        if self.filled + gap.unwrap_or(0) >= BLOCK {
             self.write(progress)?;
+            gap = None;
         }
-        let block = match self.block.take() {
+        let mut block = match self.block.take() {
             Some(block) => block,
-            None => {
-                (self.start, self.filled) = (offset, 0);
-                self.hasher.empty()?
-            }
+            None => self.hasher.empty()?,
         };
-        let block = self.block.insert(block);
-        let start = (offset - self.start) as usize;
+        let start = self.filled + gap.unwrap_or(0);
         block.bytes[self.filled..start].fill(0);
+        if gap.is_none() {
+            self.runs.push((offset, start));
+        }
         let end = BLOCK.min(start + usize::try_from(length).unwrap_or(BLOCK).min(BLOCK));
         self.filled = end;
         self.done += (end - start) as u64;
-        Ok((&mut block.bytes[start..end], start))
+        Ok((&mut self.block.insert(block).bytes[start..end], start))
+    }
+
+    /// The zeroes between the last run and `offset`, where it can go on.
+    fn gap(&self, offset: u64) -> Option<usize> {
+        let (image, block) = self.runs.last()?;
+        let end = image + (self.filled - block) as u64;
+        offset
+            .checked_sub(end)
+            .filter(|gap| *gap <= GAP)
+            .map(|gap| gap as usize)
     }
 
     fn write(&mut self, progress: &mut dyn FnMut(Event)) -> Result<(), ExecuteError> {
-        if let Some(block) = self.block.take() {
-            self.output.write(&block.bytes[..self.filled], self.start)?;
-            self.hasher.hash(block)?;
-            progress(Event::Advanced { done: self.done });
+        let Some(block) = self.block.take() else {
+            return Ok(());
+        };
+        let ends = self
+            .runs
+            .iter()
+            .skip(1)
+            .map(|(_, start)| *start)
+            .chain([self.filled]);
+        for ((offset, start), end) in self.runs.iter().zip(ends) {
+            self.output.write(&block.bytes[*start..end], *offset)?;
         }
+        self.runs.clear();
+        self.filled = 0;
+        self.hasher.hash(block)?;
+        progress(Event::Advanced { done: self.done });
         Ok(())
     }
 
