@@ -1,0 +1,198 @@
+//! Firmware entries, loaders, and where a start of the machine leads.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use media_format::event::Environment;
+use media_format::paths;
+use media_format::state::{BootState, Next};
+use runtime::platform::{Boot, Files as _, Firmware, Result};
+
+use crate::machine::Memory;
+use crate::world::{BootSector, Entry, World};
+
+const LOADER: &str = "/EFI/BOOT/BOOTX64.EFI";
+const STAGED: &str = "/EFI/media-runtime/shimx64.efi";
+/// What stands in a system's loader before the partition that it starts.
+const STARTS: &str = "grub of ";
+
+impl Boot for Memory {
+    fn firmware(&self) -> Firmware {
+        self.world().firmware
+    }
+
+    fn secure_boot(&self) -> Option<bool> {
+        (self.firmware() == Firmware::Uefi).then_some(true)
+    }
+
+    fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String> {
+        if !self.exists(&root.join("usr/sbin/grub-install")) {
+            bail!("the system has no grub-install");
+        }
+        let (drive, part) = self.partition_at(root)?;
+        let id = self.world().drives[drive].parts[part].id.clone();
+        self.put_slowly(&root.join("boot/grub/grub.cfg"), format!("menu of {id}").as_bytes(), 0o644)?;
+        if let Some(boot) = boot {
+            self.put_slowly(&boot.join(&LOADER[1..]), format!("{STARTS}{id}").as_bytes(), 0o644)?;
+        } else {
+            let index = self.drive(disk)?;
+            self.tick("write boot sector", |_| {})?;
+            self.world_mut().drives[index].boot_sector = BootSector::System(id);
+        }
+        Ok(LOADER.into())
+    }
+
+    fn register(&self, disk: &Path, partition: u32, label: &str, loader: &str) -> Result<()> {
+        self.tick("add firmware entry", |_| {})?;
+        let entry = Entry { label: label.into(), disk: disk.into(), partition, loader: loader.into() };
+        self.world_mut().entries.insert(0, entry);
+        Ok(())
+    }
+
+    fn unregister(&self, label: &str) -> Result<()> {
+        while self.world().entries.iter().any(|entry| entry.label == label) {
+            self.tick("remove firmware entry", |_| {})?;
+            let mut world = self.world_mut();
+            let first = world.entries.iter().position(|entry| entry.label == label).context("an entry")?;
+            world.entries.remove(first);
+        }
+        Ok(())
+    }
+
+    fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()> {
+        match self.firmware() {
+            Firmware::Uefi => {
+                for (from, to) in [("BOOTX64.EFI", "shimx64.efi"), ("grubx64.efi", "grubx64.efi")] {
+                    let from = media.join("EFI/BOOT").join(from);
+                    self.copy(&from, &boot.join("EFI/media-runtime").join(to))?;
+                }
+                Ok(())
+            }
+            Firmware::Bios => {
+                let index = self.drive(disk)?;
+                self.tick("write staged boot sector", |_| {})?;
+                self.world_mut().drives[index].boot_sector = BootSector::Staged;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Where a start of the machine ends up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Started {
+    /// The boot image.
+    Pe,
+    /// The installed system on that partition of that disk.
+    Os(usize, usize),
+    /// Nothing that starts.
+    Nothing,
+}
+
+impl Started {
+    pub(crate) fn environment(self) -> Option<Environment> {
+        match self {
+            Self::Pe => Some(Environment::Pe),
+            Self::Os(..) => Some(Environment::Os),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// The firmware's choice: the media where it is first, else its entries, else the disks.
+pub(crate) fn start(world: &World, media_id: &str) -> Started {
+    let media = world.drives.iter().any(|drive| drive.is_media);
+    if media && world.media_first {
+        return menu(world, media_id);
+    }
+    let entries = world.entries.iter().map(|entry| from_entry(world, entry, media_id));
+    let disks = (0..world.drives.len()).map(|drive| from_disk(world, drive, media_id));
+    let found = entries.chain(disks).find(|started| *started != Started::Nothing);
+    found.unwrap_or_else(|| if media { menu(world, media_id) } else { Started::Nothing })
+}
+
+fn from_entry(world: &World, entry: &Entry, media_id: &str) -> Started {
+    let drive = world.drives.iter().find(|drive| drive.path == entry.disk);
+    let part = drive.and_then(|drive| drive.parts.iter().find(|part| part.number == entry.partition));
+    match part.and_then(|part| part.volume.bytes(&entry.loader[1..])) {
+        Some(_) if entry.loader == STAGED => menu(world, media_id),
+        Some(bytes) => system_of(world, bytes, media_id),
+        None => Started::Nothing,
+    }
+}
+
+fn from_disk(world: &World, drive: usize, media_id: &str) -> Started {
+    let found = &world.drives[drive];
+    if found.is_media {
+        return Started::Nothing;
+    }
+    match (world.firmware, &found.boot_sector) {
+        (Firmware::Bios, BootSector::Staged) => menu(world, media_id),
+        (Firmware::Bios, BootSector::System(id)) => system(world, id, media_id),
+        (Firmware::Bios, BootSector::Empty) => Started::Nothing,
+        (Firmware::Uefi, _) => {
+            let loader = found.parts.iter().find_map(|part| part.volume.bytes(&LOADER[1..]));
+            loader.map_or(Started::Nothing, |bytes| system_of(world, bytes, media_id))
+        }
+    }
+}
+
+/// The first volume that has a boot state, as GRUB's `search --file` finds it.
+fn state(world: &World) -> Option<(usize, usize, BootState)> {
+    for (index, drive) in world.drives.iter().enumerate() {
+        for (number, part) in drive.parts.iter().enumerate() {
+            if let Some(block) = part.volume.bytes(paths::STATE) {
+                // GRUB sets nothing from a block that it cannot read.
+                return Some((index, number, BootState::decode(block).unwrap_or_default()));
+            }
+        }
+    }
+    None
+}
+
+/// templates/grub.cfg, on the media and staged.
+fn menu(world: &World, media_id: &str) -> Started {
+    let Some((drive, part, state)) = state(world) else { return Started::Pe };
+    if state.media_id() != Some(media_id) || state.next() != Some(Next::Os) {
+        return Started::Pe;
+    }
+    let found = &world.drives[drive];
+    let started = match world.firmware {
+        Firmware::Uefi => {
+            let loader = state.variables.get("loader").map(|loader| loader.trim_start_matches('/'));
+            let bytes = loader.and_then(|loader| found.parts[part].volume.bytes(loader));
+            bytes.map_or(Started::Nothing, |bytes| system_of(world, bytes, media_id))
+        }
+        Firmware::Bios => match &found.boot_sector {
+            BootSector::System(id) => system(world, id, media_id),
+            BootSector::Staged | BootSector::Empty => Started::Nothing,
+        },
+    };
+    // "The installed system does not start. The boot image follows."
+    if started == Started::Nothing { Started::Pe } else { started }
+}
+
+fn system_of(world: &World, loader: &[u8], media_id: &str) -> Started {
+    let text = String::from_utf8_lossy(loader).into_owned();
+    text.strip_prefix(STARTS).map_or(Started::Nothing, |id| system(world, id, media_id))
+}
+
+/// The system's own GRUB: its menu, and what `custom.cfg` adds to it.
+fn system(world: &World, id: &str, media_id: &str) -> Started {
+    let found = world.drives.iter().enumerate().find_map(|(index, drive)| {
+        drive.parts.iter().position(|part| part.id == id).map(|part| (index, part))
+    });
+    let Some((drive, part)) = found else { return Started::Nothing };
+    let volume = &world.drives[drive].parts[part].volume;
+    let custom = volume.bytes("boot/grub/custom.cfg").is_some();
+    if let Some((state_drive, state_part, state)) = state(world).filter(|_| custom) {
+        let staged = world.drives[state_drive].parts[state_part].volume.bytes(paths::KERNEL);
+        if state.next() == Some(Next::Pe) && state.media_id() == Some(media_id) && staged.is_some() {
+            return Started::Pe;
+        }
+    }
+    if volume.bytes("boot/grub/grub.cfg").is_none() || world.system_hangs {
+        return Started::Nothing;
+    }
+    Started::Os(drive, part)
+}

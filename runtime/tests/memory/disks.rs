@@ -1,0 +1,132 @@
+//! Disks, tables, file systems, mounts, views.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use runtime::platform::{Disk, Disks, NewPartition, NewTable, Result, Role, Space};
+use runtime::target::ConfirmedTarget;
+
+use crate::machine::Memory;
+use crate::world::{BootSector, Part, Place, Volume, key};
+
+impl Disks for Memory {
+    fn disks(&self) -> Result<Vec<Disk>> {
+        Ok(self.world().seen())
+    }
+
+    fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<()> {
+        target.reconfirm(&self.disks()?)?;
+        let index = self.drive(&target.disk().path)?;
+        for partition in &target.disk().partitions {
+            self.unmount(&partition.path)?;
+        }
+        self.tick("erase table", |_| {})?;
+        {
+            let mut world = self.world_mut();
+            let drive = &mut world.drives[index];
+            drive.parts.clear();
+            drive.table_id.clear();
+            drive.boot_sector = BootSector::Empty;
+        }
+        self.tick("write table", |_| {})?;
+        let mut world = self.world_mut();
+        let drive = &mut world.drives[index];
+        drive.table_id.clone_from(&table.id);
+        drive.parts = table.partitions.iter().map(unformatted).collect();
+        let end = drive.parts.last().map_or(0, |part| part.start + part.size);
+        anyhow::ensure!(end <= drive.size, "the partitions end behind the disk");
+        Ok(())
+    }
+
+    fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()> {
+        let kind = partition.file_system.clone().context("no file system is wanted")?;
+        let index = self.drive(&target.disk().path)?;
+        self.tick(&format!("make {kind}"), |_| {})?;
+        let mut world = self.world_mut();
+        let mut parts = world.drives[index].parts.iter_mut();
+        let part = parts.find(|part| part.number == partition.number).context("no such partition")?;
+        let kind = if kind == "fat32" { "vfat" } else { &kind };
+        part.volume = Volume { label: partition.label.clone(), ..Volume::new(kind, partition.size) };
+        Ok(())
+    }
+
+    fn peek(&self, partition: &Path, file: &str) -> Result<Option<Vec<u8>>> {
+        let world = self.world();
+        let place = world.device(partition).ok_or_else(|| anyhow!("no {}", partition.display()))?;
+        Ok(world.volume(&place).bytes(file).cloned())
+    }
+
+    fn mount(&self, device: &Path, writable: bool) -> Result<PathBuf> {
+        let mut world = self.world_mut();
+        let place = world.device(device).ok_or_else(|| anyhow!("mounting {}: no such device", device.display()))?;
+        if world.volume(&place).kind.is_empty() {
+            bail!("mounting {}: no file system", device.display());
+        }
+        let folder = Path::new("/run/media-runtime/mounts").join(device.file_name().context("no device")?);
+        let mounted = world.volatile.mounts.entry(device.to_owned()).or_insert((folder, false));
+        mounted.1 |= writable;
+        Ok(mounted.0.clone())
+    }
+
+    fn unmount(&self, device: &Path) -> Result<()> {
+        self.world_mut().volatile.mounts.remove(device);
+        Ok(())
+    }
+
+    fn overlay(&self, folder: &Path) -> Result<PathBuf> {
+        let mut world = self.world_mut();
+        let (place, below, _) = world.locate(folder);
+        anyhow::ensure!(below.is_empty(), "only whole volumes have views");
+        let copy = world.volume(&place).clone();
+        let view = Path::new("/run/media-runtime/views").join(folder.file_name().context("no folder")?);
+        world.volatile.views.insert(view.clone(), copy);
+        Ok(view)
+    }
+
+    fn remove_overlay(&self, view: &Path) -> Result<()> {
+        self.world_mut().volatile.views.remove(view);
+        Ok(())
+    }
+
+    fn space(&self, folder: &Path) -> Result<Space> {
+        let world = self.world();
+        let (place, _, _) = world.locate(folder);
+        let volume = world.volume(&place);
+        let used = volume.used();
+        Ok(Space { free: volume.capacity.saturating_sub(used), used })
+    }
+}
+
+impl Memory {
+    pub(crate) fn drive(&self, path: &Path) -> Result<usize> {
+        let found = self.world().drives.iter().position(|drive| drive.path == path);
+        found.ok_or_else(|| anyhow!("there is no disk {}", path.display()))
+    }
+
+    /// The partition whose volume is mounted at that folder.
+    pub(crate) fn partition_at(&self, folder: &Path) -> Result<(usize, usize)> {
+        match self.world().locate(folder) {
+            (Place::Volume(disk, Some(part)), below, _) if below.is_empty() => Ok((disk, part)),
+            _ => bail!("{} is no mounted volume", key(folder)),
+        }
+    }
+}
+
+fn unformatted(new: &NewPartition) -> Part {
+    let kind = match new.role {
+        Role::Efi => "efi",
+        Role::BiosBoot => "bios-boot",
+        Role::State => "state",
+        Role::Swap => "swap",
+        _ => "data",
+    };
+    Part {
+        number: new.number,
+        id: new.guid.clone(),
+        kind: kind.into(),
+        name: new.name.clone(),
+        start: new.start,
+        size: new.size,
+        volume: Volume::default(),
+    }
+}

@@ -1,0 +1,172 @@
+//! Starts the machine until its run ends, as its owner would: after a power cut it is switched on again.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use media_format::event::{Environment, Event};
+use media_format::manifest::Finish;
+use runtime::context::Reporter;
+use runtime::log::Log;
+use runtime::media::Media;
+use runtime::platform::{Files as _, Result};
+use runtime::run::Finished;
+use runtime::start::{self, Operator, Start};
+
+use crate::boot::{self, Started};
+use crate::fixture::MEDIA;
+use crate::machine::{Memory, PowerCut};
+use crate::world::{Volatile, Volume, World, file};
+
+/// More starts than any run needs, cuts and stuck restarts included.
+const MOST_STARTS: usize = 60;
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It ended by itself; with the reason where it failed.
+    Over(Option<String>),
+    /// The runtime could not begin or go on.
+    Refused(String),
+    /// The machine started a system without a run, or nothing.
+    Idle,
+    /// It started for ever.
+    Loop,
+}
+
+/// Everything that could be seen of a run.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) ended: Ended,
+    pub(crate) starts: Vec<Environment>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) log: String,
+    pub(crate) finish: Option<Finish>,
+}
+
+impl Report {
+    /// `name outcome` of every step that ended.
+    pub(crate) fn trace(&self) -> Vec<String> {
+        let steps = self.events.iter().filter_map(|event| match event {
+            Event::StepEnded { name, outcome, .. } => Some(format!("{name}: {outcome}")),
+            Event::Restart { target } => Some(format!("restart to {target:?}").to_lowercase()),
+            _ => None,
+        });
+        steps.collect()
+    }
+
+    /// Why it did not succeed.
+    pub(crate) fn reason(&self) -> &str {
+        match &self.ended {
+            Ended::Over(Some(reason)) | Ended::Refused(reason) => reason,
+            other => panic!("the run did not fail: {other:?}\n{}", self.log),
+        }
+    }
+
+    /// It did succeed.
+    #[track_caller]
+    pub(crate) fn assert_succeeded(&self) {
+        assert_eq!(self.ended, Ended::Over(None), "{:#?}\n{}", self.trace(), self.log);
+    }
+}
+
+#[derive(Default)]
+struct Recorder(RefCell<Vec<Event>>);
+
+impl Reporter for Recorder {
+    fn event(&self, event: &Event) {
+        self.0.borrow_mut().push(event.clone());
+    }
+}
+
+/// Answers every question with the same text, where there is one.
+pub(crate) struct Answer(pub(crate) Option<String>);
+
+impl Operator for Answer {
+    fn ask(&self, question: &str, _: bool) -> Result<String> {
+        self.0.clone().with_context(|| format!("nobody answers {question}"))
+    }
+}
+
+/// Runs the machine to the end of its run.
+pub(crate) fn run_to_end(world: World) -> (World, Report) {
+    run_with(world, &Answer(None))
+}
+
+/// The same, with somebody at the machine.
+pub(crate) fn run_with(world: World, operator: &dyn Operator) -> (World, Report) {
+    let folder = tempfile::tempdir().expect("a folder for the log");
+    let log = Log::open(folder.path());
+    let recorder = Recorder::default();
+    let machine = Memory::new(world);
+    let mut starts = Vec::new();
+    let mut finish = None;
+    let ended = loop {
+        if starts.len() >= MOST_STARTS {
+            break Ended::Loop;
+        }
+        let started = power_on(&machine);
+        let Some(here) = started.environment() else { break Ended::Idle };
+        starts.push(here);
+        if here == Environment::Os && !machine.exists(Path::new(UNIT)) {
+            break Ended::Idle;
+        }
+        let go = || once(&machine, here, &log, &recorder, operator);
+        match catch_unwind(AssertUnwindSafe(go)) {
+            Ok(Ok(Finished::Restart(_))) => {}
+            Ok(Ok(Finished::Over { failure, finish: how })) => {
+                finish = Some(how);
+                break Ended::Over(failure);
+            }
+            Ok(Err(error)) => break Ended::Refused(log.mask(&format!("{error:#}"))),
+            Err(payload) if payload.is::<PowerCut>() => {}
+            Err(payload) => resume_unwind(payload),
+        }
+    };
+    let text = log.files().into_iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned());
+    let report = Report { ended, starts, events: recorder.0.into_inner(), log: text.collect(), finish };
+    (machine.into_world(), report)
+}
+
+/// What systemd starts the runtime by.
+const UNIT: &str = "/etc/systemd/system/multi-user.target.wants/media-runtime.service";
+
+fn power_on(machine: &Memory) -> Started {
+    let mut world = machine.world_mut();
+    let started = boot::start(&world, MEDIA);
+    let mut volatile = Volatile { here: started.environment(), ..Volatile::default() };
+    volatile.memory = Volume::new("tmpfs", 0);
+    match started {
+        Started::Pe => volatile.memory.put("proc/self/exe", file("the runtime")),
+        Started::Os(disk, part) => volatile.root = Some((disk, part)),
+        Started::Nothing => {}
+    }
+    world.volatile = volatile;
+    started
+}
+
+fn once(
+    machine: &Memory,
+    here: Environment,
+    log: &Log,
+    recorder: &Recorder,
+    operator: &dyn Operator,
+) -> Result<Finished> {
+    if here == Environment::Os {
+        let id = machine.read(&Path::new(media_format::paths::INSTALLED).join("media-id"))?;
+        anyhow::ensure!(id.as_deref() == Some(MEDIA.as_bytes()), "which media this run belongs to is not known");
+        let program = Path::new(media_format::paths::INSTALLED).join("media-runtime");
+        anyhow::ensure!(machine.read(&program)?.as_deref() == Some(b"the runtime"), "the runtime does not run");
+    }
+    let Some(media) = Media::find(machine, MEDIA)? else { bail!("the media is on none of the disks") };
+    start::go(&Start {
+        platform: machine,
+        media: &media,
+        here,
+        log,
+        reporter: recorder,
+        operator,
+        serial_console: None,
+    })
+}

@@ -1,0 +1,295 @@
+//! Media, machines and task sequences of the tests.
+
+use std::collections::BTreeMap;
+
+use media_format::manifest::{
+    FORMAT, FileEntry, Install, Manifest, MediaLayout, Options, Package, PackageKind, Role, SequenceEntry,
+    Volume as On, hex, restart_codes, success_codes,
+};
+use media_format::paths;
+use runtime::media::partition_guid;
+use runtime::platform::{Bus, Firmware};
+use sha2::{Digest as _, Sha256};
+
+use crate::images::{Image, Wim};
+use crate::world::{Drive, Share, Tree, Volume, World, file};
+
+/// Id of the media.
+pub(crate) const MEDIA: &str = "4b2c9a52-7f1e-4c55-9a55-0d8a5f4f7a11";
+/// Where the captures of the tests on a share go.
+pub(crate) const SHARE: &str = "//server/captures";
+/// Password of that share, looked for everywhere.
+pub(crate) const CAPTURE_CANARY: &str = "Canary-Capture-7391";
+/// Password of the administrator, looked for everywhere.
+pub(crate) const ADMIN_CANARY: &str = "Canary-Admin-5502";
+const SIZE: u64 = 8 << 30;
+
+/// Builds a media from a sequence.
+pub(crate) struct MediaBuilder {
+    layout: MediaLayout,
+    sequence: String,
+    pub(crate) options: Options,
+    pub(crate) packages: Vec<Package>,
+    content: BTreeMap<String, Vec<u8>>,
+    secrets: BTreeMap<String, String>,
+}
+
+impl MediaBuilder {
+    pub(crate) fn new(layout: MediaLayout, sequence: &str) -> Self {
+        let mut builder = Self {
+            layout,
+            sequence: sequence.into(),
+            options: Options { unattended: true, ..Options::default() },
+            packages: vec![],
+            content: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        };
+        builder.add_image("debian", &reference());
+        builder.add_repository();
+        builder.add("tool", PackageKind::Application, Some(Install::Command("touch /opt-tool".into())), &["libtool"]);
+        builder.add("files", PackageKind::Files, None, &[]);
+        builder.content.insert("packages/files/readme".into(), b"read me".to_vec());
+        builder
+    }
+
+    fn add(&mut self, id: &str, kind: PackageKind, install: Option<Install>, depends: &[&str]) {
+        self.packages.push(Package {
+            id: id.into(),
+            name: id.into(),
+            version: String::new(),
+            kind,
+            path: if install.is_some() { String::new() } else { format!("packages/{id}") },
+            depends: depends.iter().map(|id| (*id).to_owned()).collect(),
+            install,
+            programs: BTreeMap::from([("again".to_owned(), "fail-times program 1 3010".to_owned())]),
+            success_codes: success_codes(),
+            restart_codes: restart_codes(),
+        });
+    }
+
+    fn add_image(&mut self, id: &str, tree: &Tree) {
+        let wim = Wim { images: vec![Image::new("Debian", tree)] };
+        self.add(id, PackageKind::Image, None, &[]);
+        let path = format!("packages/{id}/{id}.wim");
+        self.packages.last_mut().expect("just added").path.clone_from(&path);
+        self.content.insert(path, wim.to_bytes());
+    }
+
+    fn add_repository(&mut self) {
+        self.add("updates", PackageKind::Updates, None, &[]);
+        let list = b"hello 2.0\nlibtool 1.0\nlinux-image 6.2\n";
+        self.content.insert("packages/updates/Packages".into(), list.to_vec());
+        let apt = Install::Apt { repository: "updates".into(), packages: vec!["libtool".into()] };
+        self.add("libtool", PackageKind::Application, Some(apt), &[]);
+        self.packages.last_mut().expect("just added").path = String::new();
+    }
+
+    pub(crate) fn secret(mut self, name: &str, value: &str) -> Self {
+        self.options.secrets.insert(name.into());
+        self.secrets.insert(name.into(), value.into());
+        self
+    }
+
+    pub(crate) fn content(mut self, path: &str, bytes: &[u8]) -> Self {
+        self.content.insert(path.into(), bytes.to_vec());
+        self
+    }
+
+    fn boot_files(&self) -> Vec<(String, Vec<u8>, Role)> {
+        let sequence = format!("{}/main.toml", paths::SEQUENCES);
+        let mut files = vec![(sequence, self.sequence.clone().into_bytes(), Role::Sequence)];
+        if !self.secrets.is_empty() {
+            let json = serde_json::to_vec(&self.secrets).expect("plain data");
+            files.push((paths::SECRETS.into(), json, Role::Secrets));
+        }
+        for path in [paths::KERNEL, paths::INITRD, paths::GRUB_CONFIG, "EFI/BOOT/BOOTX64.EFI", "EFI/BOOT/grubx64.efi"] {
+            files.push((path.into(), format!("content of {path}").into_bytes(), Role::Boot));
+        }
+        files
+    }
+
+    fn manifest(&self, files: Vec<FileEntry>) -> Manifest {
+        Manifest {
+            format: FORMAT,
+            media_id: MEDIA.into(),
+            name: "test".into(),
+            organization: String::new(),
+            layout: self.layout,
+            builder: "0".into(),
+            boot_image: "memory".into(),
+            options: self.options.clone(),
+            sequences: vec![SequenceEntry {
+                id: "main".into(),
+                name: "Main".into(),
+                path: format!("{}/main.toml", paths::SEQUENCES),
+            }],
+            packages: self.packages.clone(),
+            files,
+        }
+    }
+
+    /// The disk that carries the media.
+    pub(crate) fn drive(&self) -> Drive {
+        let mut boot = Volume::new(if self.layout == MediaLayout::Iso { "iso9660" } else { "vfat" }, 1 << 30);
+        let mut data = Volume { label: paths::DATA_LABEL.into(), ..Volume::new("exfat", 4 << 30) };
+        let mut entries = Vec::new();
+        for (path, bytes, role) in self.boot_files() {
+            entries.push(entry(&path, On::Boot, &bytes, role));
+            boot.put(&path, file(bytes));
+        }
+        for (path, bytes) in &self.content {
+            entries.push(entry(path, On::Data, bytes, Role::Package));
+            let volume = if self.layout == MediaLayout::Iso { &mut boot } else { &mut data };
+            volume.put(path, file(bytes.clone()));
+        }
+        boot.put(paths::MANIFEST, file(self.manifest(entries).to_bytes()));
+        match self.layout {
+            MediaLayout::Iso => Drive {
+                is_media: true,
+                volume_set: MEDIA.replace('-', ""),
+                whole: Some(boot),
+                ..Drive::empty("sr0", 1 << 30, Bus::Ata)
+            },
+            MediaLayout::Usb => {
+                let id = |role| partition_guid(MEDIA, role).expect("the media's id is a UUID");
+                let stick = Drive { is_media: true, ..Drive::empty("sdz", 16 << 30, Bus::Usb) };
+                stick.with(&id("esp"), boot).with(&id("data"), data)
+            }
+        }
+    }
+}
+
+fn entry(path: &str, volume: On, bytes: &[u8], role: Role) -> FileEntry {
+    let sha256 = hex(&Sha256::digest(bytes));
+    FileEntry { path: path.into(), volume, size: bytes.len() as u64, sha256, role }
+}
+
+/// A Debian as small as the steps allow.
+pub(crate) fn reference() -> Tree {
+    let mut volume = Volume::new("ext4", 0);
+    for (path, text) in [
+        ("etc/os-release", "NAME=\"Debian\"\n"),
+        ("etc/shadow", "root:*:1:0:99999:7:::\n"),
+        ("etc/machine-id", ""),
+        ("etc/ssh/sshd_config", "# none\n"),
+        ("usr/bin/ssh-keygen", "program"),
+        ("usr/bin/apt-get", "program"),
+        ("usr/sbin/grub-install", "program"),
+        ("usr/share/zoneinfo/Europe/Amsterdam", "zone"),
+        ("var/lib/dpkg/status", "hello 1.0\nlinux-image 6.1\n"),
+    ] {
+        volume.put(path, file(text));
+    }
+    for folder in ["tmp", "run", "boot", "boot/efi", "var/log", "var/cache/apt"] {
+        volume.put(folder, crate::world::Node::Folder);
+    }
+    volume.tree
+}
+
+/// A machine with one empty disk and the media.
+pub(crate) fn machine(firmware: Firmware, media: &MediaBuilder) -> World {
+    let mut world = World::new(firmware, vec![Drive::empty("vda", SIZE, Bus::Virtio), media.drive()]);
+    let volume = Volume::new("cifs", 1 << 30);
+    world.shares.insert(SHARE.into(), Share { volume, user: "capturer".into(), password: CAPTURE_CANARY.into() });
+    world
+}
+
+/// A machine with an installed Debian that no run of ours made.
+pub(crate) fn installed(media: &MediaBuilder) -> World {
+    let mut world = machine(Firmware::Uefi, media);
+    let mut system = Volume { tree: reference(), ..Volume::new("ext4", 4 << 30) };
+    for (path, text) in [
+        ("etc/machine-id", "0123456789abcdef\n"),
+        ("etc/fstab", "PARTUUID=part-root / ext4 defaults 0 1\n"),
+        ("etc/ssh/ssh_host_ed25519_key", "its own key"),
+        ("etc/hostname", "reference\n"),
+        ("var/log/syslog", "what happened"),
+        ("tmp/junk", "junk"),
+        ("boot/grub/grub.cfg", "menu"),
+        ("home/user/work", "kept"),
+    ] {
+        system.put(path, file(text));
+    }
+    let mut esp = Volume::new("vfat", 512 << 20);
+    esp.put("EFI/BOOT/BOOTX64.EFI", file("grub of part-root"));
+    let drive = Drive::empty("vda", SIZE, Bus::Virtio);
+    world.drives[0] = drive.with("part-esp", esp).with("part-root", system);
+    world
+}
+
+/// Steps of the group that builds the reference machine.
+pub(crate) const BUILD: &str = r#"
+name = "Build and capture"
+operating-system = "linux"
+[[steps]]
+group = "Build the reference machine"
+  [[steps.steps]]
+  type = "restart-computer"
+  target = "pe"
+  when = { variable = "_SMSTSInWinPE", equals = "false" }
+  [[steps.steps]]
+  type = "format-and-partition-disk"
+  when = { variable = "_SMSTSClientCache", exists = false }
+  [[steps.steps]]
+  type = "apply-operating-system-image"
+  package = "debian"
+  [[steps.steps]]
+  type = "apply-os-settings"
+  computer-name = "REF-01"
+  time-zone = "Europe/Amsterdam"
+  [[steps.steps]]
+  type = "apply-network-settings"
+  workgroup = "LAB"
+  [[steps.steps]]
+  type = "setup-os"
+  [[steps.steps]]
+  type = "install-updates"
+  target = "required"
+  [[steps.steps]]
+  type = "install-applications"
+  applications = ["tool"]
+"#;
+
+/// Steps of the group that captures it.
+pub(crate) const CAPTURE: &str = r#"
+[[steps]]
+group = "Capture the reference machine"
+  [[steps.steps]]
+  type = "join-domain-or-workgroup"
+  join = "workgroup"
+  workgroup = "LAB"
+  [[steps.steps]]
+  type = "prepare-client-for-capture"
+  [[steps.steps]]
+  type = "prepare-os-for-capture"
+  [[steps.steps]]
+  type = "capture-operating-system-image"
+  destination = 'DESTINATION'
+  image-name = "Debian reference"
+"#;
+
+/// Captures what is installed.
+pub(crate) const CAPTURE_EXISTING: &str = r#"
+name = "Capture existing"
+operating-system = "linux"
+[[steps]]
+type = "prepare-os-for-capture"
+[[steps]]
+type = "capture-operating-system-image"
+destination = 'DESTINATION'
+"#;
+
+/// Build and capture to that destination.
+pub(crate) fn build_and_capture(destination: &str) -> String {
+    format!("{BUILD}{}", CAPTURE.replace("DESTINATION", destination))
+}
+
+/// Captures an existing system to that destination.
+pub(crate) fn capture_existing(destination: &str) -> String {
+    CAPTURE_EXISTING.replace("DESTINATION", destination)
+}
+
+/// Apply and set up only.
+pub(crate) fn deploy() -> String {
+    BUILD.replace("Build and capture", "Deploy")
+}

@@ -1,0 +1,178 @@
+//! WIM files whose content is JSON: applied and captured in several operations, as libwim does.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use anyhow::{Context as _, anyhow, bail};
+use media_format::manifest::hex;
+use media_format::wim::header::CompressionType;
+use media_format::wim::info::{ImageInfo, WimInfo};
+use media_format::wim::protocol::{Apply, Capture, Message, Operation, Phase, Request, Summary, Volume as Where};
+use runtime::platform::{Files as _, Images, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Memory;
+use crate::world::{Node, Tree};
+
+/// A WIM.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Wim {
+    pub(crate) images: Vec<Image>,
+}
+
+/// One image of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Image {
+    pub(crate) name: String,
+    entries: Vec<(String, Stored)>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Stored {
+    File(Vec<u8>, u32),
+    Link(String),
+    Folder,
+}
+
+impl Image {
+    pub(crate) fn new(name: &str, tree: &Tree) -> Self {
+        let entries = tree.iter().map(|(path, node)| (path.clone(), stored(node)));
+        Self { name: name.into(), entries: entries.collect() }
+    }
+
+    pub(crate) fn tree(&self) -> Tree {
+        self.entries.iter().map(|(path, stored)| (path.clone(), node(stored))).collect()
+    }
+}
+
+impl Wim {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain data")
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+        serde_json::from_slice(bytes).context("not a WIM file")
+    }
+}
+
+fn stored(node: &Node) -> Stored {
+    match node {
+        Node::File(bytes, mode) => Stored::File(bytes.to_vec(), *mode),
+        Node::Link(to) => Stored::Link(to.clone()),
+        Node::Folder => Stored::Folder,
+    }
+}
+
+fn node(stored: &Stored) -> Node {
+    match stored {
+        Stored::File(bytes, mode) => Node::File(Rc::new(bytes.clone()), *mode),
+        Stored::Link(to) => Node::Link(to.clone()),
+        Stored::Folder => Node::Folder,
+    }
+}
+
+impl Images for Memory {
+    fn image_info(&self, wim: &Path) -> Result<WimInfo> {
+        let bytes = self.read(wim)?.ok_or_else(|| anyhow!("opening {}: no such file", wim.display()))?;
+        let images = Wim::parse(&bytes)?.images;
+        let describe = |(number, image): (usize, &Image)| ImageInfo {
+            index: u32::try_from(number + 1).unwrap_or(u32::MAX),
+            name: image.name.clone(),
+            total_bytes: bytes.len() as u64,
+            ..ImageInfo::default()
+        };
+        Ok(WimInfo {
+            guid: uuid::Uuid::NAMESPACE_OID,
+            part: 1,
+            total_parts: 1,
+            boot_index: None,
+            compression: CompressionType::Xpress,
+            chunk_size: 32768,
+            solid: false,
+            integrity: false,
+            images: images.iter().enumerate().map(describe).collect(),
+        })
+    }
+
+    fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
+        match &request.operation {
+            Operation::Apply(apply) => self.apply(apply, progress),
+            Operation::Capture(capture) => self.capture(capture, progress),
+            Operation::Verify(_) | Operation::Info(_) => bail!("the steps ask for nothing else"),
+        }
+    }
+}
+
+impl Memory {
+    fn apply(&self, apply: &Apply, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
+        let Where::Folder(folder) = &apply.target else { bail!("only folders are applied to") };
+        self.partition_at(folder).context("applying to a folder of the boot image")?;
+        let bytes = self.read(&apply.wim)?.context("the image is gone")?;
+        let wim = Wim::parse(&bytes)?;
+        let image = wim.images.get(apply.index as usize - 1).context("no such image")?;
+        let (mut done, total) = (0, image.entries.len() as u64);
+        for (path, stored) in &image.entries {
+            let target = folder.join(path);
+            match stored {
+                Stored::File(bytes, mode) => self.put_slowly(&target, bytes, *mode)?,
+                Stored::Link(to) => self.link(&target, to)?,
+                Stored::Folder => {
+                    let (place, key) = self.writable(&target, 0)?;
+                    self.world_mut().volume_mut(&place).put(&key, Node::Folder);
+                }
+            }
+            done += 1;
+            progress(&Message::Progress { phase: Phase::Structure, done, total });
+        }
+        self.tick("flush the volume", |_| {})?;
+        Ok(Summary { files: total, ..Summary::default() })
+    }
+
+    fn capture(&self, capture: &Capture, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
+        let mut wim = Wim::default();
+        for image in &capture.images {
+            let Where::Folder(folder) = &image.source else { bail!("only folders are captured") };
+            let world = self.world();
+            let (place, _, _) = world.locate(folder);
+            let kept = |path: &String| !image.exclude.iter().any(|pattern| excluded(path, pattern));
+            let tree = &world.volume(&place).tree;
+            let tree = tree.iter().filter(|(path, _)| kept(path)).map(|(p, n)| (p.clone(), n.clone())).collect();
+            wim.images.push(Image::new(&image.name, &tree));
+        }
+        let bytes = wim.to_bytes();
+        for part in 1..=4 {
+            let so_far = &bytes[..bytes.len() * part / 4];
+            // The worker removes its file when it fails.
+            if let Err(error) = self.put_over(&capture.wim, so_far) {
+                let (place, key) = self.writable(&capture.wim, 0)?;
+                self.world_mut().volume_mut(&place).tree.remove(&key);
+                return Err(error);
+            }
+            let (done, total) = (so_far.len() as u64, bytes.len() as u64);
+            progress(&Message::Progress { phase: Phase::Write, done, total });
+        }
+        self.tick("flush the image", |_| {})?;
+        let (digest, wim_bytes) = self.digest(&capture.wim, &mut |_| {})?;
+        Ok(Summary { wim_bytes, sha256: Some(hex(&digest)), ..Summary::default() })
+    }
+
+    fn put_over(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let old = self.read(path)?.map_or(0, |old| old.len());
+        self.writable(path, bytes.len().saturating_sub(old) as u64)?;
+        let (place, key) = self.writable(path, 0)?;
+        self.tick(&format!("capture to {}", path.display()), |world| {
+            world.volume_mut(&place).put(&key, crate::world::file(&bytes[..bytes.len() * 2 / 3]));
+        })?;
+        self.world_mut().volume_mut(&place).put(&key, crate::world::file(bytes));
+        Ok(())
+    }
+}
+
+/// `/tmp/*` leaves out what is below, `/swapfile` the file.
+fn excluded(path: &str, pattern: &str) -> bool {
+    let pattern = pattern.trim_start_matches('/');
+    match pattern.strip_suffix("/*") {
+        Some(folder) => path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
+        None => path == pattern || path.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('/')),
+    }
+}

@@ -1,0 +1,115 @@
+//! The machine: every operation that changes something may be the one at which the power fails.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::bail;
+use runtime::platform::{Account, Machine, Network, Result};
+
+use crate::world::{Place, World};
+
+/// What a power cut throws through the code that runs.
+pub(crate) struct PowerCut;
+
+/// All platform traits over one world.
+pub(crate) struct Memory {
+    world: RefCell<World>,
+}
+
+impl Memory {
+    pub(crate) fn new(world: World) -> Self {
+        Self { world: RefCell::new(world) }
+    }
+
+    pub(crate) fn world(&self) -> Ref<'_, World> {
+        self.world.borrow()
+    }
+
+    pub(crate) fn world_mut(&self) -> RefMut<'_, World> {
+        self.world.borrow_mut()
+    }
+
+    pub(crate) fn into_world(self) -> World {
+        self.world.into_inner()
+    }
+
+    /// Counts an operation. When it is the one at which the power fails, `torn` says what it leaves, and nothing
+    /// after it happens.
+    pub(crate) fn tick(&self, name: &str, torn: impl FnOnce(&mut World)) -> Result<()> {
+        let mut world = self.world_mut();
+        world.operations.push(name.to_owned());
+        let number = world.operations.len();
+        if world.cuts.contains(&number) {
+            torn(&mut world);
+            drop(world);
+            std::panic::resume_unwind(Box::new(PowerCut));
+        }
+        if world.faults.contains(&number) {
+            bail!("{name}: input/output error");
+        }
+        Ok(())
+    }
+
+    /// The place of a path that is to be changed by so many bytes more.
+    pub(crate) fn writable(&self, path: &Path, more: u64) -> Result<(Place, String)> {
+        let world = self.world();
+        let (place, key, writable) = world.locate(path);
+        if !writable || matches!(place, Place::Volume(_, None)) {
+            bail!("{}: read-only file system", path.display());
+        }
+        let volume = world.volume(&place);
+        if more > 0 && volume.capacity > 0 && volume.used() + more > volume.capacity {
+            bail!("{}: no space left on device", path.display());
+        }
+        Ok((place, key))
+    }
+}
+
+impl Network for Memory {
+    fn connect(&self, share: &str, account: &Account, at: Option<&Path>) -> Result<std::path::PathBuf> {
+        let mut world = self.world_mut();
+        let Some(found) = world.shares.get(share) else { bail!("connecting {share}: no such share") };
+        if found.user != account.user || found.password != account.password {
+            bail!("connecting {share} as {}: the server refuses the account or its password", account.user);
+        }
+        let folder = at.map_or_else(|| Path::new("/run/media-runtime/shares").join(share.replace('/', "_")), Into::into);
+        Ok(world.volatile.connected.entry(share.to_owned()).or_insert(folder).clone())
+    }
+
+    fn disconnect(&self, share: &str) -> Result<()> {
+        self.world_mut().volatile.connected.remove(share);
+        Ok(())
+    }
+}
+
+impl Machine for Memory {
+    fn variables(&self) -> Vec<(String, String)> {
+        let pairs = [("_SMSTSMake", "Memory"), ("_SMSTSModel", "World"), ("_SMSTSSerialNumber", "0001")];
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+    }
+
+    fn memory(&self) -> u64 {
+        2 << 30
+    }
+
+    fn now(&self) -> i64 {
+        1_700_000_000
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        let mut world = self.world_mut();
+        for byte in bytes {
+            // Any generator will do, as long as no two identifiers are the same.
+            world.random = world.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *byte = (world.random >> 56) as u8;
+        }
+    }
+
+    fn sleep(&self, _: Duration) {}
+
+    fn hardware(&self, _: &str) -> Vec<BTreeMap<String, String>> {
+        vec![]
+    }
+}

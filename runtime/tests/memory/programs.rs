@@ -1,0 +1,148 @@
+//! Packages of the installed system, and the few programs that the steps call.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use runtime::platform::{Command, Files as _, Output, Packages, Processes, Result};
+
+use crate::machine::Memory;
+
+const STATUS: &str = "/var/lib/dpkg/status";
+/// In memory in the installed system too.
+const RESTART: &str = "/run/reboot-required";
+
+impl Packages for Memory {
+    fn upgrade(&self, repository: &Path, _: bool) -> Result<Vec<String>> {
+        let mut changed = Vec::new();
+        for (name, version) in self.repository(repository)? {
+            let installed = self.status()?.into_iter().find(|(known, _)| *known == name);
+            if installed.is_some_and(|(_, old)| old < version) {
+                self.unpack(&name, &version)?;
+                changed.push(format!("{name}={version}"));
+            }
+        }
+        if changed.iter().any(|name| name.starts_with("linux-image=")) {
+            self.write(Path::new(RESTART), b"", 0o644)?;
+        }
+        Ok(changed)
+    }
+
+    fn install(&self, repository: &Path, packages: &[String]) -> Result<()> {
+        let offered = self.repository(repository)?;
+        for wanted in packages {
+            let found = offered.iter().find(|(name, _)| name == wanted);
+            let (name, version) = found.with_context(|| format!("apt-get: unable to locate package {wanted}"))?;
+            self.unpack(name, version)?;
+        }
+        Ok(())
+    }
+
+    fn install_files(&self, files: &[PathBuf]) -> Result<()> {
+        for file in files {
+            let bytes = self.read(file)?.with_context(|| format!("dpkg: cannot access {}", file.display()))?;
+            let text = String::from_utf8(bytes)?;
+            let (name, version) = text.trim().split_once(' ').context("not a package")?;
+            self.unpack(name, version)?;
+        }
+        Ok(())
+    }
+
+    fn restart_required(&self) -> bool {
+        self.exists(Path::new(RESTART))
+    }
+}
+
+impl Memory {
+    fn repository(&self, folder: &Path) -> Result<Vec<(String, String)>> {
+        let bytes = self.read(&folder.join("Packages"))?.context("the repository has no Packages")?;
+        Ok(pairs(&String::from_utf8(bytes)?))
+    }
+
+    /// The packages of the running system.
+    fn status(&self) -> Result<Vec<(String, String)>> {
+        let bytes = self.read(Path::new(STATUS))?.context("the system has no packages")?;
+        Ok(pairs(&String::from_utf8(bytes)?))
+    }
+
+    fn unpack(&self, name: &str, version: &str) -> Result<()> {
+        let program = format!("/usr/share/{name}/version");
+        self.put_slowly(Path::new(&program), version.as_bytes(), 0o644)?;
+        let mut status = self.status()?;
+        status.retain(|(known, _)| known != name);
+        status.push((name.to_owned(), version.to_owned()));
+        status.sort();
+        let text: String = status.iter().map(|(name, version)| format!("{name} {version}\n")).collect();
+        self.write(Path::new(STATUS), text.as_bytes(), 0o644)
+    }
+
+    /// Lines of the few commands that the test's sequences know.
+    fn shell(&self, line: &str) -> Result<Output> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["true"] | [] => Ok(ended(0)),
+            ["exit", code] => Ok(ended(code.parse()?)),
+            ["touch", path] => {
+                self.put_slowly(Path::new(path), b"touched", 0o644)?;
+                Ok(ended(0))
+            }
+            // Not repeatable: every run leaves one line more.
+            ["append", path] => {
+                let mut text = self.read(Path::new(path))?.unwrap_or_default();
+                text.extend_from_slice(b"once\n");
+                self.put_slowly(Path::new(path), &text, 0o644)?;
+                Ok(ended(0))
+            }
+            ["say", rest @ ..] => Ok(Output { stdout: rest.join(" "), ..Output::default() }),
+            ["fail-times", name, times, code] => {
+                let mut world = self.world_mut();
+                let count = world.counters.entry((*name).to_owned()).or_default();
+                *count += 1;
+                Ok(ended(if *count <= times.parse()? { code.parse()? } else { 0 }))
+            }
+            _ => Ok(Output { code: 127, stderr: format!("sh: {line}: not found"), ..Output::default() }),
+        }
+    }
+}
+
+fn pairs(text: &str) -> Vec<(String, String)> {
+    let split = |line: &str| line.split_once(' ').map(|(name, version)| (name.to_owned(), version.to_owned()));
+    text.lines().filter_map(split).collect()
+}
+
+fn ended(code: i64) -> Output {
+    Output { code, ..Output::default() }
+}
+
+impl Processes for Memory {
+    fn run(&self, command: &Command) -> Result<Output> {
+        self.world_mut().commands.push(command.clone());
+        let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
+        match (command.program.as_str(), arguments.as_slice()) {
+            ("sh", ["-c", line]) => self.shell(line),
+            ("sh", ["-s", "--", ..]) => self.shell(String::from_utf8_lossy(&command.stdin).trim()),
+            ("ssh-keygen", ["-A"]) => {
+                let root = command.root.clone().unwrap_or_else(|| "/".into());
+                let mut key = [0; 8];
+                runtime::platform::Machine::random(self, &mut key);
+                let path = root.join("etc/ssh/ssh_host_ed25519_key");
+                if !self.exists(&path) {
+                    self.write(&path, &key, 0o600)?;
+                }
+                Ok(ended(0))
+            }
+            ("apt-get", ["clean"]) => {
+                for name in self.list(Path::new("/var/cache/apt"))? {
+                    self.remove(&Path::new("/var/cache/apt").join(name))?;
+                }
+                Ok(ended(0))
+            }
+            ("dpkg", ["--audit"]) => Ok(ended(0)),
+            ("dpkg-query", _) => {
+                let status = self.status()?;
+                let lines = status.iter().map(|(name, version)| format!("{name}\t{version}\tinstalled\n"));
+                Ok(Output { stdout: lines.collect(), ..Output::default() })
+            }
+            (program, _) => bail!("{program}: no such program"),
+        }
+    }
+}

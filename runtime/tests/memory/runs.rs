@@ -1,0 +1,113 @@
+//! Whole runs without a cut: what happened, in which order, and what is left.
+
+use media_format::event::Environment::{Os, Pe};
+use media_format::manifest::MediaLayout;
+use runtime::platform::Firmware;
+
+use crate::driver::run_to_end;
+use crate::fixture::{self, MediaBuilder, build_and_capture, deploy, installed, machine};
+use crate::outcome;
+use crate::world::World;
+
+/// A machine whose run captures to the share.
+pub(crate) fn to_share(firmware: Firmware, layout: MediaLayout) -> World {
+    let share = r"\\server\captures\ref.wim";
+    machine(firmware, &with_account(layout, &build_and_capture(share)))
+}
+
+/// A machine whose installed system is captured to the share.
+pub(crate) fn existing_to_share(layout: MediaLayout) -> World {
+    let share = r"\\server\captures\ref.wim";
+    installed(&with_account(layout, &fixture::capture_existing(share)))
+}
+
+/// The account comes from the media's variables, as the usual ones do.
+pub(crate) fn with_account(layout: MediaLayout, sequence: &str) -> MediaBuilder {
+    let mut media = MediaBuilder::new(layout, sequence).secret("OSDCaptureAccountPassword", fixture::CAPTURE_CANARY);
+    media.options.variables.insert("OSDCaptureAccount".into(), "capturer".into());
+    media
+}
+
+const BUILT: &[&str] = &[
+    "Restart Computer: skipped",
+    "Format and Partition Disk: done",
+    "Apply Operating System Image: done",
+    "Apply Windows Settings: done",
+    "Apply Network Settings: done",
+    "Setup Windows and ConfigMgr: restart",
+    "restart to os",
+    "Setup Windows and ConfigMgr: done",
+    "Install Software Updates: restart",
+    "restart to os",
+    "Install Software Updates: done",
+    "Install Application: done",
+];
+
+#[test]
+fn build_and_capture_runs_to_its_end() {
+    for (firmware, layout) in [
+        (Firmware::Uefi, MediaLayout::Iso),
+        (Firmware::Uefi, MediaLayout::Usb),
+        (Firmware::Bios, MediaLayout::Iso),
+    ] {
+        let (world, report) = run_to_end(to_share(firmware, layout));
+        report.assert_succeeded();
+        let mut expected = BUILT.to_vec();
+        expected.extend([
+            "Join Domain or Workgroup: done",
+            "Prepare ConfigMgr Client for Capture: skipped",
+            "Prepare Windows for Capture: restart",
+            "restart to pe",
+            "Prepare Windows for Capture: done",
+            "Capture Operating System Image: done",
+        ]);
+        assert_eq!(report.trace(), expected);
+        assert_eq!(report.starts, [Pe, Os, Os, Pe]);
+        let tree = outcome::captured(&world, "ref.wim").unwrap();
+        for kept in ["usr/share/hello/version", "usr/share/libtool/version", "opt-tool", "etc/localtime"] {
+            assert!(tree.contains_key(kept), "{kept} is missing");
+        }
+        for gone in ["var/lib/media-runtime", "etc/hostname", "etc/ssh/ssh_host_ed25519_key", "boot/grub/custom.cfg"] {
+            assert!(!tree.contains_key(gone), "{gone} was captured");
+        }
+        assert!(world.entries.is_empty(), "{:?}", world.entries);
+    }
+}
+
+#[test]
+fn deploy_leaves_a_system_without_a_trace_of_the_run() {
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &MediaBuilder::new(MediaLayout::Iso, &deploy())));
+    report.assert_succeeded();
+    assert_eq!(report.trace(), BUILT);
+    let [boot, system] = &world.drives[0].parts[..] else { panic!("two partitions") };
+    let left: Vec<_> = boot.volume.tree.keys().map(String::as_str).collect();
+    assert_eq!(left, ["EFI", "EFI/BOOT", "EFI/BOOT/BOOTX64.EFI"]);
+    let traces: Vec<_> = system.volume.tree.keys().filter(|path| path.contains("media-runtime")).collect();
+    assert!(traces.is_empty(), "{traces:?}");
+    assert!(system.volume.bytes("etc/ssh/ssh_host_ed25519_key").is_some());
+}
+
+#[test]
+fn capture_existing_changes_nothing_of_the_machine() {
+    let before = existing_to_share(MediaLayout::Iso);
+    let (world, report) = run_to_end(before.clone());
+    report.assert_succeeded();
+    assert_eq!(report.trace(), ["Prepare Windows for Capture: done", "Capture Operating System Image: done"]);
+    assert_eq!(world.drives, before.drives);
+    let tree = outcome::captured(&world, "ref.wim").unwrap();
+    assert!(tree.contains_key("home/user/work") && tree.contains_key("etc/fstab"));
+    for gone in ["etc/ssh/ssh_host_ed25519_key", "tmp/junk", "var/log/syslog", "etc/hostname"] {
+        assert!(!tree.contains_key(gone), "{gone} was captured");
+    }
+}
+
+#[test]
+fn a_run_goes_on_when_the_media_is_not_first_in_the_boot_order() {
+    for firmware in [Firmware::Uefi, Firmware::Bios] {
+        let mut world = to_share(firmware, MediaLayout::Iso);
+        world.media_first = false;
+        let (_, report) = run_to_end(world);
+        report.assert_succeeded();
+        assert_eq!(report.starts, [Pe, Os, Os, Pe]);
+    }
+}

@@ -1,0 +1,342 @@
+//! What a power cut leaves: disks, firmware entries, shares. And what it takes: mounts, views, memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use media_format::event::Environment;
+use runtime::platform::{Bus, Command, Disk, Firmware, Partition};
+
+/// Files by their path from the root of the volume, without a leading slash. Folders are entries too.
+pub(crate) type Tree = BTreeMap<String, Node>;
+
+/// One entry of a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Node {
+    File(Rc<Vec<u8>>, u32),
+    Link(String),
+    Folder,
+}
+
+/// A file system.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Volume {
+    pub(crate) kind: String,
+    pub(crate) label: String,
+    pub(crate) capacity: u64,
+    pub(crate) tree: Tree,
+}
+
+/// A partition; its volume has no kind before it is formatted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) number: u32,
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) start: u64,
+    pub(crate) size: u64,
+    pub(crate) volume: Volume,
+}
+
+/// A disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Drive {
+    pub(crate) path: PathBuf,
+    pub(crate) serial: String,
+    pub(crate) size: u64,
+    pub(crate) bus: Bus,
+    pub(crate) is_media: bool,
+    pub(crate) volume_set: String,
+    pub(crate) table_id: String,
+    pub(crate) parts: Vec<Part>,
+    /// A volume without a table, as on an ISO.
+    pub(crate) whole: Option<Volume>,
+    /// What a BIOS finds in the boot sector.
+    pub(crate) boot_sector: BootSector,
+}
+
+/// What the boot code of a disk starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum BootSector {
+    #[default]
+    Empty,
+    /// GRUB of the media, staged.
+    Staged,
+    /// GRUB of the installed system on the partition with this id.
+    System(String),
+}
+
+/// An entry of the firmware, on UEFI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) label: String,
+    pub(crate) disk: PathBuf,
+    pub(crate) partition: u32,
+    pub(crate) loader: String,
+}
+
+/// A share of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) volume: Volume,
+    pub(crate) user: String,
+    pub(crate) password: String,
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Disk and partition by their places; no partition for a whole disk.
+    Volume(usize, Option<usize>),
+    View(PathBuf),
+    Share(String),
+    Memory,
+}
+
+/// Everything, and the operations so far.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) firmware: Firmware,
+    pub(crate) drives: Vec<Drive>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) shares: BTreeMap<String, Share>,
+    /// Whether the firmware starts the media before everything else.
+    pub(crate) media_first: bool,
+    /// A system that hangs before it reaches the runtime: it comes back in the boot image.
+    pub(crate) system_hangs: bool,
+    /// How often each command that counts was run.
+    pub(crate) counters: BTreeMap<String, u32>,
+    pub(crate) random: u64,
+    /// Names of the operations so far, the first one being operation 1.
+    pub(crate) operations: Vec<String>,
+    /// Operations at which the power fails.
+    pub(crate) cuts: BTreeSet<usize>,
+    /// Operations that fail with an error.
+    pub(crate) faults: BTreeSet<usize>,
+    /// Commands that were run, as another process could have seen them.
+    pub(crate) commands: Vec<Command>,
+    pub(crate) volatile: Volatile,
+}
+
+/// What a power cut takes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Volatile {
+    pub(crate) here: Option<Environment>,
+    /// The volume that is mounted at `/`, in the installed system.
+    pub(crate) root: Option<(usize, usize)>,
+    /// By device: the folder, and whether it is writable.
+    pub(crate) mounts: BTreeMap<PathBuf, (PathBuf, bool)>,
+    pub(crate) views: BTreeMap<PathBuf, Volume>,
+    pub(crate) connected: BTreeMap<String, PathBuf>,
+    pub(crate) memory: Volume,
+}
+
+/// The key of a path in a tree.
+pub(crate) fn key(path: &Path) -> String {
+    path.display().to_string().trim_matches('/').to_owned()
+}
+
+/// A file.
+pub(crate) fn file(bytes: impl Into<Vec<u8>>) -> Node {
+    Node::File(Rc::new(bytes.into()), 0o644)
+}
+
+impl Volume {
+    /// A volume of that kind.
+    pub(crate) fn new(kind: &str, capacity: u64) -> Self {
+        Self { kind: kind.into(), capacity, ..Self::default() }
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn used(&self) -> u64 {
+        let sizes = self.tree.values().map(|node| match node {
+            Node::File(bytes, _) => bytes.len() as u64,
+            Node::Link(_) | Node::Folder => 0,
+        });
+        sizes.sum()
+    }
+
+    /// Adds an entry with the folders that lead to it.
+    pub(crate) fn put(&mut self, key: &str, node: Node) {
+        for (at, _) in key.match_indices('/') {
+            self.tree.entry(key[..at].to_owned()).or_insert(Node::Folder);
+        }
+        self.tree.insert(key.to_owned(), node);
+    }
+
+    /// Content of a file.
+    pub(crate) fn bytes(&self, key: &str) -> Option<&Vec<u8>> {
+        match self.tree.get(key) {
+            Some(Node::File(bytes, _)) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Everything at and below a key, the deepest first.
+    pub(crate) fn below(&self, key: &str) -> Vec<String> {
+        let inside = format!("{key}/");
+        let found = self.tree.keys().filter(|name| *name == key || name.starts_with(&inside) || key.is_empty());
+        found.rev().cloned().collect()
+    }
+}
+
+impl Drive {
+    /// An empty disk.
+    pub(crate) fn empty(name: &str, size: u64, bus: Bus) -> Self {
+        Self {
+            path: Path::new("/dev").join(name),
+            serial: format!("SERIAL-{name}"),
+            size,
+            bus,
+            is_media: false,
+            volume_set: String::new(),
+            table_id: String::new(),
+            parts: vec![],
+            whole: None,
+            boot_sector: BootSector::Empty,
+        }
+    }
+
+    /// Adds a partition behind the others.
+    pub(crate) fn with(mut self, id: &str, volume: Volume) -> Self {
+        let number = u32::try_from(self.parts.len() + 1).unwrap();
+        let start = self.parts.last().map_or(1 << 20, |part| part.start + part.size);
+        let (name, size) = (volume.label.clone(), volume.capacity);
+        self.parts.push(Part { number, id: id.into(), kind: "data".into(), name, start, size, volume });
+        if self.table_id.is_empty() {
+            self.table_id = format!("table-of-{}", self.serial);
+        }
+        self
+    }
+
+    /// Device node of a partition.
+    pub(crate) fn node(&self, number: u32) -> PathBuf {
+        PathBuf::from(format!("{}{number}", self.path.display()))
+    }
+
+    fn seen(&self, number: u32) -> Disk {
+        let partition = |part: &Part| Partition {
+            number: part.number,
+            path: self.node(part.number),
+            id: part.id.clone(),
+            kind: part.kind.clone(),
+            name: part.name.clone(),
+            start: part.start,
+            size: part.size,
+            file_system: part.volume.kind.clone(),
+            label: part.volume.label.clone(),
+        };
+        Disk {
+            number,
+            path: self.path.clone(),
+            model: "Memory".into(),
+            serial: self.serial.clone(),
+            wwn: String::new(),
+            size: self.size,
+            sector_size: 512,
+            bus: self.bus,
+            removable: self.bus == Bus::Usb,
+            read_only: self.whole.is_some(),
+            is_media: self.is_media,
+            volume_set: self.volume_set.clone(),
+            table_id: self.table_id.clone(),
+            partitions: self.parts.iter().map(partition).collect(),
+            has_content: !self.parts.is_empty() || self.whole.is_some(),
+        }
+    }
+}
+
+impl World {
+    /// A machine with those disks, the media among them, that has never started.
+    pub(crate) fn new(firmware: Firmware, drives: Vec<Drive>) -> Self {
+        Self {
+            firmware,
+            drives,
+            entries: vec![],
+            shares: BTreeMap::new(),
+            media_first: true,
+            system_hangs: false,
+            counters: BTreeMap::new(),
+            random: 1,
+            operations: vec![],
+            cuts: BTreeSet::new(),
+            faults: BTreeSet::new(),
+            commands: vec![],
+            volatile: Volatile::default(),
+        }
+    }
+
+    /// The disks as the runtime sees them.
+    pub(crate) fn seen(&self) -> Vec<Disk> {
+        let mut number = 0;
+        let mut seen = Vec::new();
+        for drive in &self.drives {
+            seen.push(drive.seen(number));
+            if !drive.is_media && drive.bus != Bus::Usb {
+                number += 1;
+            }
+        }
+        seen
+    }
+
+    /// The volume of a device node.
+    pub(crate) fn device(&self, device: &Path) -> Option<Place> {
+        self.drives.iter().enumerate().find_map(|(index, drive)| {
+            if drive.path == device && drive.whole.is_some() {
+                return Some(Place::Volume(index, None));
+            }
+            let part = drive.parts.iter().position(|part| drive.node(part.number) == device)?;
+            Some(Place::Volume(index, Some(part)))
+        })
+    }
+
+    /// Where a path leads: the place, the key in its tree, and whether it can be written.
+    pub(crate) fn locate(&self, path: &Path) -> (Place, String, bool) {
+        let volatile = &self.volatile;
+        let mounted = volatile.mounts.iter().find_map(|(device, (folder, writable))| {
+            let rest = path.strip_prefix(folder).ok()?;
+            Some((self.device(device)?, key(rest), *writable))
+        });
+        let view = || {
+            volatile.views.keys().find_map(|folder| {
+                let rest = path.strip_prefix(folder).ok()?;
+                Some((Place::View(folder.clone()), key(rest), true))
+            })
+        };
+        let share = || {
+            volatile.connected.iter().find_map(|(share, folder)| {
+                let rest = path.strip_prefix(folder).ok()?;
+                Some((Place::Share(share.clone()), key(rest), true))
+            })
+        };
+        mounted.or_else(view).or_else(share).unwrap_or_else(|| match volatile.root {
+            Some((disk, part)) if !path.starts_with("/run") => {
+                (Place::Volume(disk, Some(part)), key(path), true)
+            }
+            _ => (Place::Memory, key(path), true),
+        })
+    }
+
+    /// The volume of a place.
+    pub(crate) fn volume(&self, place: &Place) -> &Volume {
+        match place {
+            Place::Volume(disk, Some(part)) => &self.drives[*disk].parts[*part].volume,
+            Place::Volume(disk, None) => self.drives[*disk].whole.as_ref().expect("a whole volume"),
+            Place::View(folder) => &self.volatile.views[folder],
+            Place::Share(share) => &self.shares[share].volume,
+            Place::Memory => &self.volatile.memory,
+        }
+    }
+
+    /// The volume of a place, to change it.
+    pub(crate) fn volume_mut(&mut self, place: &Place) -> &mut Volume {
+        match place {
+            Place::Volume(disk, Some(part)) => &mut self.drives[*disk].parts[*part].volume,
+            Place::Volume(disk, None) => self.drives[*disk].whole.as_mut().expect("a whole volume"),
+            Place::View(folder) => self.volatile.views.get_mut(folder).expect("a view"),
+            Place::Share(share) => &mut self.shares.get_mut(share).expect("a share").volume,
+            Place::Memory => &mut self.volatile.memory,
+        }
+    }
+}
