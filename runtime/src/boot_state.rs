@@ -1,5 +1,7 @@
 //! The boot state on the target's boot partition: what the media's and the staged GRUB start next.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, anyhow};
 use media_format::event::Environment;
 use media_format::paths;
@@ -44,7 +46,7 @@ pub fn find(platform: &dyn Platform, media_id: &str) -> Result<Option<(Saved, u6
 ///
 /// # Errors
 /// When the boot partition cannot be written.
-pub fn create(platform: &dyn Platform, boot: &std::path::Path, media_id: &str) -> Result<()> {
+pub fn create(platform: &dyn Platform, boot: &Path, media_id: &str) -> Result<()> {
     let block = BootState::new(media_id, Next::Pe).encode()?;
     platform
         .write(&boot.join(paths::STATE), &block, 0o600)
@@ -55,7 +57,7 @@ pub fn create(platform: &dyn Platform, boot: &std::path::Path, media_id: &str) -
 ///
 /// # Errors
 /// When the boot partition cannot be written.
-pub fn set_loader(platform: &dyn Platform, boot: &std::path::Path, loader: &str) -> Result<()> {
+pub fn set_loader(platform: &dyn Platform, boot: &Path, loader: &str) -> Result<()> {
     change(platform, boot, |state| {
         state.variables.insert("loader".into(), loader.into());
     })
@@ -77,7 +79,7 @@ pub fn set_next(platform: &dyn Platform, journal: &Journal, next: Next) -> Resul
     change(platform, &boot, |state| state.set_next(next))
 }
 
-fn change(platform: &dyn Platform, boot: &std::path::Path, edit: impl FnOnce(&mut BootState)) -> Result<()> {
+fn change(platform: &dyn Platform, boot: &Path, edit: impl FnOnce(&mut BootState)) -> Result<()> {
     let path = boot.join(paths::STATE);
     let block = platform
         .read(&path)?
@@ -111,6 +113,14 @@ pub fn forget(run: &mut Run<'_>) -> Result<()> {
     run.platform.remove(&boot.join(paths::JOURNAL))
 }
 
+/// Says inside the installed system that its run is complete and which boot partition was its: a cut while the
+/// traces are removed, journal included, must not look like a run that lost its journal.
+const COMPLETE: &str = "complete";
+
+fn complete_mark() -> PathBuf {
+    Path::new(paths::INSTALLED).join(COMPLETE)
+}
+
 /// At the end of a run: removes the staged boot image, the journal, the boot state and, where the run ends in the
 /// installed system, the runtime itself.
 ///
@@ -121,16 +131,37 @@ pub fn clean(run: &mut Run<'_>) -> Result<()> {
         return Ok(());
     };
     if run.here == Environment::Os {
-        staging::remove_runtime(run.platform, std::path::Path::new("/"))?;
+        run.platform
+            .write(&complete_mark(), target.state.as_bytes(), 0o600)?;
     }
-    let (_, device, _) = find_partition(run.platform, &target.state)?;
-    let boot = run.platform.mount(&device, true)?;
-    staging::unstage(run.platform, &boot)?;
-    // The journal goes last but the state: a cut in here resumes and cleans again.
     run.journal.detach();
-    run.platform.remove(&boot.join(paths::JOURNAL))?;
-    run.platform.remove(&boot.join(paths::FOLDER))?;
-    run.platform.unmount(&device)
+    remove_traces(run.platform, run.here, &target.state)
+}
+
+/// Goes on with [`clean`] where a cut has interrupted it inside the installed system; gives whether it had.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn clean_again(platform: &dyn Platform) -> Result<bool> {
+    let Some(state) = platform.read(&complete_mark())? else {
+        return Ok(false);
+    };
+    remove_traces(platform, Environment::Os, &String::from_utf8_lossy(&state))?;
+    Ok(true)
+}
+
+fn remove_traces(platform: &dyn Platform, here: Environment, state: &str) -> Result<()> {
+    let (_, device, _) = find_partition(platform, state)?;
+    let boot = platform.mount(&device, true)?;
+    staging::unstage(platform, &boot)?;
+    // The boot state goes last: as long as it is there, the media leads to where the cleaning goes on.
+    platform.remove(&boot.join(paths::JOURNAL))?;
+    platform.remove(&boot.join(paths::FOLDER))?;
+    platform.unmount(&device)?;
+    if here == Environment::Os {
+        staging::remove_runtime(platform, Path::new("/"))?;
+    }
+    Ok(())
 }
 
 /// The serial console that the boot image used, where it had one: the run goes on talking there.

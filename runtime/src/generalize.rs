@@ -40,6 +40,15 @@ const REMOVED: &[&str] = &[
     "home/*/.bash_history",
 ];
 
+/// Identities of management agents that are common on Linux.
+pub const AGENTS: &[&str] = &[
+    "etc/salt/pki/minion",
+    "etc/salt/minion_id",
+    "etc/puppetlabs/puppet/ssl",
+    "var/lib/puppet/ssl",
+    "etc/chef/client.pem",
+];
+
 /// Folders whose content is removed and that stay.
 const EMPTIED: &[&str] = &[
     "tmp",
@@ -81,7 +90,7 @@ pub const NOT_CAPTURED: &[&str] = &[
 /// # Errors
 /// When something cannot be removed.
 pub fn generalize(platform: &dyn Platform, root: &Path, ours: bool) -> Result<()> {
-    for pattern in REMOVED {
+    for pattern in REMOVED.iter().chain(AGENTS) {
         remove_matching(platform, root, pattern)?;
     }
     for folder in EMPTIED {

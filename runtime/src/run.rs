@@ -7,8 +7,7 @@ use anyhow::{Context as _, bail};
 use media_format::event::{Environment, Event};
 use media_format::manifest::Finish;
 use media_format::state::Next as NextBoot;
-use task_sequence::steps::Place;
-use task_sequence::{TaskSequence, Variables};
+use task_sequence::{Action, TaskSequence, Variables};
 
 use crate::context::{Context, Failure, Reporter, code_text, resolved};
 use crate::engine::{self, Ended, Next, Outcome, Program, Stuck};
@@ -194,8 +193,7 @@ impl Run<'_> {
         let place = step.action.kind().place;
         let part = self.journal.saved.progress.part;
         let allowed = match self.here {
-            // A system that was there before is prepared from the boot image: it has no runtime in it.
-            Environment::Pe => place.starts_in_pe() || part > 0 || (place == Place::OsToPe && !self.is_ours()),
+            Environment::Pe => place.starts_in_pe() || part > 0 || self.prepares_existing(&step.action),
             Environment::Os => place.starts_in_os() || part > 0,
         };
         if !allowed {
@@ -212,9 +210,19 @@ impl Run<'_> {
         steps::run(&step.action, &mut self.context(&step))
     }
 
-    /// Whether the run has made the system that it works on.
-    fn is_ours(&self) -> bool {
-        self.journal.saved.target.as_ref().is_some_and(|target| target.ours)
+    /// A system that was there before has no runtime in it: it is prepared from the boot image.
+    fn prepares_existing(&self, action: &Action) -> bool {
+        let ours = self
+            .journal
+            .saved
+            .target
+            .as_ref()
+            .is_some_and(|target| target.ours);
+        let prepares = matches!(
+            action,
+            Action::PrepareClientForCapture(_) | Action::PrepareOsForCapture(_)
+        );
+        prepares && !ours
     }
 
     /// What the steps work with.

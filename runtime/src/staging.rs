@@ -118,10 +118,11 @@ fn custom_menu(media_id: &str) -> String {
     )
 }
 
-/// What [`plant_runtime`] put into the system, as paths inside it: removed at the end, never captured.
+/// What [`plant_runtime`] put into the system, as paths inside it: removed at the end, never captured. What starts
+/// the runtime goes late, so that a cut before it leads here again.
 pub fn planted() -> Vec<PathBuf> {
     let installed = PathBuf::from(paths::INSTALLED.trim_start_matches('/'));
-    vec![WANTED.into(), UNIT.into(), CUSTOM.into(), installed]
+    vec![CUSTOM.into(), WANTED.into(), UNIT.into(), installed]
 }
 
 /// Removes the runtime from the system under `root`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, anyhow, bail};
-use media_format::event::Environment;
+use media_format::event::{Environment, Event};
 use media_format::manifest::{SequenceEntry, hex};
 use sha2::{Digest as _, Sha256};
 use task_sequence::{TaskSequence, Variables};
@@ -50,6 +50,9 @@ pub struct Start<'a> {
 pub fn go(start: &Start<'_>) -> Result<Finished> {
     let media = start.media;
     let found = boot_state::find(start.platform, &media.manifest.media_id)?;
+    if found.is_none() && start.here == Environment::Os && boot_state::clean_again(start.platform)? {
+        return Ok(cleaned(start));
+    }
     let entry = choose(start, found.as_ref().map(|(saved, _)| saved.sequence.as_str()))?;
     let text = media.sequence(start.platform, entry)?;
     let sequence = task_sequence::parse(&entry.path, &text)
@@ -73,6 +76,23 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         views: Default::default(),
     };
     Ok(run.go())
+}
+
+/// A cut came while the traces of a successful run were removed.
+fn cleaned(start: &Start<'_>) -> Finished {
+    start
+        .log
+        .info("the run was complete; what was left of it is removed");
+    start.reporter.event(&Event::Ended {
+        succeeded: true,
+        reason: None,
+        captured: None,
+        log: None,
+    });
+    Finished::Over {
+        failure: None,
+        finish: start.media.manifest.options.finish,
+    }
 }
 
 /// The sequence of the journal, else the only one, else the one that somebody chooses.

@@ -1,5 +1,6 @@
 //! Removes the management agent, or its identity.
 
+use media_format::event::Environment;
 use media_format::manifest::PackageKind;
 use task_sequence::steps::{ClientTreatment, PrepareClientForCapture};
 
@@ -7,17 +8,15 @@ use super::Result;
 use super::install::{self, Installed};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
-
-/// Identities of agents that are common on Linux, removed by their files.
-const IDENTITIES: &[&str] = &[
-    "/etc/salt/pki/minion",
-    "/etc/salt/minion_id",
-    "/etc/puppetlabs/puppet/ssl",
-    "/var/lib/puppet/ssl",
-    "/etc/chef/client.pem",
-];
+use crate::generalize::AGENTS;
 
 pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) -> Result {
+    if context.here == Environment::Pe {
+        return Ok(Outcome::Skipped(
+            "the system does not run and is not changed; the capture leaves the identities of agents out"
+                .into(),
+        ));
+    }
     let treatment = options.treatment.unwrap_or(ClientTreatment::RemoveIdentity);
     let program = match treatment {
         ClientTreatment::RemoveAgent => "remove",
@@ -53,7 +52,7 @@ pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) 
 fn remove_identities(context: &Context<'_>) -> std::result::Result<bool, Failure> {
     let root = context.system_root(false)?;
     let mut found = false;
-    for path in IDENTITIES.iter().map(|path| crate::context::inside(&root, path)) {
+    for path in AGENTS.iter().map(|path| root.join(path)) {
         if context.platform.exists(&path) {
             context.platform.remove(&path)?;
             context.log.info(format!("removed {}", path.display()));

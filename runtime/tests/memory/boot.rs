@@ -31,9 +31,17 @@ impl Boot for Memory {
         }
         let (drive, part) = self.partition_at(root)?;
         let id = self.world().drives[drive].parts[part].id.clone();
-        self.put_slowly(&root.join("boot/grub/grub.cfg"), format!("menu of {id}").as_bytes(), 0o644)?;
+        self.put_slowly(
+            &root.join("boot/grub/grub.cfg"),
+            format!("menu of {id}").as_bytes(),
+            0o644,
+        )?;
         if let Some(boot) = boot {
-            self.put_slowly(&boot.join(&LOADER[1..]), format!("{STARTS}{id}").as_bytes(), 0o644)?;
+            self.put_slowly(
+                &boot.join(&LOADER[1..]),
+                format!("{STARTS}{id}").as_bytes(),
+                0o644,
+            )?;
         } else {
             let index = self.drive(disk)?;
             self.tick("write boot sector", |_| {})?;
@@ -44,7 +52,12 @@ impl Boot for Memory {
 
     fn register(&self, disk: &Path, partition: u32, label: &str, loader: &str) -> Result<()> {
         self.tick("add firmware entry", |_| {})?;
-        let entry = Entry { label: label.into(), disk: disk.into(), partition, loader: loader.into() };
+        let entry = Entry {
+            label: label.into(),
+            disk: disk.into(),
+            partition,
+            loader: loader.into(),
+        };
         self.world_mut().entries.insert(0, entry);
         Ok(())
     }
@@ -53,7 +66,11 @@ impl Boot for Memory {
         while self.world().entries.iter().any(|entry| entry.label == label) {
             self.tick("remove firmware entry", |_| {})?;
             let mut world = self.world_mut();
-            let first = world.entries.iter().position(|entry| entry.label == label).context("an entry")?;
+            let first = world
+                .entries
+                .iter()
+                .position(|entry| entry.label == label)
+                .context("an entry")?;
             world.entries.remove(first);
         }
         Ok(())
@@ -105,10 +122,19 @@ pub(crate) fn start(world: &World, media_id: &str) -> Started {
     if media && world.media_first {
         return menu(world, media_id);
     }
-    let entries = world.entries.iter().map(|entry| from_entry(world, entry, media_id));
+    let entries = world
+        .entries
+        .iter()
+        .map(|entry| from_entry(world, entry, media_id));
     let disks = (0..world.drives.len()).map(|drive| from_disk(world, drive, media_id));
     let found = entries.chain(disks).find(|started| *started != Started::Nothing);
-    found.unwrap_or_else(|| if media { menu(world, media_id) } else { Started::Nothing })
+    found.unwrap_or_else(|| {
+        if media {
+            menu(world, media_id)
+        } else {
+            Started::Nothing
+        }
+    })
 }
 
 fn from_entry(world: &World, entry: &Entry, media_id: &str) -> Started {
@@ -131,7 +157,10 @@ fn from_disk(world: &World, drive: usize, media_id: &str) -> Started {
         (Firmware::Bios, BootSector::System(id)) => system(world, id, media_id),
         (Firmware::Bios, BootSector::Empty) => Started::Nothing,
         (Firmware::Uefi, _) => {
-            let loader = found.parts.iter().find_map(|part| part.volume.bytes(&LOADER[1..]));
+            let loader = found
+                .parts
+                .iter()
+                .find_map(|part| part.volume.bytes(&LOADER[1..]));
             loader.map_or(Started::Nothing, |bytes| system_of(world, bytes, media_id))
         }
     }
@@ -152,14 +181,19 @@ fn state(world: &World) -> Option<(usize, usize, BootState)> {
 
 /// templates/grub.cfg, on the media and staged.
 fn menu(world: &World, media_id: &str) -> Started {
-    let Some((drive, part, state)) = state(world) else { return Started::Pe };
+    let Some((drive, part, state)) = state(world) else {
+        return Started::Pe;
+    };
     if state.media_id() != Some(media_id) || state.next() != Some(Next::Os) {
         return Started::Pe;
     }
     let found = &world.drives[drive];
     let started = match world.firmware {
         Firmware::Uefi => {
-            let loader = state.variables.get("loader").map(|loader| loader.trim_start_matches('/'));
+            let loader = state
+                .variables
+                .get("loader")
+                .map(|loader| loader.trim_start_matches('/'));
             let bytes = loader.and_then(|loader| found.parts[part].volume.bytes(loader));
             bytes.map_or(Started::Nothing, |bytes| system_of(world, bytes, media_id))
         }
@@ -169,24 +203,37 @@ fn menu(world: &World, media_id: &str) -> Started {
         },
     };
     // "The installed system does not start. The boot image follows."
-    if started == Started::Nothing { Started::Pe } else { started }
+    if started == Started::Nothing {
+        Started::Pe
+    } else {
+        started
+    }
 }
 
 fn system_of(world: &World, loader: &[u8], media_id: &str) -> Started {
     let text = String::from_utf8_lossy(loader).into_owned();
-    text.strip_prefix(STARTS).map_or(Started::Nothing, |id| system(world, id, media_id))
+    text.strip_prefix(STARTS)
+        .map_or(Started::Nothing, |id| system(world, id, media_id))
 }
 
 /// The system's own GRUB: its menu, and what `custom.cfg` adds to it.
 fn system(world: &World, id: &str, media_id: &str) -> Started {
     let found = world.drives.iter().enumerate().find_map(|(index, drive)| {
-        drive.parts.iter().position(|part| part.id == id).map(|part| (index, part))
+        drive
+            .parts
+            .iter()
+            .position(|part| part.id == id)
+            .map(|part| (index, part))
     });
-    let Some((drive, part)) = found else { return Started::Nothing };
+    let Some((drive, part)) = found else {
+        return Started::Nothing;
+    };
     let volume = &world.drives[drive].parts[part].volume;
     let custom = volume.bytes("boot/grub/custom.cfg").is_some();
     if let Some((state_drive, state_part, state)) = state(world).filter(|_| custom) {
-        let staged = world.drives[state_drive].parts[state_part].volume.bytes(paths::KERNEL);
+        let staged = world.drives[state_drive].parts[state_part]
+            .volume
+            .bytes(paths::KERNEL);
         if state.next() == Some(Next::Pe) && state.media_id() == Some(media_id) && staged.is_some() {
             return Started::Pe;
         }

@@ -39,31 +39,47 @@ impl Disks for Memory {
     }
 
     fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()> {
-        let kind = partition.file_system.clone().context("no file system is wanted")?;
+        let kind = partition
+            .file_system
+            .clone()
+            .context("no file system is wanted")?;
         let index = self.drive(&target.disk().path)?;
         self.tick(&format!("make {kind}"), |_| {})?;
         let mut world = self.world_mut();
         let mut parts = world.drives[index].parts.iter_mut();
-        let part = parts.find(|part| part.number == partition.number).context("no such partition")?;
+        let part = parts
+            .find(|part| part.number == partition.number)
+            .context("no such partition")?;
         let kind = if kind == "fat32" { "vfat" } else { &kind };
-        part.volume = Volume { label: partition.label.clone(), ..Volume::new(kind, partition.size) };
+        part.volume = Volume {
+            label: partition.label.clone(),
+            ..Volume::new(kind, partition.size)
+        };
         Ok(())
     }
 
     fn peek(&self, partition: &Path, file: &str) -> Result<Option<Vec<u8>>> {
         let world = self.world();
-        let place = world.device(partition).ok_or_else(|| anyhow!("no {}", partition.display()))?;
+        let place = world
+            .device(partition)
+            .ok_or_else(|| anyhow!("no {}", partition.display()))?;
         Ok(world.volume(&place).bytes(file).cloned())
     }
 
     fn mount(&self, device: &Path, writable: bool) -> Result<PathBuf> {
         let mut world = self.world_mut();
-        let place = world.device(device).ok_or_else(|| anyhow!("mounting {}: no such device", device.display()))?;
+        let place = world
+            .device(device)
+            .ok_or_else(|| anyhow!("mounting {}: no such device", device.display()))?;
         if world.volume(&place).kind.is_empty() {
             bail!("mounting {}: no file system", device.display());
         }
         let folder = Path::new("/run/media-runtime/mounts").join(device.file_name().context("no device")?);
-        let mounted = world.volatile.mounts.entry(device.to_owned()).or_insert((folder, false));
+        let mounted = world
+            .volatile
+            .mounts
+            .entry(device.to_owned())
+            .or_insert((folder, false));
         mounted.1 |= writable;
         Ok(mounted.0.clone())
     }
@@ -93,7 +109,10 @@ impl Disks for Memory {
         let (place, _, _) = world.locate(folder);
         let volume = world.volume(&place);
         let used = volume.used();
-        Ok(Space { free: volume.capacity.saturating_sub(used), used })
+        Ok(Space {
+            free: volume.capacity.saturating_sub(used),
+            used,
+        })
     }
 }
 

@@ -85,7 +85,9 @@ pub(crate) struct Answer(pub(crate) Option<String>);
 
 impl Operator for Answer {
     fn ask(&self, question: &str, _: bool) -> Result<String> {
-        self.0.clone().with_context(|| format!("nobody answers {question}"))
+        self.0
+            .clone()
+            .with_context(|| format!("nobody answers {question}"))
     }
 }
 
@@ -107,7 +109,9 @@ pub(crate) fn run_with(world: World, operator: &dyn Operator) -> (World, Report)
             break Ended::Loop;
         }
         let started = power_on(&machine);
-        let Some(here) = started.environment() else { break Ended::Idle };
+        let Some(here) = started.environment() else {
+            break Ended::Idle;
+        };
         starts.push(here);
         if here == Environment::Os && !machine.exists(Path::new(UNIT)) {
             break Ended::Idle;
@@ -124,8 +128,17 @@ pub(crate) fn run_with(world: World, operator: &dyn Operator) -> (World, Report)
             Err(payload) => resume_unwind(payload),
         }
     };
-    let text = log.files().into_iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned());
-    let report = Report { ended, starts, events: recorder.0.into_inner(), log: text.collect(), finish };
+    let text = log
+        .files()
+        .into_iter()
+        .map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned());
+    let report = Report {
+        ended,
+        starts,
+        events: recorder.0.into_inner(),
+        log: text.collect(),
+        finish,
+    };
     (machine.into_world(), report)
 }
 
@@ -135,7 +148,7 @@ const UNIT: &str = "/etc/systemd/system/multi-user.target.wants/media-runtime.se
 fn power_on(machine: &Memory) -> Started {
     let mut world = machine.world_mut();
     let started = boot::start(&world, MEDIA);
-    let mut volatile = Volatile { here: started.environment(), ..Volatile::default() };
+    let mut volatile = Volatile::default();
     volatile.memory = Volume::new("tmpfs", 0);
     match started {
         Started::Pe => volatile.memory.put("proc/self/exe", file("the runtime")),
@@ -155,11 +168,19 @@ fn once(
 ) -> Result<Finished> {
     if here == Environment::Os {
         let id = machine.read(&Path::new(media_format::paths::INSTALLED).join("media-id"))?;
-        anyhow::ensure!(id.as_deref() == Some(MEDIA.as_bytes()), "which media this run belongs to is not known");
+        anyhow::ensure!(
+            id.as_deref() == Some(MEDIA.as_bytes()),
+            "which media this run belongs to is not known"
+        );
         let program = Path::new(media_format::paths::INSTALLED).join("media-runtime");
-        anyhow::ensure!(machine.read(&program)?.as_deref() == Some(b"the runtime"), "the runtime does not run");
+        anyhow::ensure!(
+            machine.read(&program)?.as_deref() == Some(b"the runtime"),
+            "the runtime does not run"
+        );
     }
-    let Some(media) = Media::find(machine, MEDIA)? else { bail!("the media is on none of the disks") };
+    let Some(media) = Media::find(machine, MEDIA)? else {
+        bail!("the media is on none of the disks")
+    };
     start::go(&Start {
         platform: machine,
         media: &media,

@@ -15,16 +15,24 @@ impl Memory {
         let world = self.world();
         let (place, key, _) = world.locate(path);
         let volume = world.volume(&place);
-        if key.is_empty() { Some(Node::Folder) } else { volume.tree.get(&key).cloned() }
+        if key.is_empty() {
+            Some(Node::Folder)
+        } else {
+            volume.tree.get(&key).cloned()
+        }
     }
 
     /// Puts a file of which a cut leaves half.
     pub(crate) fn put_slowly(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         let (place, key) = self.writable(path, bytes.len() as u64)?;
         self.tick(&format!("copy {}", path.display()), |world| {
-            world.volume_mut(&place).put(&key, file(&bytes[..bytes.len() / 2]));
+            world
+                .volume_mut(&place)
+                .put(&key, file(&bytes[..bytes.len() / 2]));
         })?;
-        self.world_mut().volume_mut(&place).put(&key, Node::File(Rc::new(bytes.to_vec()), mode));
+        self.world_mut()
+            .volume_mut(&place)
+            .put(&key, Node::File(Rc::new(bytes.to_vec()), mode));
         Ok(())
     }
 }
@@ -41,7 +49,9 @@ impl Files for Memory {
     fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         let (place, key) = self.writable(path, bytes.len() as u64)?;
         self.tick(&format!("write {}", path.display()), |world| {
-            world.volume_mut(&place).put(&format!("{key}.new"), file(&bytes[..bytes.len() / 2]));
+            world
+                .volume_mut(&place)
+                .put(&format!("{key}.new"), file(&bytes[..bytes.len() / 2]));
         })?;
         let mut world = self.world_mut();
         let volume = world.volume_mut(&place);
@@ -75,7 +85,9 @@ impl Files for Memory {
         let (place, key) = self.writable(path, 0)?;
         self.remove(path)?;
         self.tick(&format!("link {}", path.display()), |_| {})?;
-        self.world_mut().volume_mut(&place).put(&key, Node::Link(to.into()));
+        self.world_mut()
+            .volume_mut(&place)
+            .put(&key, Node::Link(to.into()));
         Ok(())
     }
 
@@ -99,7 +111,10 @@ impl Files for Memory {
         self.tick(&format!("rename {}", from.display()), |_| {})?;
         let mut world = self.world_mut();
         let volume = world.volume_mut(&place);
-        let node = volume.tree.remove(&old).with_context(|| format!("renaming {}: no such file", from.display()))?;
+        let node = volume
+            .tree
+            .remove(&old)
+            .with_context(|| format!("renaming {}: no such file", from.display()))?;
         volume.put(&new, node);
         Ok(())
     }
@@ -118,9 +133,20 @@ impl Files for Memory {
     fn list(&self, path: &Path) -> Result<Vec<String>> {
         let world = self.world();
         let (place, key, _) = world.locate(path);
-        let prefix = if key.is_empty() { String::new() } else { format!("{key}/") };
-        let names = world.volume(&place).tree.keys().filter_map(|name| name.strip_prefix(&prefix));
-        Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
+        let prefix = if key.is_empty() {
+            String::new()
+        } else {
+            format!("{key}/")
+        };
+        let names = world
+            .volume(&place)
+            .tree
+            .keys()
+            .filter_map(|name| name.strip_prefix(&prefix));
+        Ok(names
+            .filter(|name| !name.contains('/'))
+            .map(str::to_owned)
+            .collect())
     }
 
     fn is_folder(&self, path: &Path) -> bool {
@@ -143,4 +169,3 @@ impl Files for Memory {
         Ok((Sha256::digest(bytes.as_slice()).into(), bytes.len() as u64))
     }
 }
-

@@ -39,16 +39,26 @@ impl MediaBuilder {
         let mut builder = Self {
             layout,
             sequence: sequence.into(),
-            options: Options { unattended: true, ..Options::default() },
+            options: Options {
+                unattended: true,
+                ..Options::default()
+            },
             packages: vec![],
             content: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };
         builder.add_image("debian", &reference());
         builder.add_repository();
-        builder.add("tool", PackageKind::Application, Some(Install::Command("touch /opt-tool".into())), &["libtool"]);
+        builder.add(
+            "tool",
+            PackageKind::Application,
+            Some(Install::Command("touch /opt-tool".into())),
+            &["libtool"],
+        );
         builder.add("files", PackageKind::Files, None, &[]);
-        builder.content.insert("packages/files/readme".into(), b"read me".to_vec());
+        builder
+            .content
+            .insert("packages/files/readme".into(), b"read me".to_vec());
         builder
     }
 
@@ -58,7 +68,11 @@ impl MediaBuilder {
             name: id.into(),
             version: String::new(),
             kind,
-            path: if install.is_some() { String::new() } else { format!("packages/{id}") },
+            path: if install.is_some() {
+                String::new()
+            } else {
+                format!("packages/{id}")
+            },
             depends: depends.iter().map(|id| (*id).to_owned()).collect(),
             install,
             programs: BTreeMap::from([("again".to_owned(), "fail-times program 1 3010".to_owned())]),
@@ -68,18 +82,28 @@ impl MediaBuilder {
     }
 
     fn add_image(&mut self, id: &str, tree: &Tree) {
-        let wim = Wim { images: vec![Image::new("Debian", tree)] };
+        let wim = Wim {
+            images: vec![Image::new("Debian", tree)],
+        };
         self.add(id, PackageKind::Image, None, &[]);
         let path = format!("packages/{id}/{id}.wim");
-        self.packages.last_mut().expect("just added").path.clone_from(&path);
+        self.packages
+            .last_mut()
+            .expect("just added")
+            .path
+            .clone_from(&path);
         self.content.insert(path, wim.to_bytes());
     }
 
     fn add_repository(&mut self) {
         self.add("updates", PackageKind::Updates, None, &[]);
         let list = b"hello 2.0\nlibtool 1.0\nlinux-image 6.2\n";
-        self.content.insert("packages/updates/Packages".into(), list.to_vec());
-        let apt = Install::Apt { repository: "updates".into(), packages: vec!["libtool".into()] };
+        self.content
+            .insert("packages/updates/Packages".into(), list.to_vec());
+        let apt = Install::Apt {
+            repository: "updates".into(),
+            packages: vec!["libtool".into()],
+        };
         self.add("libtool", PackageKind::Application, Some(apt), &[]);
         self.packages.last_mut().expect("just added").path = String::new();
     }
@@ -102,7 +126,13 @@ impl MediaBuilder {
             let json = serde_json::to_vec(&self.secrets).expect("plain data");
             files.push((paths::SECRETS.into(), json, Role::Secrets));
         }
-        for path in [paths::KERNEL, paths::INITRD, paths::GRUB_CONFIG, "EFI/BOOT/BOOTX64.EFI", "EFI/BOOT/grubx64.efi"] {
+        for path in [
+            paths::KERNEL,
+            paths::INITRD,
+            paths::GRUB_CONFIG,
+            "EFI/BOOT/BOOTX64.EFI",
+            "EFI/BOOT/grubx64.efi",
+        ] {
             files.push((path.into(), format!("content of {path}").into_bytes(), Role::Boot));
         }
         files
@@ -130,8 +160,18 @@ impl MediaBuilder {
 
     /// The disk that carries the media.
     pub(crate) fn drive(&self) -> Drive {
-        let mut boot = Volume::new(if self.layout == MediaLayout::Iso { "iso9660" } else { "vfat" }, 1 << 30);
-        let mut data = Volume { label: paths::DATA_LABEL.into(), ..Volume::new("exfat", 4 << 30) };
+        let mut boot = Volume::new(
+            if self.layout == MediaLayout::Iso {
+                "iso9660"
+            } else {
+                "vfat"
+            },
+            1 << 30,
+        );
+        let mut data = Volume {
+            label: paths::DATA_LABEL.into(),
+            ..Volume::new("exfat", 4 << 30)
+        };
         let mut entries = Vec::new();
         for (path, bytes, role) in self.boot_files() {
             entries.push(entry(&path, On::Boot, &bytes, role));
@@ -139,7 +179,11 @@ impl MediaBuilder {
         }
         for (path, bytes) in &self.content {
             entries.push(entry(path, On::Data, bytes, Role::Package));
-            let volume = if self.layout == MediaLayout::Iso { &mut boot } else { &mut data };
+            let volume = if self.layout == MediaLayout::Iso {
+                &mut boot
+            } else {
+                &mut data
+            };
             volume.put(path, file(bytes.clone()));
         }
         boot.put(paths::MANIFEST, file(self.manifest(entries).to_bytes()));
@@ -152,7 +196,10 @@ impl MediaBuilder {
             },
             MediaLayout::Usb => {
                 let id = |role| partition_guid(MEDIA, role).expect("the media's id is a UUID");
-                let stick = Drive { is_media: true, ..Drive::empty("sdz", 16 << 30, Bus::Usb) };
+                let stick = Drive {
+                    is_media: true,
+                    ..Drive::empty("sdz", 16 << 30, Bus::Usb)
+                };
                 stick.with(&id("esp"), boot).with(&id("data"), data)
             }
         }
@@ -161,7 +208,13 @@ impl MediaBuilder {
 
 fn entry(path: &str, volume: On, bytes: &[u8], role: Role) -> FileEntry {
     let sha256 = hex(&Sha256::digest(bytes));
-    FileEntry { path: path.into(), volume, size: bytes.len() as u64, sha256, role }
+    FileEntry {
+        path: path.into(),
+        volume,
+        size: bytes.len() as u64,
+        sha256,
+        role,
+    }
 }
 
 /// A Debian as small as the steps allow.
@@ -188,16 +241,29 @@ pub(crate) fn reference() -> Tree {
 
 /// A machine with one empty disk and the media.
 pub(crate) fn machine(firmware: Firmware, media: &MediaBuilder) -> World {
-    let mut world = World::new(firmware, vec![Drive::empty("vda", SIZE, Bus::Virtio), media.drive()]);
+    let mut world = World::new(
+        firmware,
+        vec![Drive::empty("vda", SIZE, Bus::Virtio), media.drive()],
+    );
     let volume = Volume::new("cifs", 1 << 30);
-    world.shares.insert(SHARE.into(), Share { volume, user: "capturer".into(), password: CAPTURE_CANARY.into() });
+    world.shares.insert(
+        SHARE.into(),
+        Share {
+            volume,
+            user: "capturer".into(),
+            password: CAPTURE_CANARY.into(),
+        },
+    );
     world
 }
 
 /// A machine with an installed Debian that no run of ours made.
 pub(crate) fn installed(media: &MediaBuilder) -> World {
     let mut world = machine(Firmware::Uefi, media);
-    let mut system = Volume { tree: reference(), ..Volume::new("ext4", 4 << 30) };
+    let mut system = Volume {
+        tree: reference(),
+        ..Volume::new("ext4", 4 << 30)
+    };
     for (path, text) in [
         ("etc/machine-id", "0123456789abcdef\n"),
         ("etc/fstab", "PARTUUID=part-root / ext4 defaults 0 1\n"),

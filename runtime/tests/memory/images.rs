@@ -7,7 +7,9 @@ use anyhow::{Context as _, anyhow, bail};
 use media_format::manifest::hex;
 use media_format::wim::header::CompressionType;
 use media_format::wim::info::{ImageInfo, WimInfo};
-use media_format::wim::protocol::{Apply, Capture, Message, Operation, Phase, Request, Summary, Volume as Where};
+use media_format::wim::protocol::{
+    Apply, Capture, Message, Operation, Phase, Request, Summary, Volume as Where,
+};
 use runtime::platform::{Files as _, Images, Result};
 use serde::{Deserialize, Serialize};
 
@@ -37,11 +39,17 @@ enum Stored {
 impl Image {
     pub(crate) fn new(name: &str, tree: &Tree) -> Self {
         let entries = tree.iter().map(|(path, node)| (path.clone(), stored(node)));
-        Self { name: name.into(), entries: entries.collect() }
+        Self {
+            name: name.into(),
+            entries: entries.collect(),
+        }
     }
 
     pub(crate) fn tree(&self) -> Tree {
-        self.entries.iter().map(|(path, stored)| (path.clone(), node(stored))).collect()
+        self.entries
+            .iter()
+            .map(|(path, stored)| (path.clone(), node(stored)))
+            .collect()
     }
 }
 
@@ -73,7 +81,9 @@ fn node(stored: &Stored) -> Node {
 
 impl Images for Memory {
     fn image_info(&self, wim: &Path) -> Result<WimInfo> {
-        let bytes = self.read(wim)?.ok_or_else(|| anyhow!("opening {}: no such file", wim.display()))?;
+        let bytes = self
+            .read(wim)?
+            .ok_or_else(|| anyhow!("opening {}: no such file", wim.display()))?;
         let images = Wim::parse(&bytes)?.images;
         let describe = |(number, image): (usize, &Image)| ImageInfo {
             index: u32::try_from(number + 1).unwrap_or(u32::MAX),
@@ -105,11 +115,17 @@ impl Images for Memory {
 
 impl Memory {
     fn apply(&self, apply: &Apply, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
-        let Where::Folder(folder) = &apply.target else { bail!("only folders are applied to") };
-        self.partition_at(folder).context("applying to a folder of the boot image")?;
+        let Where::Folder(folder) = &apply.target else {
+            bail!("only folders are applied to")
+        };
+        self.partition_at(folder)
+            .context("applying to a folder of the boot image")?;
         let bytes = self.read(&apply.wim)?.context("the image is gone")?;
         let wim = Wim::parse(&bytes)?;
-        let image = wim.images.get(apply.index as usize - 1).context("no such image")?;
+        let image = wim
+            .images
+            .get(apply.index as usize - 1)
+            .context("no such image")?;
         let (mut done, total) = (0, image.entries.len() as u64);
         for (path, stored) in &image.entries {
             let target = folder.join(path);
@@ -122,21 +138,34 @@ impl Memory {
                 }
             }
             done += 1;
-            progress(&Message::Progress { phase: Phase::Structure, done, total });
+            progress(&Message::Progress {
+                phase: Phase::Structure,
+                done,
+                total,
+            });
         }
         self.tick("flush the volume", |_| {})?;
-        Ok(Summary { files: total, ..Summary::default() })
+        Ok(Summary {
+            files: total,
+            ..Summary::default()
+        })
     }
 
     fn capture(&self, capture: &Capture, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
         let mut wim = Wim::default();
         for image in &capture.images {
-            let Where::Folder(folder) = &image.source else { bail!("only folders are captured") };
+            let Where::Folder(folder) = &image.source else {
+                bail!("only folders are captured")
+            };
             let world = self.world();
             let (place, _, _) = world.locate(folder);
             let kept = |path: &String| !image.exclude.iter().any(|pattern| excluded(path, pattern));
             let tree = &world.volume(&place).tree;
-            let tree = tree.iter().filter(|(path, _)| kept(path)).map(|(p, n)| (p.clone(), n.clone())).collect();
+            let tree = tree
+                .iter()
+                .filter(|(path, _)| kept(path))
+                .map(|(p, n)| (p.clone(), n.clone()))
+                .collect();
             wim.images.push(Image::new(&image.name, &tree));
         }
         let bytes = wim.to_bytes();
@@ -149,11 +178,19 @@ impl Memory {
                 return Err(error);
             }
             let (done, total) = (so_far.len() as u64, bytes.len() as u64);
-            progress(&Message::Progress { phase: Phase::Write, done, total });
+            progress(&Message::Progress {
+                phase: Phase::Write,
+                done,
+                total,
+            });
         }
         self.tick("flush the image", |_| {})?;
         let (digest, wim_bytes) = self.digest(&capture.wim, &mut |_| {})?;
-        Ok(Summary { wim_bytes, sha256: Some(hex(&digest)), ..Summary::default() })
+        Ok(Summary {
+            wim_bytes,
+            sha256: Some(hex(&digest)),
+            ..Summary::default()
+        })
     }
 
     fn put_over(&self, path: &Path, bytes: &[u8]) -> Result<()> {
@@ -161,9 +198,13 @@ impl Memory {
         self.writable(path, bytes.len().saturating_sub(old) as u64)?;
         let (place, key) = self.writable(path, 0)?;
         self.tick(&format!("capture to {}", path.display()), |world| {
-            world.volume_mut(&place).put(&key, crate::world::file(&bytes[..bytes.len() * 2 / 3]));
+            world
+                .volume_mut(&place)
+                .put(&key, crate::world::file(&bytes[..bytes.len() * 2 / 3]));
         })?;
-        self.world_mut().volume_mut(&place).put(&key, crate::world::file(bytes));
+        self.world_mut()
+            .volume_mut(&place)
+            .put(&key, crate::world::file(bytes));
         Ok(())
     }
 }
@@ -172,7 +213,14 @@ impl Memory {
 fn excluded(path: &str, pattern: &str) -> bool {
     let pattern = pattern.trim_start_matches('/');
     match pattern.strip_suffix("/*") {
-        Some(folder) => path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
-        None => path == pattern || path.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('/')),
+        Some(folder) => path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/')),
+        None => {
+            path == pattern
+                || path
+                    .strip_prefix(pattern)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        }
     }
 }

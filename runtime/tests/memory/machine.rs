@@ -20,7 +20,9 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn new(world: World) -> Self {
-        Self { world: RefCell::new(world) }
+        Self {
+            world: RefCell::new(world),
+        }
     }
 
     pub(crate) fn world(&self) -> Ref<'_, World> {
@@ -70,12 +72,25 @@ impl Memory {
 impl Network for Memory {
     fn connect(&self, share: &str, account: &Account, at: Option<&Path>) -> Result<std::path::PathBuf> {
         let mut world = self.world_mut();
-        let Some(found) = world.shares.get(share) else { bail!("connecting {share}: no such share") };
+        let Some(found) = world.shares.get(share) else {
+            bail!("connecting {share}: no such share")
+        };
         if found.user != account.user || found.password != account.password {
-            bail!("connecting {share} as {}: the server refuses the account or its password", account.user);
+            bail!(
+                "connecting {share} as {}: the server refuses the account or its password",
+                account.user
+            );
         }
-        let folder = at.map_or_else(|| Path::new("/run/media-runtime/shares").join(share.replace('/', "_")), Into::into);
-        Ok(world.volatile.connected.entry(share.to_owned()).or_insert(folder).clone())
+        let folder = at.map_or_else(
+            || Path::new("/run/media-runtime/shares").join(share.replace('/', "_")),
+            Into::into,
+        );
+        Ok(world
+            .volatile
+            .connected
+            .entry(share.to_owned())
+            .or_insert(folder)
+            .clone())
     }
 
     fn disconnect(&self, share: &str) -> Result<()> {
@@ -86,8 +101,14 @@ impl Network for Memory {
 
 impl Machine for Memory {
     fn variables(&self) -> Vec<(String, String)> {
-        let pairs = [("_SMSTSMake", "Memory"), ("_SMSTSModel", "World"), ("_SMSTSSerialNumber", "0001")];
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+        let pairs = [
+            ("_SMSTSMake", "Memory"),
+            ("_SMSTSModel", "World"),
+            ("_SMSTSSerialNumber", "0001"),
+        ];
+        pairs
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec()
     }
 
     fn memory(&self) -> u64 {
@@ -102,7 +123,10 @@ impl Machine for Memory {
         let mut world = self.world_mut();
         for byte in bytes {
             // Any generator will do, as long as no two identifiers are the same.
-            world.random = world.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            world.random = world
+                .random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             *byte = (world.random >> 56) as u8;
         }
     }

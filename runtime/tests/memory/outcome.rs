@@ -25,24 +25,39 @@ impl Outcome {
         let lines = |outcome: &Self| -> std::collections::BTreeSet<String> {
             let trees = outcome.volumes.iter().chain(&outcome.captured);
             let files = trees.flat_map(|(place, tree)| {
-                let entries = tree.iter().map(move |(path, text)| format!("{place}: {path}: {text}"));
+                let entries = tree
+                    .iter()
+                    .map(move |(path, text)| format!("{place}: {path}: {text}"));
                 entries.chain([format!("{place}: is there")])
             });
-            files.chain(outcome.entries.iter().map(|entry| format!("{entry:?}"))).collect()
+            files
+                .chain(outcome.entries.iter().map(|entry| format!("{entry:?}")))
+                .collect()
         };
         let (mine, others) = (lines(self), lines(other));
         let more = mine.difference(&others).map(|line| format!("+ {line}"));
-        more.chain(others.difference(&mine).map(|line| format!("- {line}"))).collect()
+        more.chain(others.difference(&mine).map(|line| format!("- {line}")))
+            .collect()
     }
 }
 
 /// What a run left.
 pub(crate) fn of(world: &World) -> Outcome {
     let names = names(world);
-    let mut outcome = Outcome { volumes: BTreeMap::new(), entries: world.entries.clone(), captured: BTreeMap::new() };
+    let mut outcome = Outcome {
+        volumes: BTreeMap::new(),
+        entries: world.entries.clone(),
+        captured: BTreeMap::new(),
+    };
     for drive in &world.drives {
         for part in &drive.parts {
-            let place = format!("{} {} {} {}", drive.path.display(), part.number, part.kind, part.volume.kind);
+            let place = format!(
+                "{} {} {} {}",
+                drive.path.display(),
+                part.number,
+                part.kind,
+                part.volume.kind
+            );
             add(&mut outcome, &place, &part.volume, &names);
         }
     }
@@ -57,15 +72,23 @@ fn add(outcome: &mut Outcome, place: &str, volume: &Volume, names: &BTreeMap<Str
     for (path, node) in &volume.tree {
         let Node::File(bytes, _) = node else { continue };
         if path.ends_with(".wim") && !path.starts_with(paths::PACKAGES) {
-            let wim = Wim::parse(bytes).unwrap_or_else(|error| panic!("{path} is no complete image: {error}"));
+            let wim =
+                Wim::parse(bytes).unwrap_or_else(|error| panic!("{path} is no complete image: {error}"));
             let trees = wim.images.iter().map(|image| image.tree());
             for (number, tree) in trees.enumerate() {
-                outcome.captured.insert(format!("{path} {number}"), readable(&tree, names));
+                outcome
+                    .captured
+                    .insert(format!("{path} {number}"), readable(&tree, names));
             }
             let line = plain.remove(&format!("{path}.sha256"));
-            let Some(Node::File(line, _)) = line else { panic!("{path} has no digest beside it") };
+            let Some(Node::File(line, _)) = line else {
+                panic!("{path} has no digest beside it")
+            };
             let digest = media_format::manifest::hex(&Sha256::digest(bytes.as_slice()));
-            assert!(String::from_utf8_lossy(&line).starts_with(&digest), "the digest beside {path} is another");
+            assert!(
+                String::from_utf8_lossy(&line).starts_with(&digest),
+                "the digest beside {path} is another"
+            );
             plain.remove(path);
         }
     }
@@ -75,12 +98,24 @@ fn add(outcome: &mut Outcome, place: &str, volume: &Volume, names: &BTreeMap<Str
 
 /// Random identifiers by what they stand for.
 fn names(world: &World) -> BTreeMap<String, String> {
-    let parts = world.drives.iter().flat_map(|drive| drive.parts.iter().map(move |part| (drive, part)));
-    parts.map(|(drive, part)| (part.id.clone(), format!("[{} {}]", drive.path.display(), part.number))).collect()
+    let parts = world
+        .drives
+        .iter()
+        .flat_map(|drive| drive.parts.iter().map(move |part| (drive, part)));
+    parts
+        .map(|(drive, part)| {
+            (
+                part.id.clone(),
+                format!("[{} {}]", drive.path.display(), part.number),
+            )
+        })
+        .collect()
 }
 
 fn readable(tree: &Tree, names: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    tree.iter().map(|(path, node)| (path.clone(), text(path, node, names))).collect()
+    tree.iter()
+        .map(|(path, node)| (path.clone(), text(path, node, names)))
+        .collect()
 }
 
 fn text(path: &str, node: &Node, names: &BTreeMap<String, String>) -> String {

@@ -31,7 +31,8 @@ impl Packages for Memory {
         let offered = self.repository(repository)?;
         for wanted in packages {
             let found = offered.iter().find(|(name, _)| name == wanted);
-            let (name, version) = found.with_context(|| format!("apt-get: unable to locate package {wanted}"))?;
+            let (name, version) =
+                found.with_context(|| format!("apt-get: unable to locate package {wanted}"))?;
             self.unpack(name, version)?;
         }
         Ok(())
@@ -39,7 +40,9 @@ impl Packages for Memory {
 
     fn install_files(&self, files: &[PathBuf]) -> Result<()> {
         for file in files {
-            let bytes = self.read(file)?.with_context(|| format!("dpkg: cannot access {}", file.display()))?;
+            let bytes = self
+                .read(file)?
+                .with_context(|| format!("dpkg: cannot access {}", file.display()))?;
             let text = String::from_utf8(bytes)?;
             let (name, version) = text.trim().split_once(' ').context("not a package")?;
             self.unpack(name, version)?;
@@ -54,13 +57,17 @@ impl Packages for Memory {
 
 impl Memory {
     fn repository(&self, folder: &Path) -> Result<Vec<(String, String)>> {
-        let bytes = self.read(&folder.join("Packages"))?.context("the repository has no Packages")?;
+        let bytes = self
+            .read(&folder.join("Packages"))?
+            .context("the repository has no Packages")?;
         Ok(pairs(&String::from_utf8(bytes)?))
     }
 
     /// The packages of the running system.
     fn status(&self) -> Result<Vec<(String, String)>> {
-        let bytes = self.read(Path::new(STATUS))?.context("the system has no packages")?;
+        let bytes = self
+            .read(Path::new(STATUS))?
+            .context("the system has no packages")?;
         Ok(pairs(&String::from_utf8(bytes)?))
     }
 
@@ -71,7 +78,10 @@ impl Memory {
         status.retain(|(known, _)| known != name);
         status.push((name.to_owned(), version.to_owned()));
         status.sort();
-        let text: String = status.iter().map(|(name, version)| format!("{name} {version}\n")).collect();
+        let text: String = status
+            .iter()
+            .map(|(name, version)| format!("{name} {version}\n"))
+            .collect();
         self.write(Path::new(STATUS), text.as_bytes(), 0o644)
     }
 
@@ -92,25 +102,42 @@ impl Memory {
                 self.put_slowly(Path::new(path), &text, 0o644)?;
                 Ok(ended(0))
             }
-            ["say", rest @ ..] => Ok(Output { stdout: rest.join(" "), ..Output::default() }),
+            ["say", rest @ ..] => Ok(Output {
+                stdout: rest.join(" "),
+                ..Output::default()
+            }),
             ["fail-times", name, times, code] => {
                 let mut world = self.world_mut();
                 let count = world.counters.entry((*name).to_owned()).or_default();
                 *count += 1;
-                Ok(ended(if *count <= times.parse()? { code.parse()? } else { 0 }))
+                Ok(ended(if *count <= times.parse()? {
+                    code.parse()?
+                } else {
+                    0
+                }))
             }
-            _ => Ok(Output { code: 127, stderr: format!("sh: {line}: not found"), ..Output::default() }),
+            _ => Ok(Output {
+                code: 127,
+                stderr: format!("sh: {line}: not found"),
+                ..Output::default()
+            }),
         }
     }
 }
 
 fn pairs(text: &str) -> Vec<(String, String)> {
-    let split = |line: &str| line.split_once(' ').map(|(name, version)| (name.to_owned(), version.to_owned()));
+    let split = |line: &str| {
+        line.split_once(' ')
+            .map(|(name, version)| (name.to_owned(), version.to_owned()))
+    };
     text.lines().filter_map(split).collect()
 }
 
 fn ended(code: i64) -> Output {
-    Output { code, ..Output::default() }
+    Output {
+        code,
+        ..Output::default()
+    }
 }
 
 impl Processes for Memory {
@@ -139,8 +166,13 @@ impl Processes for Memory {
             ("dpkg", ["--audit"]) => Ok(ended(0)),
             ("dpkg-query", _) => {
                 let status = self.status()?;
-                let lines = status.iter().map(|(name, version)| format!("{name}\t{version}\tinstalled\n"));
-                Ok(Output { stdout: lines.collect(), ..Output::default() })
+                let lines = status
+                    .iter()
+                    .map(|(name, version)| format!("{name}\t{version}\tinstalled\n"));
+                Ok(Output {
+                    stdout: lines.collect(),
+                    ..Output::default()
+                })
             }
             (program, _) => bail!("{program}: no such program"),
         }

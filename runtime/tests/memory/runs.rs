@@ -23,8 +23,12 @@ pub(crate) fn existing_to_share(layout: MediaLayout) -> World {
 
 /// The account comes from the media's variables, as the usual ones do.
 pub(crate) fn with_account(layout: MediaLayout, sequence: &str) -> MediaBuilder {
-    let mut media = MediaBuilder::new(layout, sequence).secret("OSDCaptureAccountPassword", fixture::CAPTURE_CANARY);
-    media.options.variables.insert("OSDCaptureAccount".into(), "capturer".into());
+    let mut media =
+        MediaBuilder::new(layout, sequence).secret("OSDCaptureAccountPassword", fixture::CAPTURE_CANARY);
+    media
+        .options
+        .variables
+        .insert("OSDCaptureAccount".into(), "capturer".into());
     media
 }
 
@@ -64,10 +68,20 @@ fn build_and_capture_runs_to_its_end() {
         assert_eq!(report.trace(), expected);
         assert_eq!(report.starts, [Pe, Os, Os, Pe]);
         let tree = outcome::captured(&world, "ref.wim").unwrap();
-        for kept in ["usr/share/hello/version", "usr/share/libtool/version", "opt-tool", "etc/localtime"] {
+        for kept in [
+            "usr/share/hello/version",
+            "usr/share/libtool/version",
+            "opt-tool",
+            "etc/localtime",
+        ] {
             assert!(tree.contains_key(kept), "{kept} is missing");
         }
-        for gone in ["var/lib/media-runtime", "etc/hostname", "etc/ssh/ssh_host_ed25519_key", "boot/grub/custom.cfg"] {
+        for gone in [
+            "var/lib/media-runtime",
+            "etc/hostname",
+            "etc/ssh/ssh_host_ed25519_key",
+            "boot/grub/custom.cfg",
+        ] {
             assert!(!tree.contains_key(gone), "{gone} was captured");
         }
         assert!(world.entries.is_empty(), "{:?}", world.entries);
@@ -76,13 +90,23 @@ fn build_and_capture_runs_to_its_end() {
 
 #[test]
 fn deploy_leaves_a_system_without_a_trace_of_the_run() {
-    let (world, report) = run_to_end(machine(Firmware::Uefi, &MediaBuilder::new(MediaLayout::Iso, &deploy())));
+    let (world, report) = run_to_end(machine(
+        Firmware::Uefi,
+        &MediaBuilder::new(MediaLayout::Iso, &deploy()),
+    ));
     report.assert_succeeded();
     assert_eq!(report.trace(), BUILT);
-    let [boot, system] = &world.drives[0].parts[..] else { panic!("two partitions") };
+    let [boot, system] = &world.drives[0].parts[..] else {
+        panic!("two partitions")
+    };
     let left: Vec<_> = boot.volume.tree.keys().map(String::as_str).collect();
     assert_eq!(left, ["EFI", "EFI/BOOT", "EFI/BOOT/BOOTX64.EFI"]);
-    let traces: Vec<_> = system.volume.tree.keys().filter(|path| path.contains("media-runtime")).collect();
+    let traces: Vec<_> = system
+        .volume
+        .tree
+        .keys()
+        .filter(|path| path.contains("media-runtime"))
+        .collect();
     assert!(traces.is_empty(), "{traces:?}");
     assert!(system.volume.bytes("etc/ssh/ssh_host_ed25519_key").is_some());
 }
@@ -92,11 +116,22 @@ fn capture_existing_changes_nothing_of_the_machine() {
     let before = existing_to_share(MediaLayout::Iso);
     let (world, report) = run_to_end(before.clone());
     report.assert_succeeded();
-    assert_eq!(report.trace(), ["Prepare Windows for Capture: done", "Capture Operating System Image: done"]);
+    assert_eq!(
+        report.trace(),
+        [
+            "Prepare Windows for Capture: done",
+            "Capture Operating System Image: done"
+        ]
+    );
     assert_eq!(world.drives, before.drives);
     let tree = outcome::captured(&world, "ref.wim").unwrap();
     assert!(tree.contains_key("home/user/work") && tree.contains_key("etc/fstab"));
-    for gone in ["etc/ssh/ssh_host_ed25519_key", "tmp/junk", "var/log/syslog", "etc/hostname"] {
+    for gone in [
+        "etc/ssh/ssh_host_ed25519_key",
+        "tmp/junk",
+        "var/log/syslog",
+        "etc/hostname",
+    ] {
         assert!(!tree.contains_key(gone), "{gone} was captured");
     }
 }

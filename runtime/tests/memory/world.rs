@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use media_format::event::Environment;
 use runtime::platform::{Bus, Command, Disk, Firmware, Partition};
 
 /// Files by their path from the root of the volume, without a leading slash. Folders are entries too.
@@ -122,7 +121,6 @@ pub(crate) struct World {
 /// What a power cut takes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Volatile {
-    pub(crate) here: Option<Environment>,
     /// The volume that is mounted at `/`, in the installed system.
     pub(crate) root: Option<(usize, usize)>,
     /// By device: the folder, and whether it is writable.
@@ -145,7 +143,11 @@ pub(crate) fn file(bytes: impl Into<Vec<u8>>) -> Node {
 impl Volume {
     /// A volume of that kind.
     pub(crate) fn new(kind: &str, capacity: u64) -> Self {
-        Self { kind: kind.into(), capacity, ..Self::default() }
+        Self {
+            kind: kind.into(),
+            capacity,
+            ..Self::default()
+        }
     }
 
     /// Bytes of all files.
@@ -176,7 +178,10 @@ impl Volume {
     /// Everything at and below a key, the deepest first.
     pub(crate) fn below(&self, key: &str) -> Vec<String> {
         let inside = format!("{key}/");
-        let found = self.tree.keys().filter(|name| *name == key || name.starts_with(&inside) || key.is_empty());
+        let found = self
+            .tree
+            .keys()
+            .filter(|name| *name == key || name.starts_with(&inside) || key.is_empty());
         found.rev().cloned().collect()
     }
 }
@@ -203,7 +208,15 @@ impl Drive {
         let number = u32::try_from(self.parts.len() + 1).unwrap();
         let start = self.parts.last().map_or(1 << 20, |part| part.start + part.size);
         let (name, size) = (volume.label.clone(), volume.capacity);
-        self.parts.push(Part { number, id: id.into(), kind: "data".into(), name, start, size, volume });
+        self.parts.push(Part {
+            number,
+            id: id.into(),
+            kind: "data".into(),
+            name,
+            start,
+            size,
+            volume,
+        });
         if self.table_id.is_empty() {
             self.table_id = format!("table-of-{}", self.serial);
         }
@@ -286,7 +299,10 @@ impl World {
             if drive.path == device && drive.whole.is_some() {
                 return Some(Place::Volume(index, None));
             }
-            let part = drive.parts.iter().position(|part| drive.node(part.number) == device)?;
+            let part = drive
+                .parts
+                .iter()
+                .position(|part| drive.node(part.number) == device)?;
             Some(Place::Volume(index, Some(part)))
         })
     }
@@ -310,12 +326,15 @@ impl World {
                 Some((Place::Share(share.clone()), key(rest), true))
             })
         };
-        mounted.or_else(view).or_else(share).unwrap_or_else(|| match volatile.root {
-            Some((disk, part)) if !path.starts_with("/run") => {
-                (Place::Volume(disk, Some(part)), key(path), true)
-            }
-            _ => (Place::Memory, key(path), true),
-        })
+        mounted
+            .or_else(view)
+            .or_else(share)
+            .unwrap_or_else(|| match volatile.root {
+                Some((disk, part)) if !path.starts_with("/run") => {
+                    (Place::Volume(disk, Some(part)), key(path), true)
+                }
+                _ => (Place::Memory, key(path), true),
+            })
     }
 
     /// The volume of a place.
