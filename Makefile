@@ -16,7 +16,7 @@ PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/media-runtime
 BOOT_IMAGE := out/boot-image/linux-pe.tar
 REFERENCE := out/reference/reference.wim
 
-.PHONY: help setup build programs reference test test-boot lint docs
+.PHONY: help setup build programs reference demo test test-boot lint docs
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,7 +46,11 @@ $(BOOT_IMAGE): $(PROGRAMS)
 reference: | setup ## Build the demonstration's reference: a Debian, and the repository for it.
 	@payloads/reference/build --output out/reference --max-age 24
 
+demo: build ## Build media, boot it in a virtual machine, build and capture a reference machine.
+	@scripts/demo
+
 test: build ## Run all tests, those that boot machines too.
+	@scripts/reference --check
 	@$(CARGO) test --locked --workspace
 
 test-boot: build ## Run only the tests that boot machines.
@@ -57,5 +61,6 @@ lint: ## Check format, lints and shell scripts.
 	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
 	@git ls-files -z | xargs -0 grep -lzE '^#!/bin/(ba)?sh' | xargs shellcheck
 
-docs: ## Build the documentation of the code.
+docs: programs ## Build the documentation of the code, and renew the generated reference.
 	@$(CARGO) doc --quiet --locked --workspace --no-deps
+	@scripts/reference
