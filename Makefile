@@ -16,7 +16,7 @@ PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/media-runtime
 BOOT_IMAGE := out/boot-image/linux-pe.tar
 REFERENCE := out/reference/reference.wim
 
-.PHONY: help setup build programs reference demo test test-boot lint docs
+.PHONY: help setup build programs reference demo test test-boot bench lint docs
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -55,6 +55,9 @@ test: build ## Run all tests, those that boot machines too.
 
 test-boot: build ## Run only the tests that boot machines.
 	@$(CARGO) test --locked --package tests --test 'boot*'
+
+bench: build ## Measure beside other tools.
+	@scripts/bench
 
 lint: ## Check format, lints and shell scripts.
 	@$(CARGO) fmt --check
