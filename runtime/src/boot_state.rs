@@ -9,7 +9,7 @@ use media_format::state::{BootState, Next};
 
 use crate::context::find_partition;
 use crate::journal::{Journal, Saved};
-use crate::platform::{Platform, Result};
+use crate::platform::{Disk, Firmware, Platform, Result};
 use crate::run::Run;
 use crate::staging;
 
@@ -121,6 +121,30 @@ fn complete_mark() -> PathBuf {
     Path::new(paths::INSTALLED).join(COMPLETE)
 }
 
+/// Stays on the run's own partition of a BIOS machine, which no installed system uses.
+const NOTE: &str = "COMPLETE.TXT";
+const NOTE_TEXT: &[u8] =
+    b"The run that made this partition is complete. The installed system does not need it.\r\n";
+/// What the installed system starts from on UEFI.
+const SYSTEM_LOADER: &str = "EFI/BOOT/BOOTX64.EFI";
+
+/// Whether a run came to its end on that disk: what it has made is somebody's machine now, and no longer ours to
+/// erase. An interrupted or failed run still has its staged boot image there.
+pub fn is_complete(platform: &dyn Platform, disk: &Disk) -> bool {
+    let volumes = disk
+        .partitions
+        .iter()
+        .filter(|partition| partition.file_system == "vfat");
+    volumes.into_iter().any(|volume| {
+        let has = |file| {
+            platform
+                .peek(&volume.path, file)
+                .is_ok_and(|found| found.is_some())
+        };
+        (has(NOTE) || has(SYSTEM_LOADER)) && !has(paths::DISK_INFO) && !has(paths::STATE)
+    })
+}
+
 /// At the end of a run: removes the staged boot image, the journal, the boot state and, where the run ends in the
 /// installed system, the runtime itself.
 ///
@@ -153,6 +177,9 @@ pub fn clean_again(platform: &dyn Platform) -> Result<bool> {
 fn remove_traces(platform: &dyn Platform, here: Environment, state: &str) -> Result<()> {
     let (_, device, _) = find_partition(platform, state)?;
     let boot = platform.mount(&device, true)?;
+    if platform.firmware() == Firmware::Bios {
+        platform.write(&boot.join(NOTE), NOTE_TEXT, 0o644)?;
+    }
     staging::unstage(platform, &boot)?;
     // The boot state goes last: as long as it is there, the media leads to where the cleaning goes on.
     platform.remove(&boot.join(paths::JOURNAL))?;

@@ -162,6 +162,10 @@ impl Run<'_> {
         self.keep()?;
         let outcome = self.attempt(step);
         self.variables_changed();
+        // The journal must not know of work that a power cut still takes back: programs flush nothing.
+        self.platform
+            .flush()
+            .context("waiting until the disks have what the step wrote")?;
         match outcome {
             Ok(outcome) => self.note(program, index, outcome),
             Err(failure) => self.failed(program, index, failure).map(|()| None),

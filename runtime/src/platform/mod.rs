@@ -185,6 +185,8 @@ pub trait Disks {
     fn overlay(&self, folder: &Path) -> Result<PathBuf>;
     /// Takes such a view away.
     fn remove_overlay(&self, view: &Path) -> Result<()>;
+    /// Waits until everything that anybody has written, programs included, is on the disks.
+    fn flush(&self) -> Result<()>;
     /// Bytes that are free and bytes that are used on the volume of that folder.
     fn space(&self, folder: &Path) -> Result<Space>;
 }

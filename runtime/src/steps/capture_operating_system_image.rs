@@ -74,6 +74,14 @@ pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'
             "the system was not prepared for capture: put a prepare-os-for-capture step before this one",
         ));
     }
+    if let Some(path) = &context.journal.saved.captured
+        && !options.allow_repeated_capture.unwrap_or(false)
+    {
+        return Err(Failure::new(format!(
+            "this installation was captured already, to {path}; set `allow-repeated-capture = true` in the step to \
+             capture it again"
+        )));
+    }
     let destination = destination::open(context, options)?;
     variables::set(
         context.variables,

@@ -52,7 +52,11 @@ fn select(
         .and_then(|name| context.variables.get(name));
     let mut rule = destination::rule(&options.disk, variable)?;
     rule.erase = options.erase_existing.unwrap_or(false);
-    rule.own_table_ids = disks.iter().flat_map(|disk| own_ids(context, disk)).collect();
+    rule.own_table_ids = disks
+        .iter()
+        .filter(|disk| !boot_state::is_complete(context.platform, disk))
+        .flat_map(|disk| own_ids(context, disk))
+        .collect();
     let excluded = excluded(context)?;
     target::select(&disks, &rule, &excluded).map_err(|refusal| Failure::new(refusal.to_string()))
 }

@@ -31,13 +31,13 @@ impl Boot for Memory {
         }
         let (drive, part) = self.partition_at(root)?;
         let id = self.world().drives[drive].parts[part].id.clone();
-        self.put_slowly(
+        self.put_by_program(
             &root.join("boot/grub/grub.cfg"),
             format!("menu of {id}").as_bytes(),
             0o644,
         )?;
         if let Some(boot) = boot {
-            self.put_slowly(
+            self.put_by_program(
                 &boot.join(&LOADER[1..]),
                 format!("{STARTS}{id}").as_bytes(),
                 0o644,

@@ -104,6 +104,11 @@ impl Disks for Memory {
         Ok(())
     }
 
+    fn flush(&self) -> Result<()> {
+        self.world_mut().unflushed.clear();
+        Ok(())
+    }
+
     fn space(&self, folder: &Path) -> Result<Space> {
         let world = self.world();
         let (place, _, _) = world.locate(folder);

@@ -31,6 +31,8 @@ pub(crate) enum Ended {
     Refused(String),
     /// The machine started a system without a run, or nothing.
     Idle,
+    /// The power failed and nobody switched the machine on again.
+    Off,
     /// It started for ever.
     Loop,
 }
@@ -93,11 +95,20 @@ impl Operator for Answer {
 
 /// Runs the machine to the end of its run.
 pub(crate) fn run_to_end(world: World) -> (World, Report) {
-    run_with(world, &Answer(None))
+    run(world, &Answer(None), false)
 }
 
 /// The same, with somebody at the machine.
 pub(crate) fn run_with(world: World, operator: &dyn Operator) -> (World, Report) {
+    run(world, operator, false)
+}
+
+/// Runs the machine to the first power cut, and leaves it off.
+pub(crate) fn run_to_cut(world: World) -> (World, Report) {
+    run(world, &Answer(None), true)
+}
+
+fn run(world: World, operator: &dyn Operator, stays_off: bool) -> (World, Report) {
     let folder = tempfile::tempdir().expect("a folder for the log");
     let log = Log::open(folder.path());
     let recorder = Recorder::default();
@@ -124,6 +135,7 @@ pub(crate) fn run_with(world: World, operator: &dyn Operator) -> (World, Report)
                 break Ended::Over(failure);
             }
             Ok(Err(error)) => break Ended::Refused(log.mask(&format!("{error:#}"))),
+            Err(payload) if payload.is::<PowerCut>() && stays_off => break Ended::Off,
             Err(payload) if payload.is::<PowerCut>() => {}
             Err(payload) => resume_unwind(payload),
         }
@@ -147,6 +159,8 @@ const UNIT: &str = "/etc/systemd/system/multi-user.target.wants/media-runtime.se
 
 fn power_on(machine: &Memory) -> Started {
     let mut world = machine.world_mut();
+    // An orderly restart unmounts, and so flushes; a cut has taken away what was not flushed.
+    world.unflushed.clear();
     let started = boot::start(&world, MEDIA);
     let mut volatile = Volatile::default();
     volatile.memory = Volume::new("tmpfs", 0);

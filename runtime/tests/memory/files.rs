@@ -37,6 +37,20 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// What a program writes: a cut takes it back until somebody flushes.
+    pub(crate) fn put_by_program(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+        let (place, key) = self.writable(path, bytes.len() as u64)?;
+        self.tick(&format!("program writes {}", path.display()), |_| {})?;
+        let mut world = self.world_mut();
+        let volume = world.volume_mut(&place);
+        let before = volume.tree.get(&key).cloned();
+        volume.put(&key, Node::File(Rc::new(bytes.to_vec()), mode));
+        world.unflushed.push((place, key, before));
+        Ok(())
+    }
+}
+
 impl Files for Memory {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
         match self.node(path) {

@@ -47,13 +47,13 @@ impl MediaBuilder {
             content: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };
-        builder.add_image("debian", &reference());
+        builder.add_image("reference", &reference());
         builder.add_repository();
         builder.add(
-            "tool",
+            "editor",
             PackageKind::Application,
             Some(Install::Command("touch /opt-tool".into())),
-            &["libtool"],
+            &["library"],
         );
         builder.add("files", PackageKind::Files, None, &[]);
         builder
@@ -104,7 +104,7 @@ impl MediaBuilder {
             repository: "updates".into(),
             packages: vec!["libtool".into()],
         };
-        self.add("libtool", PackageKind::Application, Some(apt), &[]);
+        self.add("library", PackageKind::Application, Some(apt), &[]);
         self.packages.last_mut().expect("just added").path = String::new();
     }
 
@@ -229,6 +229,7 @@ pub(crate) fn reference() -> Tree {
         ("usr/bin/apt-get", "program"),
         ("usr/sbin/grub-install", "program"),
         ("usr/share/zoneinfo/Europe/Amsterdam", "zone"),
+        ("usr/share/zoneinfo/Etc/UTC", "zone"),
         ("var/lib/dpkg/status", "hello 1.0\nlinux-image 6.1\n"),
     ] {
         volume.put(path, file(text));
@@ -283,79 +284,29 @@ pub(crate) fn installed(media: &MediaBuilder) -> World {
     world
 }
 
-/// Steps of the group that builds the reference machine.
-pub(crate) const BUILD: &str = r#"
-name = "Build and capture"
-operating-system = "linux"
-[[steps]]
-group = "Build the reference machine"
-  [[steps.steps]]
-  type = "restart-computer"
-  target = "pe"
-  when = { variable = "_SMSTSInWinPE", equals = "false" }
-  [[steps.steps]]
-  type = "format-and-partition-disk"
-  when = { variable = "_SMSTSClientCache", exists = false }
-  [[steps.steps]]
-  type = "apply-operating-system-image"
-  package = "debian"
-  [[steps.steps]]
-  type = "apply-os-settings"
-  computer-name = "REF-01"
-  time-zone = "Europe/Amsterdam"
-  [[steps.steps]]
-  type = "apply-network-settings"
-  workgroup = "LAB"
-  [[steps.steps]]
-  type = "setup-os"
-  [[steps.steps]]
-  type = "install-updates"
-  target = "required"
-  [[steps.steps]]
-  type = "install-applications"
-  applications = ["tool"]
-"#;
+const BUILD_AND_CAPTURE: &str = include_str!("../../../templates/linux-build-and-capture.toml");
+const CAPTURE_EXISTING: &str = include_str!("../../../templates/linux-capture-existing.toml");
+const DEPLOY: &str = include_str!("../../../templates/linux-deploy.toml");
 
-/// Steps of the group that captures it.
-pub(crate) const CAPTURE: &str = r#"
-[[steps]]
-group = "Capture the reference machine"
-  [[steps.steps]]
-  type = "join-domain-or-workgroup"
-  join = "workgroup"
-  workgroup = "LAB"
-  [[steps.steps]]
-  type = "prepare-client-for-capture"
-  [[steps.steps]]
-  type = "prepare-os-for-capture"
-  [[steps.steps]]
-  type = "capture-operating-system-image"
-  destination = 'DESTINATION'
-  image-name = "Debian reference"
-"#;
-
-/// Captures what is installed.
-pub(crate) const CAPTURE_EXISTING: &str = r#"
-name = "Capture existing"
-operating-system = "linux"
-[[steps]]
-type = "prepare-os-for-capture"
-[[steps]]
-type = "capture-operating-system-image"
-destination = 'DESTINATION'
-"#;
-
-/// Build and capture to that destination.
+/// The template that builds and captures, with that destination.
 pub(crate) fn build_and_capture(destination: &str) -> String {
-    format!("{BUILD}{}", CAPTURE.replace("DESTINATION", destination))
+    with_destination(BUILD_AND_CAPTURE, destination)
 }
 
-/// Captures an existing system to that destination.
+/// The template that captures an existing system, with that destination.
 pub(crate) fn capture_existing(destination: &str) -> String {
-    CAPTURE_EXISTING.replace("DESTINATION", destination)
+    with_destination(CAPTURE_EXISTING, destination)
 }
 
-/// Apply and set up only.
+/// The template that applies and sets up only.
 pub(crate) fn deploy() -> String {
-    BUILD.replace("Build and capture", "Deploy")
+    DEPLOY.to_owned()
+}
+
+fn with_destination(template: &str, destination: &str) -> String {
+    let line = template
+        .lines()
+        .find(|line| line.starts_with("OSDCaptureDestination"))
+        .expect("a destination");
+    template.replace(line, &format!("OSDCaptureDestination = '{destination}'"))
 }

@@ -44,6 +44,7 @@ impl Memory {
         world.operations.push(name.to_owned());
         let number = world.operations.len();
         if world.cuts.contains(&number) {
+            world.lose();
             torn(&mut world);
             drop(world);
             std::panic::resume_unwind(Box::new(PowerCut));

@@ -73,7 +73,7 @@ impl Memory {
 
     fn unpack(&self, name: &str, version: &str) -> Result<()> {
         let program = format!("/usr/share/{name}/version");
-        self.put_slowly(Path::new(&program), version.as_bytes(), 0o644)?;
+        self.put_by_program(Path::new(&program), version.as_bytes(), 0o644)?;
         let mut status = self.status()?;
         status.retain(|(known, _)| known != name);
         status.push((name.to_owned(), version.to_owned()));
@@ -82,7 +82,7 @@ impl Memory {
             .iter()
             .map(|(name, version)| format!("{name} {version}\n"))
             .collect();
-        self.write(Path::new(STATUS), text.as_bytes(), 0o644)
+        self.put_by_program(Path::new(STATUS), text.as_bytes(), 0o644)
     }
 
     /// Lines of the few commands that the test's sequences know.
@@ -92,14 +92,14 @@ impl Memory {
             ["true"] | [] => Ok(ended(0)),
             ["exit", code] => Ok(ended(code.parse()?)),
             ["touch", path] => {
-                self.put_slowly(Path::new(path), b"touched", 0o644)?;
+                self.put_by_program(Path::new(path), b"touched", 0o644)?;
                 Ok(ended(0))
             }
             // Not repeatable: every run leaves one line more.
             ["append", path] => {
                 let mut text = self.read(Path::new(path))?.unwrap_or_default();
                 text.extend_from_slice(b"once\n");
-                self.put_slowly(Path::new(path), &text, 0o644)?;
+                self.put_by_program(Path::new(path), &text, 0o644)?;
                 Ok(ended(0))
             }
             ["say", rest @ ..] => Ok(Output {
@@ -153,7 +153,7 @@ impl Processes for Memory {
                 runtime::platform::Machine::random(self, &mut key);
                 let path = root.join("etc/ssh/ssh_host_ed25519_key");
                 if !self.exists(&path) {
-                    self.write(&path, &key, 0o600)?;
+                    self.put_by_program(&path, &key, 0o600)?;
                 }
                 Ok(ended(0))
             }

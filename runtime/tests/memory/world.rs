@@ -115,6 +115,8 @@ pub(crate) struct World {
     pub(crate) faults: BTreeSet<usize>,
     /// Commands that were run, as another process could have seen them.
     pub(crate) commands: Vec<Command>,
+    /// What programs wrote and nobody has flushed, with what was there before.
+    pub(crate) unflushed: Vec<(Place, String, Option<Node>)>,
     pub(crate) volatile: Volatile,
 }
 
@@ -276,6 +278,7 @@ impl World {
             cuts: BTreeSet::new(),
             faults: BTreeSet::new(),
             commands: vec![],
+            unflushed: vec![],
             volatile: Volatile::default(),
         }
     }
@@ -335,6 +338,23 @@ impl World {
                 }
                 _ => (Place::Memory, key(path), true),
             })
+    }
+
+    /// The operation at which the power failed last.
+    pub(crate) fn last_cut(&self) -> &str {
+        let happened = self.cuts.iter().rev().find(|cut| **cut <= self.operations.len());
+        happened.map_or("", |cut| &self.operations[cut - 1])
+    }
+
+    /// A cut takes back what was not flushed.
+    pub(crate) fn lose(&mut self) {
+        for (place, key, before) in std::mem::take(&mut self.unflushed).into_iter().rev() {
+            let tree = &mut self.volume_mut(&place).tree;
+            match before {
+                Some(node) => tree.insert(key, node),
+                None => tree.remove(&key),
+            };
+        }
     }
 
     /// The volume of a place.

@@ -98,6 +98,11 @@ impl Disks for Linux {
         self.unmount_overlay(view)
     }
 
+    fn flush(&self) -> Result<()> {
+        rustix::fs::sync();
+        Ok(())
+    }
+
     fn space(&self, folder: &Path) -> Result<Space> {
         let mut place = folder;
         while !place.exists() {

@@ -29,6 +29,7 @@ impl Packages for Linux {
     }
 
     fn install_files(&self, files: &[PathBuf]) -> Result<()> {
+        self.finish_interrupted()?;
         let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         let mut arguments = vec!["-i"];
         arguments.extend(names.iter().map(String::as_str));
@@ -49,6 +50,7 @@ impl Linux {
 
     /// Runs apt-get with nothing but that repository; the system's own sources and lists stay as they are.
     fn apt(&self, repository: &Path, arguments: &[&str]) -> Result<()> {
+        self.finish_interrupted()?;
         let sources = Path::new(WORK).join("media.list");
         // The digests of the repository's files were compared with the media's manifest, which takes the place of
         // a signature by a key that an offline machine could not check against anything.
@@ -71,6 +73,13 @@ impl Linux {
         common.extend(options.iter().flat_map(|option| ["-o", option.as_str()]));
         self.tool("apt-get", &[&common[..], &["update"]].concat())?;
         self.tool("apt-get", &[&common[..], arguments].concat()).map(drop)
+    }
+
+    /// After a power cut in the middle of an installation, apt refuses to work until dpkg has ended it.
+    fn finish_interrupted(&self) -> Result<()> {
+        self.tool("dpkg", &["--force-confold", "--configure", "-a"])
+            .map(drop)
+            .context("ending an installation that was interrupted")
     }
 
     fn tool(&self, program: &str, arguments: &[&str]) -> Result<Output> {

@@ -1,0 +1,164 @@
+//! Steps that fail: what is said, what goes on, what is left.
+
+use media_format::event::Event;
+use media_format::manifest::MediaLayout;
+use runtime::platform::Firmware;
+
+use crate::driver::{Ended, Report, run_to_end};
+use crate::fixture::{MediaBuilder, SHARE, deploy, machine};
+use crate::images::{Image, Wim};
+use crate::runs::to_share;
+use crate::world::{World, file};
+
+/// A deployment with further steps, inside the installed system.
+fn with_steps(steps: &str) -> (World, Report) {
+    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    run_to_end(machine(Firmware::Uefi, &media))
+}
+
+fn command(name: &str, line: &str, more: &str) -> String {
+    format!("[[steps]]\ntype = \"run-command-line\"\nname = \"{name}\"\ncommand = \"{line}\"\n{more}\n")
+}
+
+#[test]
+fn a_failure_is_told_with_its_step_reason_and_code() {
+    let (world, report) = with_steps(&command("Break it", "exit 1603", ""));
+    let said = "step \"Break it\" failed with 1603 (0x00000643)";
+    assert!(report.reason().contains(said), "{}", report.reason());
+    assert!(report.log.contains(said) && report.log.contains("type=\"3\""));
+    let Some(Event::Ended {
+        succeeded: false,
+        reason: Some(reason),
+        log: Some(_),
+        ..
+    }) = report.events.last()
+    else {
+        panic!("{:?}", report.events.last())
+    };
+    assert!(reason.contains(said));
+    let ended = report
+        .events
+        .iter()
+        .any(|event| matches!(event, Event::StepEnded { code: 1603, .. }));
+    assert!(ended);
+    // The next start of the media begins anew: nothing leads back into this run.
+    assert!(
+        world.drives[0].parts[0]
+            .volume
+            .bytes("media-runtime/state.env")
+            .is_none()
+    );
+}
+
+#[test]
+fn a_step_or_a_group_that_may_fail_does_not_end_the_run() {
+    let steps = command("May fail", "exit 5", "continue-on-error = true")
+        + "[[steps]]\ngroup = \"May fail too\"\ncontinue-on-error = true\n"
+        + &command("Fails", "exit 6", "").replace("[[steps]]", "[[steps.steps]]")
+        + &command("Passed over", "touch /never", "").replace("[[steps]]", "[[steps.steps]]")
+        + &command("Last", "touch /last", "");
+    let (world, report) = with_steps(&steps);
+    report.assert_succeeded();
+    let trace = report.trace();
+    assert_eq!(
+        trace[trace.len() - 3..],
+        ["May fail: failed", "Fails: failed", "Last: done"]
+    );
+    let system = &world.drives[0].parts[1].volume;
+    assert!(system.bytes("last").is_some() && system.bytes("never").is_none());
+}
+
+#[test]
+fn a_step_is_tried_as_often_as_it_says() {
+    let retry = |count: u32| format!("retry = {{ count = {count}, delay = \"1s\" }}");
+    let (world, report) = with_steps(&command("Flaky", "fail-times flaky 2 7", &retry(2)));
+    report.assert_succeeded();
+    assert_eq!(world.counters["flaky"], 3);
+    let (world, report) = with_steps(&command("Flaky", "fail-times flaky 2 7", &retry(1)));
+    assert!(report.reason().contains("failed with 7 (0x00000007)"));
+    assert_eq!(world.counters["flaky"], 2);
+}
+
+#[test]
+fn a_command_that_was_cut_is_not_repeated_unless_it_says_so() {
+    for (more, repeats) in [("", false), ("after-cut = \"repeat\"", true)] {
+        let steps = command("Count", "append /count", more);
+        let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+        let mut world = machine(Firmware::Uefi, &media);
+        let (done, _) = run_to_end(world.clone());
+        let cut = done
+            .operations
+            .iter()
+            .position(|name| name == "program writes /count")
+            .unwrap()
+            + 1;
+        world.cuts.insert(cut);
+        let (_, report) = run_to_end(world);
+        if repeats {
+            report.assert_succeeded();
+        } else {
+            assert!(
+                report.reason().contains("\"Count\" was cut"),
+                "{}",
+                report.reason()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_capture_that_runs_out_of_room_keeps_the_older_image() {
+    let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
+    let older = Wim {
+        images: vec![Image::new("older", &crate::fixture::reference())],
+    }
+    .to_bytes();
+    let share = &mut world.shares.get_mut(SHARE).unwrap().volume;
+    share.put("ref.wim", file(older.clone()));
+    // As large as the image that was applied: preflight cannot know that the system has grown.
+    share.capacity = share.used() + older.len() as u64 + 100;
+    let (world, report) = run_to_end(world);
+    assert!(report.reason().contains("no space left"), "{}", report.reason());
+    let share = &world.shares[SHARE].volume;
+    assert_eq!(share.bytes("ref.wim"), Some(&older));
+    let left: Vec<_> = share
+        .tree
+        .keys()
+        .filter(|path| !path.starts_with("logs"))
+        .collect();
+    assert_eq!(left, ["ref.wim"]);
+}
+
+#[test]
+fn a_system_that_never_starts_ends_the_run_after_some_restarts() {
+    let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
+    world.system_hangs = true;
+    let (_, report) = run_to_end(world);
+    assert!(
+        report.reason().contains("came back in the boot image"),
+        "{}",
+        report.reason()
+    );
+    assert!(report.starts.len() < 12, "{}", report.starts.len());
+}
+
+#[test]
+fn an_input_output_error_anywhere_is_told_and_harms_no_other_disk() {
+    let begin = to_share(Firmware::Uefi, MediaLayout::Iso);
+    let (done, _) = run_to_end(begin.clone());
+    for fault in 1..=done.operations.len() {
+        let mut world = begin.clone();
+        world.faults.insert(fault);
+        let (after, report) = run_to_end(world);
+        let operation = &done.operations[fault - 1];
+        match &report.ended {
+            Ended::Over(Some(reason)) | Ended::Refused(reason) => {
+                assert!(reason.contains("input/output error"), "{operation}: {reason}");
+            }
+            // A second try, a log or a view that is not vital.
+            Ended::Over(None) => assert!(!operation.starts_with("write at"), "{operation}"),
+            other => panic!("{operation}: {other:?}"),
+        }
+        assert_eq!(after.drives[1..], begin.drives[1..], "{operation}");
+    }
+}

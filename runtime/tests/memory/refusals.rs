@@ -1,0 +1,208 @@
+//! What is refused, before anything of the machine was changed.
+
+use media_format::manifest::MediaLayout;
+use runtime::platform::{Bus, Firmware};
+
+use crate::driver::{run_to_cut, run_to_end};
+use crate::fixture::{CAPTURE_CANARY, MediaBuilder, SHARE, build_and_capture, deploy, installed, machine};
+use crate::outcome;
+use crate::runs::{to_share, with_account};
+use crate::world::{Drive, Node, Volume, World, file};
+
+/// The run fails with those words, and every disk, share and firmware entry is as it was.
+#[track_caller]
+fn refused(before: &World, words: &[&str]) {
+    let (after, report) = run_to_end(before.clone());
+    let reason = report.reason();
+    for word in words {
+        assert!(reason.contains(word), "\"{word}\" is not in: {reason}");
+    }
+    let differences = outcome::of(&after).differences(&outcome::of(before));
+    assert!(differences.is_empty(), "{differences:?}");
+    assert!(
+        without_logs(&after).drives == without_logs(before).drives,
+        "a disk was changed"
+    );
+    assert!(after.shares == before.shares, "a share was changed");
+    assert_eq!(after.entries, before.entries, "the firmware was changed");
+}
+
+/// The log of a run that was refused is copied to a stick.
+fn without_logs(world: &World) -> World {
+    let mut world = world.clone();
+    for part in world.drives.iter_mut().flat_map(|drive| &mut drive.parts) {
+        part.volume.tree.retain(|path, _| !path.starts_with("logs"));
+    }
+    world
+}
+
+fn deploys(edit: impl Fn(String) -> String) -> World {
+    machine(
+        Firmware::Uefi,
+        &MediaBuilder::new(MediaLayout::Iso, &edit(deploy())),
+    )
+}
+
+#[test]
+fn two_possible_disks_and_no_rule() {
+    let mut world = deploys(|text| text);
+    world.drives.insert(1, Drive::empty("vdb", 8 << 30, Bus::Virtio));
+    refused(&world, &["2 disks could be the target", "/dev/vda", "/dev/vdb"]);
+}
+
+#[test]
+fn the_only_disk_is_the_stick() {
+    let media = MediaBuilder::new(MediaLayout::Usb, &deploy());
+    let mut world = machine(Firmware::Uefi, &media);
+    world.drives.remove(0);
+    refused(&world, &["no disk can be the target", "is the boot media"]);
+}
+
+#[test]
+fn a_payload_with_another_digest() {
+    for path in [
+        "packages/reference/reference.wim",
+        "media-runtime/sequences/main.toml",
+    ] {
+        let mut world = deploys(|text| text);
+        let media = world.drives[1].whole.as_mut().unwrap();
+        let Some(Node::File(bytes, _)) = media.tree.get_mut(path) else {
+            panic!("no {path}")
+        };
+        std::rc::Rc::make_mut(bytes)[20] ^= 1;
+        refused(&world, &[path, "differs from what was built"]);
+    }
+}
+
+#[test]
+fn a_missing_package() {
+    let text = |text: String| text.replace("package = \"reference\"", "package = \"elsewhere\"");
+    refused(
+        &deploys(text),
+        &["Apply the operating system", "\"elsewhere\" is not on the media"],
+    );
+}
+
+#[test]
+fn an_index_that_the_image_does_not_have() {
+    let text = |text: String| text.replace("index = 1", "index = 5");
+    refused(
+        &deploys(text),
+        &["Apply the operating system", "index 5", "1 images"],
+    );
+}
+
+#[test]
+fn too_small_a_disk() {
+    let mut world = deploys(|text| text);
+    world.drives[0].size = 300 << 20;
+    refused(&world, &["Partition the disk", "/dev/vda", "need at least"]);
+}
+
+#[test]
+fn a_disk_with_content() {
+    let mut world = deploys(|text| text);
+    let volume = Volume {
+        label: "photos".into(),
+        ..Volume::new("ext4", 1 << 30)
+    };
+    world.drives[0] = Drive::empty("vda", 8 << 30, Bus::Virtio).with("photos", volume);
+    refused(&world, &["Partition the disk", "/dev/vda", "is not empty"]);
+}
+
+#[test]
+fn a_full_destination() {
+    let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
+    world.shares.get_mut(SHARE).unwrap().volume.capacity = 1000;
+    refused(&world, &["Capture the operating system", "1000 bytes free"]);
+}
+
+#[test]
+fn a_wrong_share_password() {
+    let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
+    world.shares.get_mut(SHARE).unwrap().password = "another".into();
+    refused(&world, &["Capture the operating system", "capturer", "refuses"]);
+    let (_, report) = run_to_end(world);
+    assert!(!report.reason().contains(CAPTURE_CANARY));
+}
+
+#[test]
+fn a_computer_name_that_is_too_long() {
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &deploy());
+    media
+        .options
+        .variables
+        .insert("OSDComputerName".into(), "SIXTEEN-CHARS-XX".into());
+    refused(&machine(Firmware::Uefi, &media), &["SIXTEEN-CHARS-XX", "15"]);
+}
+
+#[test]
+fn a_capture_onto_an_iso() {
+    let media = MediaBuilder::new(MediaLayout::Iso, &build_and_capture("media:captures/ref.wim"));
+    refused(&machine(Firmware::Uefi, &media), &["an ISO cannot be written"]);
+}
+
+#[test]
+fn a_machine_without_an_installed_system_to_capture() {
+    let media = with_account(
+        MediaLayout::Iso,
+        &crate::fixture::capture_existing(r"\\server\captures\ref.wim"),
+    );
+    refused(
+        &machine(Firmware::Uefi, &media),
+        &["no disk of the machine has an installed Linux"],
+    );
+    let mut two = installed(&media);
+    let mut other = Volume::new("ext4", 1 << 30);
+    other.put("etc/os-release", file("NAME=Other\n"));
+    two.drives
+        .insert(1, Drive::empty("vdb", 8 << 30, Bus::Virtio).with("other", other));
+    refused(
+        &two,
+        &[
+            "several volumes have an installed Linux",
+            "/dev/vda2",
+            "/dev/vdb1",
+        ],
+    );
+}
+
+#[test]
+fn a_changed_sequence_does_not_go_on_with_an_old_run() {
+    let mut world = deploys(|text| text);
+    let (done, _) = run_to_end(world.clone());
+    world.cuts.insert(done.operations.len() / 2);
+    let (mut cut, _) = run_to_cut(world);
+    cut.drives[1] = MediaBuilder::new(MediaLayout::Iso, &deploy().replace("COMPUTER", "OTHER")).drive();
+    refused(&cut, &["was changed since this run began"]);
+}
+
+#[test]
+fn a_disk_on_which_a_run_was_completed_is_not_empty() {
+    for firmware in [Firmware::Uefi, Firmware::Bios] {
+        let media = MediaBuilder::new(MediaLayout::Iso, &deploy());
+        let (done, report) = run_to_end(machine(firmware, &media));
+        report.assert_succeeded();
+        refused(&done, &["is not empty"]);
+    }
+}
+
+#[test]
+fn the_same_installation_is_captured_once() {
+    let once = build_and_capture(r"\\server\captures\ref.wim");
+    let again = "\n  [[steps.steps]]\n  type = \"capture-operating-system-image\"\n  name = \"Again\"\n  \
+                 destination = '\\\\server\\captures\\again.wim'\n";
+    let (world, report) = run_to_end(machine(
+        Firmware::Uefi,
+        &with_account(MediaLayout::Iso, &(once.clone() + again)),
+    ));
+    assert!(
+        report.reason().contains("\"Again\"") && report.reason().contains("captured already"),
+        "{}",
+        report.reason()
+    );
+    assert!(world.shares[SHARE].volume.bytes("again.wim").is_none());
+    let allowed = once + again + "  allow-repeated-capture = true\n";
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &with_account(MediaLayout::Iso, &allowed)));
+    report.assert_succeeded();
+}

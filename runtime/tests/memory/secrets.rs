@@ -1,0 +1,145 @@
+//! Passwords are nowhere where they could be found later.
+
+use media_format::manifest::MediaLayout;
+use runtime::platform::Firmware;
+
+use crate::driver::{Report, run_to_cut, run_to_end};
+use crate::fixture::{ADMIN_CANARY, CAPTURE_CANARY, build_and_capture, machine};
+use crate::images::Wim;
+use crate::runs::with_account;
+use crate::world::{Node, Tree, World};
+
+fn begin(layout: MediaLayout) -> World {
+    let text = build_and_capture(r"\\server\captures\ref.wim");
+    let disabled = "administrator = \"disabled\"";
+    assert!(text.contains(disabled));
+    let text = text.replace(disabled, "administrator-password = \"%OSDLocalAdminPassword%\"");
+    let steps = "\n[[steps]]\ntype = \"run-command-line\"\ncommand = \"true\"\n";
+    let media = with_account(layout, &(text + steps)).secret("OSDLocalAdminPassword", ADMIN_CANARY);
+    machine(Firmware::Uefi, &media)
+}
+
+/// Text, UTF-16, and base64 of the text at each of the three alignments.
+fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let wide = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let encoded = (0..3).map(|skip| base64(&secret.as_bytes()[skip..]));
+    let mut forms = vec![secret.as_bytes().to_vec(), wide];
+    forms.extend(encoded);
+    forms
+}
+
+/// The whole groups only: what follows depends on what follows.
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |group: &[u8]| {
+        let all = group
+            .iter()
+            .fold(0_usize, |all, byte| all << 8 | usize::from(*byte));
+        [18, 12, 6, 0].map(|shift| DIGITS[all >> shift & 63])
+    };
+    bytes.chunks_exact(3).flat_map(group).collect()
+}
+
+#[track_caller]
+fn absent(place: &str, bytes: &[u8]) {
+    for form in [ADMIN_CANARY, CAPTURE_CANARY].into_iter().flat_map(forms) {
+        let found = bytes.windows(form.len()).any(|window| window == form);
+        assert!(
+            !found,
+            "a password is in {place} as {}",
+            String::from_utf8_lossy(&form)
+        );
+    }
+}
+
+fn absent_in_tree(place: &str, tree: &Tree) {
+    for (path, node) in tree {
+        match node {
+            Node::File(bytes, _) if path.ends_with(".wim") && place.contains("server") => {
+                if let Ok(wim) = Wim::parse(bytes) {
+                    wim.images
+                        .iter()
+                        .for_each(|image| absent_in_tree("the captured image", &image.tree()));
+                }
+            }
+            // Mostly zeroes: nothing hides behind the slots' ends.
+            Node::File(bytes, _) => bytes
+                .chunk_by(|a, b| (*a == 0) == (*b == 0))
+                .filter(|c| c[0] != 0 && c.len() > 8)
+                .for_each(|c| absent(&format!("{place} {path}"), c)),
+            Node::Link(to) => absent(&format!("{place} {path}"), to.as_bytes()),
+            Node::Folder => {}
+        }
+    }
+}
+
+fn absent_in_world(world: &World, report: &Report) {
+    let parts = world
+        .drives
+        .iter()
+        .filter(|drive| !drive.is_media)
+        .flat_map(|drive| &drive.parts);
+    parts.for_each(|part| absent_in_tree(&part.id, &part.volume.tree));
+    world
+        .shares
+        .iter()
+        .for_each(|(name, share)| absent_in_tree(name, &share.volume.tree));
+    absent("the log", report.log.as_bytes());
+    report
+        .events
+        .iter()
+        .for_each(|event| absent("an event", event.to_line().as_bytes()));
+    for command in &world.commands {
+        absent(
+            "the arguments of a command",
+            command.arguments.join(" ").as_bytes(),
+        );
+        let environment = command
+            .environment
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"));
+        absent(
+            "the environment of a command",
+            environment.collect::<String>().as_bytes(),
+        );
+    }
+}
+
+#[test]
+fn the_search_finds_what_is_there() {
+    for form in forms(ADMIN_CANARY) {
+        let hidden = [b"before ".as_slice(), &form, b" after"].concat();
+        assert!(std::panic::catch_unwind(|| absent("a test", &hidden)).is_err());
+    }
+}
+
+#[test]
+fn no_password_is_left_anywhere_at_the_end_or_at_a_cut() {
+    let world = begin(MediaLayout::Iso);
+    let (done, report) = run_to_end(world.clone());
+    report.assert_succeeded();
+    absent_in_world(&done, &report);
+    assert!(!done.commands.is_empty());
+    for cut in (1..done.operations.len()).step_by(9) {
+        let mut world = world.clone();
+        world.cuts.insert(cut);
+        let (off, report) = run_to_cut(world);
+        absent_in_world(&off, &report);
+    }
+}
+
+#[test]
+fn the_administrators_password_reaches_the_system_as_a_hash_only() {
+    let world = begin(MediaLayout::Iso);
+    let (done, _) = run_to_end(world);
+    let shadow = done.drives[0].parts[1].volume.bytes("etc/shadow").unwrap();
+    assert!(String::from_utf8_lossy(shadow).starts_with("root:$6$"));
+    let captured = crate::outcome::captured(&done, "ref.wim").unwrap();
+    let Some(Node::File(shadow, _)) = captured.get("etc/shadow") else {
+        panic!("no shadow")
+    };
+    assert!(
+        String::from_utf8_lossy(shadow).starts_with("root:!*:"),
+        "the hash is not captured either"
+    );
+}
