@@ -8,7 +8,7 @@ use media_format::paths;
 use media_format::state::{BootState, Next};
 
 use crate::context::find_partition;
-use crate::journal::{Journal, Saved};
+use crate::journal::{Journal, Saved, Target};
 use crate::platform::{Disk, Firmware, Platform, Result};
 use crate::run::Run;
 use crate::staging;
@@ -117,8 +117,12 @@ pub fn forget(run: &mut Run<'_>) -> Result<()> {
 /// traces are removed, journal included, must not look like a run that lost its journal.
 const COMPLETE: &str = "complete";
 
-fn complete_mark() -> PathBuf {
-    Path::new(paths::INSTALLED).join(COMPLETE)
+fn complete_mark(root: &Path) -> PathBuf {
+    installed(root).join(COMPLETE)
+}
+
+fn installed(root: &Path) -> PathBuf {
+    root.join(paths::INSTALLED.trim_start_matches('/'))
 }
 
 /// Stays on the run's own partition of a BIOS machine, which no installed system uses.
@@ -145,8 +149,8 @@ pub fn is_complete(platform: &dyn Platform, disk: &Disk) -> bool {
     })
 }
 
-/// At the end of a run: removes the staged boot image, the journal, the boot state and, where the run ends in the
-/// installed system, the runtime itself.
+/// At the end of a run: removes the staged boot image, the journal, the boot state and the runtime in the installed
+/// system.
 ///
 /// # Errors
 /// When something cannot be removed.
@@ -154,12 +158,28 @@ pub fn clean(run: &mut Run<'_>) -> Result<()> {
     let Some(target) = run.journal.saved.target.clone().filter(|target| target.ours) else {
         return Ok(());
     };
-    if run.here == Environment::Os {
+    let root = system_root(run, &target)?;
+    if let Some(root) = root
+        .as_deref()
+        .filter(|root| run.platform.exists(&installed(root)))
+    {
         run.platform
-            .write(&complete_mark(), target.state.as_bytes(), 0o600)?;
+            .write(&complete_mark(root), target.state.as_bytes(), 0o600)?;
     }
     run.journal.detach();
-    remove_traces(run.platform, run.here, &target.state)
+    remove_traces(run.platform, root.as_deref(), &target.state)
+}
+
+/// The system of the run, to be written to; none when no image was applied.
+fn system_root(run: &Run<'_>, target: &Target) -> Result<Option<PathBuf>> {
+    if run.here == Environment::Os {
+        return Ok(Some("/".into()));
+    }
+    if target.system.is_empty() {
+        return Ok(None);
+    }
+    let (_, device, _) = find_partition(run.platform, &target.system)?;
+    run.platform.mount(&device, true).map(Some)
 }
 
 /// Goes on with [`clean`] where a cut has interrupted it inside the installed system; gives whether it had.
@@ -167,14 +187,15 @@ pub fn clean(run: &mut Run<'_>) -> Result<()> {
 /// # Errors
 /// When something cannot be removed.
 pub fn clean_again(platform: &dyn Platform) -> Result<bool> {
-    let Some(state) = platform.read(&complete_mark())? else {
+    let root = Path::new("/");
+    let Some(state) = platform.read(&complete_mark(root))? else {
         return Ok(false);
     };
-    remove_traces(platform, Environment::Os, &String::from_utf8_lossy(&state))?;
+    remove_traces(platform, Some(root), &String::from_utf8_lossy(&state))?;
     Ok(true)
 }
 
-fn remove_traces(platform: &dyn Platform, here: Environment, state: &str) -> Result<()> {
+fn remove_traces(platform: &dyn Platform, root: Option<&Path>, state: &str) -> Result<()> {
     let (_, device, _) = find_partition(platform, state)?;
     let boot = platform.mount(&device, true)?;
     if platform.firmware() == Firmware::Bios {
@@ -185,10 +206,7 @@ fn remove_traces(platform: &dyn Platform, here: Environment, state: &str) -> Res
     platform.remove(&boot.join(paths::JOURNAL))?;
     platform.remove(&boot.join(paths::FOLDER))?;
     platform.unmount(&device)?;
-    if here == Environment::Os {
-        staging::remove_runtime(platform, Path::new("/"))?;
-    }
-    Ok(())
+    root.map_or(Ok(()), |root| staging::remove_runtime(platform, root))
 }
 
 /// The serial console that the boot image used, where it had one: the run goes on talking there.

@@ -75,7 +75,7 @@ fn account(options: &CaptureOperatingSystemImage) -> Account {
 
 fn inside(root: &Path, path: &str, shown: String) -> Result<Destination> {
     let clean: Vec<&str> = path.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
-    if clean.iter().any(|part| *part == "..") {
+    if clean.contains(&"..") {
         bail!("the destination {shown} leads out of its volume");
     }
     let Some((name, folders)) = clean.split_last() else {
@@ -136,16 +136,13 @@ fn volume(context: &Context<'_>, selector: &DiskSelector, partition: Option<u32>
 /// # Errors
 /// When none or several fit.
 pub fn disk(context: &Context<'_>, selector: &DiskSelector) -> Result<Disk> {
-    let own = context
-        .journal
-        .saved
-        .target
-        .as_ref()
-        .map(|target| target.disk.clone());
+    let target = context.journal.saved.target.as_ref();
+    // By a partition and not by identity: virtual disks often have no serial number, and then all look the same.
+    let is_own = |disk: &Disk| target.is_some_and(|target| target.is_on(disk));
     let disks = context.platform.disks()?;
     let candidates: Vec<Disk> = disks
         .into_iter()
-        .filter(|disk| !disk.is_media && Some(target::identity(disk)) != own)
+        .filter(|disk| !disk.is_media && !is_own(disk))
         .filter(|disk| {
             disk.partitions
                 .iter()

@@ -145,6 +145,10 @@ pub struct Stuck {
     pub reason: String,
 }
 
+/// The run cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Over;
+
 /// More restarts than this without a step that ends are a loop.
 pub const MOST_RESTARTS: u32 = 8;
 
@@ -246,7 +250,7 @@ impl Progress {
     ///
     /// # Errors
     /// When a failure ends the run; `position` stays at the step that failed.
-    pub fn end(&mut self, program: &Program<'_>, ended: Ended) -> Result<(), ()> {
+    pub fn end(&mut self, program: &Program<'_>, ended: Ended) -> Result<(), Over> {
         let index = self.position;
         let failed = matches!(ended, Ended::Failed { .. });
         self.results.push(StepResult { step: index, ended });
@@ -259,7 +263,7 @@ impl Progress {
         self.failures = 0;
         self.part = 0;
         self.restarts = 0;
-        self.position = target.ok_or(())?;
+        self.position = target.ok_or(Over)?;
         Ok(())
     }
 
@@ -267,7 +271,7 @@ impl Progress {
     ///
     /// # Errors
     /// When there were too many of them without a step that ended.
-    pub fn ask_restart(&mut self, program: &Program<'_>, target: Environment, retry: bool) -> Result<(), ()> {
+    pub fn ask_restart(&mut self, program: &Program<'_>, target: Environment, retry: bool) -> Result<(), Over> {
         if retry {
             self.started = false;
             self.part += 1;
@@ -277,7 +281,7 @@ impl Progress {
         }
         self.restart = Some(target);
         if self.restarts > MOST_RESTARTS {
-            Err(())
+            Err(Over)
         } else {
             Ok(())
         }
@@ -391,7 +395,7 @@ mod tests {
             reason: "no".into(),
         };
         let mut progress = Progress::default();
-        assert_eq!(progress.end(&program, failed()), Err(()));
+        assert_eq!(progress.end(&program, failed()), Err(Over));
         assert_eq!(progress.position, 0);
         let mut progress = Progress {
             position: 1,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use task_sequence::Variables;
 
 use crate::engine::Progress;
-use crate::platform::{Files, Result};
+use crate::platform::{Disk, Files, Result};
 
 const FORMAT: u32 = 1;
 
@@ -56,6 +56,15 @@ pub struct Target {
     pub volumes: Vec<Volume>,
     /// The system was generalized and can be captured.
     pub prepared: bool,
+}
+
+impl Target {
+    /// Whether that is the disk.
+    pub fn is_on(&self, disk: &Disk) -> bool {
+        disk.partitions
+            .iter()
+            .any(|partition| partition.id == self.state || partition.id == self.system)
+    }
 }
 
 /// A volume that the run made.

@@ -140,8 +140,8 @@ fn begin(start: &Start<'_>, entry: &SequenceEntry, digest: &str) -> Journal {
 fn resume(start: &Start<'_>, saved: Saved, number: u64, digest: &str) -> Result<Journal> {
     if saved.sequence_digest != digest {
         bail!(
-            "the task sequence was changed since this run began, so it cannot go on; to build from the beginning, \
-             erase the target's disk or let the sequence do it (erase-existing)"
+            "the task sequence was changed since this run began, so it cannot go on; start the media as it was, or \
+             erase the target's disk to build from the beginning"
         );
     }
     let state = saved

@@ -144,6 +144,12 @@ pub fn select(
 
 fn fits(number: usize, disk: &Disk, rule: &Rule) -> bool {
     let same = |a: &str, b: &str| a.trim().eq_ignore_ascii_case(b.trim()) && !a.trim().is_empty();
+    // The machine's own count does not change when the capture's destination is left out; removable disks have none.
+    let number = if disk.removable {
+        number
+    } else {
+        disk.number as usize
+    };
     rule.number.is_none_or(|wanted| wanted as usize == number)
         && rule
             .serial
@@ -313,7 +319,7 @@ mod tests {
             "not even when it is named"
         );
         let usb = disk("sdb", 10, Bus::Usb);
-        assert!(select(&[usb.clone()], &only(), &[]).is_err());
+        assert!(select(std::slice::from_ref(&usb), &only(), &[]).is_err());
         assert!(
             select(
                 &[usb],
@@ -369,6 +375,27 @@ mod tests {
         assert!(matches!(
             select(&[protected], &only(), &[]),
             Err(Refusal::ReadOnly(_))
+        ));
+    }
+
+    #[test]
+    fn a_number_is_the_machines_also_when_a_disk_is_left_out() {
+        let mut disks = [disk("vda", 10, Bus::Virtio), disk("vdb", 10, Bus::Virtio)];
+        disks[1].number = 1;
+        let second = Rule {
+            number: Some(1),
+            ..only()
+        };
+        let excluded = [disks[0].path.clone()];
+        let found = select(&disks, &second, &excluded).unwrap();
+        assert_eq!(found.disk().path, disks[1].path);
+        let first = Rule {
+            number: Some(0),
+            ..only()
+        };
+        assert!(matches!(
+            select(&disks, &first, &excluded),
+            Err(Refusal::NoMatch { .. })
         ));
     }
 

@@ -136,7 +136,7 @@ fn views(context: &Context<'_>, target: &Target) -> platform::Result<Vec<View>> 
 /// Says which volumes are not captured, and why.
 fn name_skipped(context: &Context<'_>, target: &Target) -> platform::Result<()> {
     for disk in context.platform.disks()? {
-        if target::identity(&disk) != target.disk {
+        if !target.is_on(&disk) {
             context.log.info(format!(
                 "not captured: {} (another disk)",
                 target::describe(&disk)

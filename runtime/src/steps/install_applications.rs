@@ -40,19 +40,19 @@ pub(super) fn run(options: &InstallApplications, context: &mut Context<'_>) -> R
     let order = install::with_dependencies(context, &ids)?;
     let go_on = options.continue_with_next.unwrap_or(false);
     let mut failed = Vec::new();
-    for position in first(context)..order.len() {
-        match one(context, &order[position]) {
+    for (position, id) in order.iter().enumerate().skip(first(context)) {
+        match one(context, id) {
             Ok(Installed::Done) => {}
             Ok(Installed::NeedsRestart) => {
                 variables::set(context.variables, NEXT, (position + 1).to_string());
                 return Ok(Outcome::RestartThenRetry(Environment::Os));
             }
-            Ok(Installed::Failed { code }) if !go_on => return Err(refuse(context, &order[position], code)),
+            Ok(Installed::Failed { code }) if !go_on => return Err(refuse(context, id, code)),
             Err(failure) if !go_on => return Err(failure),
             Ok(Installed::Failed { code }) => {
-                failed.push(format!("{} ({})", order[position], code_text(code)))
+                failed.push(format!("{} ({})", id, code_text(code)))
             }
-            Err(failure) => failed.push(format!("{} ({})", order[position], failure.reason)),
+            Err(failure) => failed.push(format!("{} ({})", id, failure.reason)),
         }
     }
     finish(context, &failed);

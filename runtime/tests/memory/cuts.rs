@@ -9,29 +9,33 @@ use runtime::platform::Firmware;
 use crate::driver::{Ended, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine};
 use crate::outcome;
-use crate::runs::{existing_to_share, to_share};
+use crate::runs::{existing_to_share, to_disk, to_share, to_stick};
 use crate::world::{Drive, World};
 
 /// Disks that no run may change: the media, and every disk but the target.
 fn others(world: &World) -> Vec<Drive> {
     let mut others = world.drives[1..].to_vec();
     for part in others.iter_mut().flat_map(|drive| &mut drive.parts) {
-        // The log is copied to a stick.
-        part.volume.tree.retain(|path, _| !path.starts_with("logs"));
+        // The log is copied to a stick; the captured image goes where the sequence says.
+        let written = |path: &str| {
+            path.starts_with("logs") || path.starts_with("captures") || path.starts_with("ref.wim")
+        };
+        part.volume.tree.retain(|path, _| !written(path));
     }
     others
 }
 
-/// The boot state is gone, so the run is complete; what is left to remove is inert. The media begins a new run and
-/// refuses the disk.
-fn is_after_the_end(operation: &str, reason: &str) -> bool {
+/// The boot state is gone, so the run is complete, and what is left to remove is inert: the machine starts its
+/// system, or the media begins a new run and refuses the disk.
+fn is_after_the_end(operation: &str, ended: &Ended) -> bool {
     let last = [
         "remove media-runtime of ",
         "remove boot/grub/custom.cfg of ",
         "remove etc/systemd/system/",
         "remove var/lib/media-runtime",
     ];
-    last.iter().any(|start| operation.starts_with(start)) && reason.contains("is not empty")
+    let refused = matches!(ended, Ended::Over(Some(reason)) if reason.contains("is not empty"));
+    last.iter().any(|start| operation.starts_with(start)) && (refused || *ended == Ended::Idle)
 }
 
 /// Runs without a cut, then with one at every operation; gives the reasons of the runs that stopped, with how often.
@@ -59,7 +63,7 @@ fn cut_everywhere(begin: &World) -> BTreeMap<String, usize> {
                         .or_default() += 1;
                 }
             }
-            Ended::Over(Some(reason)) if is_after_the_end(operation, reason) => {
+            ended if is_after_the_end(operation, ended) => {
                 assert_eq!(outcome::of(&world).captured, expected.captured);
             }
             Ended::Over(Some(reason)) | Ended::Refused(reason) => {
@@ -86,7 +90,7 @@ fn cut_twice(begin: &World, step: usize) {
         let mut world = begin.clone();
         world.cuts.extend([first, second]);
         let (world, report) = run_to_end(world);
-        if matches!(&report.ended, Ended::Over(Some(reason)) if is_after_the_end(world.last_cut(), reason)) {
+        if is_after_the_end(world.last_cut(), &report.ended) {
             continue;
         }
         assert_eq!(
@@ -119,6 +123,24 @@ fn build_and_capture_survives_a_cut_at_every_operation() {
     assert_eq!(stops, BTreeMap::new());
     let stops = cut_everywhere(&to_share(Firmware::Bios, MediaLayout::Iso));
     assert_eq!(stops, BTreeMap::new());
+}
+
+#[test]
+fn a_capture_to_a_second_disk_or_onto_the_stick_survives_a_cut_at_every_operation() {
+    assert_eq!(
+        cut_everywhere(&to_disk(Firmware::Bios, "{ number = 1 }")),
+        BTreeMap::new()
+    );
+    assert_eq!(cut_everywhere(&to_stick()), BTreeMap::new());
+}
+
+#[test]
+fn a_cut_is_survived_too_when_the_media_is_not_first_in_the_boot_order() {
+    for firmware in [Firmware::Uefi, Firmware::Bios] {
+        let mut world = to_share(firmware, MediaLayout::Iso);
+        world.media_first = false;
+        assert_eq!(cut_everywhere(&world), BTreeMap::new());
+    }
 }
 
 #[test]

@@ -82,20 +82,18 @@ impl Reporter for Recorder {
     }
 }
 
-/// Answers every question with the same text, where there is one.
-pub(crate) struct Answer(pub(crate) Option<String>);
+/// Answers a question, or not.
+pub(crate) struct Answers(pub(crate) fn(&str) -> Option<String>);
 
-impl Operator for Answer {
+impl Operator for Answers {
     fn ask(&self, question: &str, _: bool) -> Result<String> {
-        self.0
-            .clone()
-            .with_context(|| format!("nobody answers {question}"))
+        self.0(question).with_context(|| format!("nobody answers {question}"))
     }
 }
 
 /// Runs the machine to the end of its run.
 pub(crate) fn run_to_end(world: World) -> (World, Report) {
-    run(world, &Answer(None), false)
+    run(world, &Answers(|_| None), false)
 }
 
 /// The same, with somebody at the machine.
@@ -105,7 +103,7 @@ pub(crate) fn run_with(world: World, operator: &dyn Operator) -> (World, Report)
 
 /// Runs the machine to the first power cut, and leaves it off.
 pub(crate) fn run_to_cut(world: World) -> (World, Report) {
-    run(world, &Answer(None), true)
+    run(world, &Answers(|_| None), true)
 }
 
 fn run(world: World, operator: &dyn Operator, stays_off: bool) -> (World, Report) {

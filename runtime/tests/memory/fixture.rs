@@ -114,11 +114,6 @@ impl MediaBuilder {
         self
     }
 
-    pub(crate) fn content(mut self, path: &str, bytes: &[u8]) -> Self {
-        self.content.insert(path.into(), bytes.to_vec());
-        self
-    }
-
     fn boot_files(&self) -> Vec<(String, Vec<u8>, Role)> {
         let sequence = format!("{}/main.toml", paths::SEQUENCES);
         let mut files = vec![(sequence, self.sequence.clone().into_bytes(), Role::Sequence)];
@@ -291,6 +286,16 @@ const DEPLOY: &str = include_str!("../../../templates/linux-deploy.toml");
 /// The template that builds and captures, with that destination.
 pub(crate) fn build_and_capture(destination: &str) -> String {
     with_destination(BUILD_AND_CAPTURE, destination)
+}
+
+/// The template that builds and captures, to a second disk.
+pub(crate) fn build_and_capture_to_disk(disk: &str) -> String {
+    let variable = "destination = \"%OSDCaptureDestination%\"";
+    assert!(BUILD_AND_CAPTURE.contains(variable));
+    BUILD_AND_CAPTURE.replace(
+        variable,
+        &format!("destination = {{ disk = {disk}, path = \"ref.wim\" }}"),
+    )
 }
 
 /// The template that captures an existing system, with that destination.

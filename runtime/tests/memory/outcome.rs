@@ -92,7 +92,7 @@ fn add(outcome: &mut Outcome, place: &str, volume: &Volume, names: &BTreeMap<Str
             plain.remove(path);
         }
     }
-    plain.retain(|path, _| !path.starts_with(paths::LOGS));
+    plain.retain(|path, _| !path.split('/').any(|part| part == paths::LOGS));
     outcome.volumes.insert(place.to_owned(), readable(&plain, names));
 }
 

@@ -1,13 +1,13 @@
 //! Whole runs without a cut: what happened, in which order, and what is left.
 
 use media_format::event::Environment::{Os, Pe};
-use media_format::manifest::MediaLayout;
-use runtime::platform::Firmware;
+use media_format::manifest::{Finish, MediaLayout};
+use runtime::platform::{Bus, Firmware};
 
-use crate::driver::run_to_end;
+use crate::driver::{Answers, run_to_end, run_with};
 use crate::fixture::{self, MediaBuilder, build_and_capture, deploy, installed, machine};
 use crate::outcome;
-use crate::world::World;
+use crate::world::{Drive, Volume, World};
 
 /// A machine whose run captures to the share.
 pub(crate) fn to_share(firmware: Firmware, layout: MediaLayout) -> World {
@@ -86,7 +86,96 @@ fn build_and_capture_runs_to_its_end() {
             assert!(!tree.contains_key(gone), "{gone} was captured");
         }
         assert!(world.entries.is_empty(), "{:?}", world.entries);
+        assert_eq!(report.finish, Some(Finish::Shutdown));
     }
+}
+
+/// A machine whose run captures to a second disk; neither disk has a serial number.
+pub(crate) fn to_disk(firmware: Firmware, disk: &str) -> World {
+    let media = MediaBuilder::new(MediaLayout::Iso, &fixture::build_and_capture_to_disk(disk));
+    let mut world = machine(firmware, &media);
+    let volume = Volume::new("ext4", 1 << 30);
+    world.drives.insert(
+        1,
+        Drive::empty("vdb", 8 << 30, Bus::Virtio).with("archive", volume),
+    );
+    for drive in &mut world.drives[..2] {
+        drive.serial.clear();
+    }
+    world
+}
+
+/// A machine whose run captures onto the stick that it starts from.
+pub(crate) fn to_stick() -> World {
+    let media = MediaBuilder::new(MediaLayout::Usb, &build_and_capture("media:captures/ref.wim"));
+    machine(Firmware::Uefi, &media)
+}
+
+#[test]
+fn a_capture_goes_to_a_second_disk_or_onto_the_stick() {
+    for disk in ["{ number = 1 }", "{ only = true }"] {
+        let (world, report) = run_to_end(to_disk(Firmware::Bios, disk));
+        report.assert_succeeded();
+        assert!(world.drives[1].parts[0].volume.bytes("ref.wim").is_some());
+        let (world, report) = run_to_end(to_stick());
+        report.assert_succeeded();
+        assert!(
+            world.drives[1].parts[1]
+                .volume
+                .bytes("captures/ref.wim")
+                .is_some()
+        );
+    }
+}
+
+#[test]
+fn a_second_disk_that_comes_first_is_counted_by_the_machine() {
+    let mut world = to_disk(Firmware::Uefi, "{ number = 0 }");
+    world.drives.swap(0, 1);
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert!(world.drives[0].parts[0].volume.bytes("ref.wim").is_some());
+}
+
+#[test]
+fn a_failed_run_begins_anew_from_the_same_media() {
+    let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
+    let (done, _) = run_to_end(world.clone());
+    let late = done
+        .operations
+        .iter()
+        .position(|name| name.contains("/opt-tool"))
+        .unwrap();
+    world.faults.insert(late + 1);
+    let (world, report) = run_to_end(world);
+    assert!(
+        report.reason().contains("input/output error"),
+        "{}",
+        report.reason()
+    );
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert_eq!(outcome::of(&world).differences(&outcome::of(&done)), [""; 0]);
+}
+
+#[test]
+fn somebody_at_the_machine_chooses_and_is_asked_for_secrets() {
+    let share = build_and_capture(r"\\server\captures\ref.wim");
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &share);
+    media.options.unattended = false;
+    media
+        .options
+        .variables
+        .insert("OSDCaptureAccount".into(), "capturer".into());
+    media.options.ask.insert("OSDCaptureAccountPassword".into());
+    let answer = |question: &str| {
+        let number = question.contains("Number of the task sequence");
+        Some(if number { "1" } else { fixture::CAPTURE_CANARY }.to_owned())
+    };
+    let (_, report) = run_with(machine(Firmware::Uefi, &media), &Answers(answer));
+    report.assert_succeeded();
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
+    assert!(report.reason().contains("nobody answers"), "{}", report.reason());
 }
 
 #[test]
