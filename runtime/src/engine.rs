@@ -271,7 +271,12 @@ impl Progress {
     ///
     /// # Errors
     /// When there were too many of them without a step that ended.
-    pub fn ask_restart(&mut self, program: &Program<'_>, target: Environment, retry: bool) -> Result<(), Over> {
+    pub fn ask_restart(
+        &mut self,
+        program: &Program<'_>,
+        target: Environment,
+        retry: bool,
+    ) -> Result<(), Over> {
         if retry {
             self.started = false;
             self.part += 1;

@@ -49,9 +49,7 @@ pub(super) fn run(options: &InstallApplications, context: &mut Context<'_>) -> R
             }
             Ok(Installed::Failed { code }) if !go_on => return Err(refuse(context, id, code)),
             Err(failure) if !go_on => return Err(failure),
-            Ok(Installed::Failed { code }) => {
-                failed.push(format!("{} ({})", id, code_text(code)))
-            }
+            Ok(Installed::Failed { code }) => failed.push(format!("{} ({})", id, code_text(code))),
             Err(failure) => failed.push(format!("{} ({})", id, failure.reason)),
         }
     }

@@ -160,8 +160,10 @@ fn power_on(machine: &Memory) -> Started {
     // An orderly restart unmounts, and so flushes; a cut has taken away what was not flushed.
     world.unflushed.clear();
     let started = boot::start(&world, MEDIA);
-    let mut volatile = Volatile::default();
-    volatile.memory = Volume::new("tmpfs", 0);
+    let mut volatile = Volatile {
+        memory: Volume::new("tmpfs", 0),
+        ..Volatile::default()
+    };
     match started {
         Started::Pe => volatile.memory.put("proc/self/exe", file("the runtime")),
         Started::Os(disk, part) => volatile.root = Some((disk, part)),

@@ -27,11 +27,10 @@ impl Disks for Linux {
             .collect();
         names.sort();
         let mut disks: Vec<Disk> = names.iter().filter_map(|name| disk(name)).collect();
-        let mut number = 0;
-        for disk in disks.iter_mut().filter(|disk| !disk.is_media && !disk.removable) {
-            disk.number = number;
-            number += 1;
-        }
+        let possible = disks.iter_mut().filter(|disk| !disk.is_media && !disk.removable);
+        (0..)
+            .zip(possible)
+            .for_each(|(number, disk)| disk.number = number);
         Ok(disks)
     }
 
@@ -121,10 +120,10 @@ impl Disks for Linux {
 }
 
 fn is_disk(name: &str) -> bool {
-    !["loop", "ram", "zram", "dm-", "md", "fd", "nbd"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-        && !(name.starts_with("mmcblk") && name.contains("boot"))
+    let virtual_kinds = ["loop", "ram", "zram", "dm-", "md", "fd", "nbd"];
+    let is_virtual = virtual_kinds.iter().any(|prefix| name.starts_with(prefix));
+    let is_boot_area = name.starts_with("mmcblk") && name.contains("boot");
+    !is_virtual && !is_boot_area
 }
 
 fn read(path: impl AsRef<Path>) -> String {
