@@ -150,6 +150,28 @@ fn deploy_survives_a_cut_at_every_operation() {
 }
 
 #[test]
+fn a_command_stops_the_run_exactly_where_it_may_have_begun() {
+    let step = "[[steps]]\ntype = \"run-command-line\"\nname = \"Count\"\ncommand = \"append /count\"\n";
+    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{step}", deploy()));
+    let stops = cut_everywhere(&machine(Firmware::Uefi, &media));
+    let operations: Vec<_> = stops.keys().filter_map(|stop| stop.split(": ").next()).collect();
+    // The command itself, and the journal's record of its end.
+    let [first, second] = operations[..] else {
+        panic!("{stops:#?}")
+    };
+    assert_eq!(first, "program writes /count");
+    assert!(
+        second.starts_with("write at") && second.ends_with("journal"),
+        "{second}"
+    );
+    assert!(
+        stops.keys().all(|stop| stop.contains("step \"Count\" was cut")),
+        "{stops:#?}"
+    );
+    assert!(stops.values().all(|times| *times == 1), "{stops:#?}");
+}
+
+#[test]
 fn capture_existing_survives_a_cut_at_every_operation() {
     let world = existing_to_share(MediaLayout::Iso);
     let target = world.drives[0].clone();
