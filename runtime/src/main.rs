@@ -55,9 +55,10 @@ const USAGE: &str = "media-runtime runs the task sequence of a media.\n\n\
     media-runtime --version";
 
 fn in_boot_image() -> ExitCode {
-    let command_line = pe::command_line();
-    let serial = serial_ports();
+    // The kernel's command line and consoles can only be read once its file systems are mounted.
     let outcome = pe::start().map_err(anyhow::Error::from).and_then(|environment| {
+        let command_line = pe::command_line();
+        let serial = serial_ports();
         let log = Log::open(Path::new(PE_LOG));
         environment
             .warnings
@@ -92,7 +93,7 @@ fn run_from_media(
     let id = command_line
         .media_id
         .as_deref()
-        .context("the kernel's command line names no media (media.id=…)")?;
+        .context("the kernel's command line names no media (media.id=...)")?;
     let platform = Linux::new();
     let media = find_media(&platform, id, log)?;
     let serial_console = serial.first().cloned();
