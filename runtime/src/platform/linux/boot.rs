@@ -154,13 +154,10 @@ impl Linux {
     }
 
     fn checked(&self, program: &str, arguments: &[&str], root: Option<&Path>) -> Result<Output> {
-        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         let output = self.run(&Command {
             program: program.into(),
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
-            environment: [
-                ("PATH".to_owned(), path.to_owned()),
-                ("LC_ALL".to_owned(), "C".to_owned()),
+            environment: [("LC_ALL".to_owned(), "C".to_owned()),
             ]
             .into(),
             root: root.map(Path::to_owned),

@@ -22,6 +22,7 @@ impl Images for Linux {
 
     fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
         let mut worker = Command::new(WORKER)
+            .env("PATH", super::processes::SEARCH_PATH)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

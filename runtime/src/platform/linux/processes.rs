@@ -12,6 +12,8 @@ use crate::platform::{Command, Output, Processes, Result};
 
 /// Output beyond this is dropped: a program that talks for hours must not fill the memory.
 const MOST_OUTPUT: usize = 1 << 20;
+/// The boot image's first process has no search path, and a unit's is not the administrator's.
+pub(super) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl Processes for Linux {
@@ -40,7 +42,7 @@ fn prepared(command: &Command) -> std::process::Command {
         words.splice(0..0, ["chroot".to_owned(), root.display().to_string()]);
     }
     let mut process = std::process::Command::new(&words[0]);
-    process.args(&words[1..]).envs(&command.environment);
+    process.args(&words[1..]).env("PATH", SEARCH_PATH).envs(&command.environment);
     process
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
