@@ -1,1 +1,1 @@
-//! Black-box tests: the command line, images against foreign tools, booted machines.
+//! Black-box tests that boot machines: see `tests/boot.rs`. They use what `make build` puts into `out/`.

@@ -16,6 +16,8 @@ use super::qmp::Qmp;
 use super::serial::Serial;
 
 const PAUSE: Duration = Duration::from_millis(50);
+/// A system under emulation takes a while to stop its services.
+const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(120);
 
 /// Where and how often the screen is saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -143,7 +145,7 @@ impl Session<'_> {
             missing.retain(|text| !has(text));
             if missing.is_empty() {
                 self.picture(&mut powered);
-                return Ok(());
+                return self.switch_off(&mut powered);
             }
             quiet_since = if heard.anything {
                 Instant::now()
@@ -163,6 +165,22 @@ impl Session<'_> {
             self.display.tick();
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// Presses the power button: a disk that goes on being used must be left clean, as its own system leaves it.
+    fn switch_off(&self, powered: &mut Powered) -> Result<()> {
+        powered.qmp.execute("system_powerdown", serde_json::json!({}))?;
+        let pressed = Instant::now();
+        while powered.qemu.ended()?.is_none() {
+            if pressed.elapsed() > SHUT_DOWN_WITHIN {
+                self.display
+                    .note("the machine does not react to its power button and is stopped");
+                return Ok(());
+            }
+            self.display.tick();
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
     }
 }
 

@@ -117,7 +117,8 @@ fn views(context: &Context<'_>, target: &Target) -> platform::Result<Vec<View>> 
         .iter()
         .filter(|volume| volume.applied && CAPTURED.contains(&volume.file_system.as_str()));
     for volume in volumes {
-        let mounted = context.mount(&volume.id, false)?;
+        // A system that the run made may replay its journal; one that was there before is never written to.
+        let mounted = context.mount(&volume.id, target.ours)?;
         let folder = context.platform.overlay(&mounted)?;
         if volume.id == target.system {
             generalize::generalize(context.platform, &folder, target.ours)

@@ -2,12 +2,12 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change, unmount};
 
 use super::Linux;
+use super::bound::Bound;
 use crate::platform::{Boot, Command, Files as _, Firmware, Output, Processes, Result};
 
 const EFI: &str = "/sys/firmware/efi";
@@ -16,8 +16,6 @@ const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11
 /// Where the media keeps GRUB's BIOS images.
 const BIOS_BOOT: &str = "media-runtime/boot/boot.img";
 const BIOS_CORE: &str = "media-runtime/boot/core.img";
-/// What a reference's own GRUB needs to see of the boot image.
-const BOUND: [&str; 4] = ["dev", "proc", "sys", "run"];
 
 impl Boot for Linux {
     fn firmware(&self) -> Firmware {
@@ -35,9 +33,11 @@ impl Boot for Linux {
 
     fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String> {
         link_by_uuid(disk)?;
-        let bound = Bound::new(root, boot)?;
+        let bound = boot
+            .map(|boot| Bound::folder(boot, &root.join("boot/efi")))
+            .transpose()?;
         let installed = self.install_grub(root, disk, boot.is_some());
-        bound.release()?;
+        bound.map_or(Ok(()), Bound::release)?;
         installed
     }
 
@@ -157,9 +157,7 @@ impl Linux {
         let output = self.run(&Command {
             program: program.into(),
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
-            environment: [("LC_ALL".to_owned(), "C".to_owned()),
-            ]
-            .into(),
+            environment: [("LC_ALL".to_owned(), "C".to_owned())].into(),
             root: root.map(Path::to_owned),
             ..Command::default()
         })?;
@@ -210,52 +208,6 @@ fn entry_number<'a>(line: &'a str, label: &str) -> Option<&'a str> {
         .split('\t')
         .next()?;
     (name == label && number.chars().all(|c| c.is_ascii_hexdigit())).then_some(number)
-}
-
-/// The boot image's devices inside a root, while a program of that root runs.
-struct Bound {
-    points: Vec<PathBuf>,
-}
-
-impl Bound {
-    fn new(root: &Path, boot: Option<&Path>) -> Result<Self> {
-        let mut bound = Self { points: Vec::new() };
-        for name in BOUND {
-            bound.bind(&Path::new("/").join(name), &root.join(name))?;
-        }
-        if let Some(boot) = boot {
-            bound.bind(boot, &root.join("boot/efi"))?;
-        }
-        Ok(bound)
-    }
-
-    fn bind(&mut self, from: &Path, to: &Path) -> Result<()> {
-        fs::create_dir_all(to)?;
-        mount_bind_recursive(from, to)
-            .with_context(|| format!("showing {} inside the system", from.display()))?;
-        // Unmounting inside must never reach the boot image's own mounts.
-        mount_change(to, MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-        self.points.push(to.to_owned());
-        Ok(())
-    }
-
-    fn release(mut self) -> Result<()> {
-        self.unmount()
-            .context("taking the boot image's devices out of the system again")
-    }
-
-    fn unmount(&mut self) -> rustix::io::Result<()> {
-        while let Some(point) = self.points.pop() {
-            unmount(&point, UnmountFlags::DETACH)?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Bound {
-    fn drop(&mut self) {
-        let _ = self.unmount();
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 mod boot;
+mod bound;
 mod disks;
 mod fat_peek;
 mod files;

@@ -98,6 +98,13 @@ fn mount_by_kind(device: &Path, folder: &Path, writable: bool) -> Result<()> {
             device.display()
         ),
     };
+    if !writable && probe::needs_recovery(device) {
+        bail!(
+            "{} was not shut down cleanly, and even a read-only mount would change it; start that system once and shut \
+             it down",
+            device.display()
+        );
+    }
     let flags = if writable {
         MountFlags::empty()
     } else {

@@ -31,6 +31,13 @@ pub(super) fn probe(device: &Path) -> Found {
     identify(&bytes)
 }
 
+/// Whether a mount would have to replay the journal of an ext4 volume (`EXT4_FEATURE_INCOMPAT_RECOVER`).
+pub(super) fn needs_recovery(device: &Path) -> bool {
+    let mut features = [0; 4];
+    let read = File::open(device).and_then(|file| file.read_exact_at(&mut features, 0x460));
+    read.is_ok() && probe(device).kind == "ext4" && features[0] & 4 != 0
+}
+
 /// The UUID of a Linux file system, as udev names it.
 pub(super) fn uuid(device: &Path) -> Option<String> {
     let offset = match probe(device).kind.as_str() {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use super::Linux;
+use super::bound::Bound;
 use crate::platform::{Command, Output, Processes, Result};
 
 /// Output beyond this is dropped: a program that talks for hours must not fill the memory.
@@ -18,9 +19,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl Processes for Linux {
     fn run(&self, command: &Command) -> Result<Output> {
+        let bound = command.root.as_deref().map(Bound::system).transpose()?;
         let mut process = prepared(command);
-        let child = process.spawn().with_context(|| missing(command))?;
-        follow(child, command)
+        let ended = process
+            .spawn()
+            .with_context(|| missing(command))
+            .and_then(|child| follow(child, command));
+        bound.map_or(Ok(()), Bound::release)?;
+        ended
     }
 }
 
@@ -42,7 +48,10 @@ fn prepared(command: &Command) -> std::process::Command {
         words.splice(0..0, ["chroot".to_owned(), root.display().to_string()]);
     }
     let mut process = std::process::Command::new(&words[0]);
-    process.args(&words[1..]).env("PATH", SEARCH_PATH).envs(&command.environment);
+    process
+        .args(&words[1..])
+        .env("PATH", SEARCH_PATH)
+        .envs(&command.environment);
     process
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,0 +1,207 @@
+//! Real media, booted in virtual machines, from the empty disk to the captured image and the machine deployed from
+//! it. Named by scenario; each runs `scripts/demo` or `media-builder try`, which have time-outs of their own and
+//! print the end of the serial log when they fail.
+
+mod support;
+
+use std::fs;
+use std::sync::OnceLock;
+
+use support::{Image, System, demo, deployed_disk, digest, failing_try, one_at_a_time, out, project};
+
+/// What the run leaves behind must not be in an image or on a deployed machine.
+const TRACES: [&str; 5] = [
+    "/var/lib/media-runtime",
+    "/etc/systemd/system/media-runtime.service",
+    "/etc/systemd/system/multi-user.target.wants/media-runtime.service",
+    "/boot/grub/custom.cfg",
+    "/etc/systemd/network/10-media-runtime.network",
+];
+
+/// The stick's run is the beginning of other scenarios: it is done once.
+fn captured_on_the_stick() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        demo(&["media"]);
+        Image::at(&out("demo/media/captures/reference.wim"))
+    })
+}
+
+fn deployed() -> &'static System {
+    static SYSTEM: OnceLock<System> = OnceLock::new();
+    SYSTEM.get_or_init(|| {
+        captured_on_the_stick();
+        demo(&["deploy"]);
+        System::on(&deployed_disk())
+    })
+}
+
+#[test]
+fn secure_boot_stick_nvme_captures_onto_the_stick() {
+    let _machine = one_at_a_time();
+    let image = captured_on_the_stick();
+    image.verify();
+    image.has_applications_and_update();
+    for trace in TRACES {
+        assert!(!image.contains(trace), "{trace} was captured");
+    }
+    assert!(!image.matches("/etc/ssh/ssh_host_"), "host keys were captured");
+    assert_eq!(image.text("/etc/machine-id"), "", "the machine's id was captured");
+    assert_eq!(
+        image.text("/etc/fstab"),
+        "",
+        "the machine's volumes were captured"
+    );
+    assert!(
+        !image.contains("/var/lib/systemd/random-seed"),
+        "the random seed was captured"
+    );
+    let log = fs::read_to_string(out("demo/media/logs/REFERENCE/smsts.log")).expect("the log came back");
+    assert!(
+        log.contains("<![LOG[") && log.contains("the task sequence has ended successfully"),
+        "{log}"
+    );
+}
+
+#[test]
+fn what_was_captured_deploys_to_a_machine_of_its_own() {
+    let _machine = one_at_a_time();
+    let (image, system) = (captured_on_the_stick(), deployed());
+    assert_eq!(system.text("/etc/hostname").trim(), "DEPLOYED");
+    assert!(system.link("/etc/localtime").ends_with("Europe/Amsterdam"));
+    assert_eq!(
+        system.text("/etc/machine-id").trim().len(),
+        32,
+        "no machine id of its own"
+    );
+    assert!(
+        system.exists("/etc/ssh/ssh_host_ed25519_key"),
+        "no host keys of its own"
+    );
+    for package in ["demo-library", "demo-editor"] {
+        assert_eq!(
+            system.package_version(package).as_deref(),
+            Some("1.0"),
+            "{package}"
+        );
+    }
+    assert_eq!(
+        system.package_version("demo-base").as_deref(),
+        Some("1.1"),
+        "the update"
+    );
+    for trace in TRACES {
+        assert!(!system.exists(trace), "{trace} was left on the deployed machine");
+    }
+    for trace in ["media-runtime", ".disk", "boot/grub", "EFI/media-runtime"] {
+        assert!(
+            !system.boot_partition_has(trace),
+            "{trace} was left on its boot partition"
+        );
+    }
+    assert!(image.contains("/usr/sbin/sshd"));
+}
+
+#[test]
+fn an_installed_system_is_captured_and_stays_as_it_is() {
+    let _machine = one_at_a_time();
+    deployed();
+    let before = digest(&deployed_disk());
+    demo(&["capture-existing"]);
+    assert_eq!(
+        digest(&deployed_disk()),
+        before,
+        "the captured machine's disk was changed"
+    );
+    let wims = support::files_below(&out("demo/capture-existing"), ".wim");
+    assert_eq!(wims.len(), 1, "{wims:?}");
+    let image = Image::at(&wims[0]);
+    image.verify();
+    image.has_applications_and_update();
+    assert_eq!(image.text("/etc/machine-id"), "");
+    assert!(!image.matches("/etc/ssh/ssh_host_"), "host keys were captured");
+}
+
+#[test]
+fn bios_iso_sata_captures_to_a_second_disk() {
+    let _machine = one_at_a_time();
+    demo(&["second-disk"]);
+    let wims = support::files_below(&out("demo/second-disk"), ".wim");
+    assert_eq!(wims.len(), 1, "{wims:?}");
+    let image = Image::at(&wims[0]);
+    image.verify();
+    image.has_applications_and_update();
+}
+
+/// The machine loses its power in five steps and comes back each time; the image is the same as without.
+#[test]
+fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
+    let _machine = one_at_a_time();
+    let cuts = [
+        "--kill-at=Partition the disk:1",
+        "--kill-at=Apply the operating system:4",
+        "--kill-at=Set up the operating system:3",
+        "--kill-at=Install the applications:2",
+        "--kill-at=Capture the operating system:4",
+    ];
+    demo(&[&["share"], &cuts[..]].concat());
+    let wims = support::files_below(&out("demo/share"), ".wim");
+    assert_eq!(wims.len(), 1, "{wims:?}");
+    let image = Image::at(&wims[0]);
+    image.verify();
+    image.has_applications_and_update();
+    assert_eq!(
+        image.paths_that_count(),
+        captured_on_the_stick().paths_that_count()
+    );
+}
+
+#[test]
+fn a_wrong_share_password_is_refused_before_anything_is_erased() {
+    let _machine = one_at_a_time();
+    let disk = support::empty_disk("wrong-password");
+    let media = project("share", "iso", &[("CAPTURE_PASSWORD", "wrong")]);
+    let said = failing_try(
+        &media,
+        &[
+            "--firmware=uefi",
+            "--share",
+            "--share-password=right",
+            "--disk",
+            &disk,
+        ],
+    );
+    assert!(said.contains("the server refuses the account"), "{said}");
+    support::assert_empty(&disk);
+}
+
+#[test]
+fn two_possible_disks_and_no_rule_are_refused() {
+    let _machine = one_at_a_time();
+    let (first, second) = (support::empty_disk("first"), support::empty_disk("second"));
+    let media = project("media", "usb", &[]);
+    let said = failing_try(&media, &["--firmware=uefi", "--disk", &first, "--disk", &second]);
+    assert!(said.contains("2 disks could be the target"), "{said}");
+    support::assert_empty(&first);
+    support::assert_empty(&second);
+}
+
+#[test]
+fn a_damaged_payload_is_refused_before_anything_is_erased() {
+    let _machine = one_at_a_time();
+    let disk = support::empty_disk("damaged");
+    let media = project("media", "usb", &[]);
+    support::damage(&media);
+    let said = failing_try(&media, &["--firmware=bios", "--disk", &disk]);
+    assert!(said.contains("differs from what was built"), "{said}");
+    support::assert_empty(&disk);
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_refused() {
+    let _machine = one_at_a_time();
+    let media = project("media", "usb", &[]);
+    let said = failing_try(&media, &["--firmware=bios", "--disk=300M"]);
+    assert!(said.contains("bytes"), "{said}");
+    assert!(said.contains("Partition the disk"), "{said}");
+}

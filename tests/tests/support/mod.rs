@@ -1,0 +1,300 @@
+//! Runs the product and looks at what it made with foreign tools.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+/// Two emulated machines at once on two processors run into their time-outs.
+pub fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static MACHINE: Mutex<()> = Mutex::new(());
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace")
+        .to_owned()
+}
+
+/// A path below `out/`.
+pub fn out(path: &str) -> PathBuf {
+    root().join("out").join(path)
+}
+
+/// Where `scripts/demo deploy` installs.
+pub fn deployed_disk() -> PathBuf {
+    out("demo/deployed.raw")
+}
+
+fn text_of(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn run(program: &str, arguments: &[&str]) -> String {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let output = Command::new(program).args(arguments).env("PATH", path).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error} (make setup installs it)"));
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?} failed:\n{}",
+        text_of(&output)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a scenario of the demonstration to its end; its output is shown when it fails.
+pub fn demo(arguments: &[&str]) {
+    let script = root().join("scripts/demo");
+    let said = run(&script.display().to_string(), arguments);
+    println!("{said}");
+}
+
+/// Builds a project of `demo/`; gives the image.
+pub fn project(name: &str, format: &str, environment: &[(&str, &str)]) -> PathBuf {
+    let image = out(&format!("tests/{name}-{}.{format}", std::process::id()));
+    fs::create_dir_all(image.parent().expect("a folder")).expect("making out/tests");
+    let output = Command::new(out("bin/media-builder"))
+        .args([
+            "build".as_ref(),
+            root().join(format!("demo/{name}.toml")).as_os_str(),
+        ])
+        .args(["--format", format, "--output"])
+        .arg(&image)
+        .env("CAPTURE_PASSWORD", "demonstration")
+        .envs(environment.iter().copied())
+        .output()
+        .expect("out/bin/media-builder (make build makes it)");
+    assert!(output.status.success(), "building {name}:\n{}", text_of(&output));
+    image
+}
+
+/// Runs media that must fail; gives what was said.
+pub fn failing_try(media: &Path, arguments: &[&str]) -> String {
+    let results = media.with_extension("results");
+    let output = Command::new(out("bin/media-builder"))
+        .arg("try")
+        .arg(media)
+        .args(arguments)
+        .args(["--timeout", "10", "--output"])
+        .arg(&results)
+        .output()
+        .expect("out/bin/media-builder");
+    let said = text_of(&output);
+    assert_eq!(output.status.code(), Some(1), "the run was to fail:\n{said}");
+    let _ = fs::remove_file(media);
+    said
+}
+
+/// A sparse disk without anything on it.
+pub fn empty_disk(name: &str) -> String {
+    let path = out(&format!("tests/{name}-{}.raw", std::process::id()));
+    fs::create_dir_all(path.parent().expect("a folder")).expect("making out/tests");
+    File::create(&path)
+        .and_then(|file| file.set_len(20 << 30))
+        .expect("making a disk");
+    path.display().to_string()
+}
+
+/// Nothing was written to the disk: it has no block at all.
+pub fn assert_empty(disk: &str) {
+    use std::os::unix::fs::MetadataExt as _;
+    let blocks = fs::metadata(disk).expect("the disk").blocks();
+    assert_eq!(blocks, 0, "{disk} was written to");
+    fs::remove_file(disk).expect("removing the disk");
+}
+
+/// Flips a bit of the image file that the media carries, a megabyte after its beginning.
+pub fn damage(media: &Path) {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(media)
+        .expect("opening the media");
+    let length = file.metadata().expect("the media's size").len();
+    let mut sector = [0; 8];
+    let begins_here =
+        |offset: &u64| file.read_exact_at(&mut sector, *offset).is_ok() && sector == *b"MSWIM\0\0\0";
+    let start = (0..length)
+        .step_by(512)
+        .find(begins_here)
+        .expect("a WIM on the media");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, start + (1 << 20)).expect("reading");
+    file.write_all_at(&[byte[0] ^ 1], start + (1 << 20))
+        .expect("writing");
+}
+
+/// SHA-256 of a file.
+pub fn digest(path: &Path) -> String {
+    let mut file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    while let count @ 1.. = file.read(&mut buffer).expect("reading") {
+        hash.update(&buffer[..count]);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Files below a folder with that ending.
+pub fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files_below(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// A captured WIM, seen through wimlib-imagex.
+pub struct Image {
+    path: String,
+    paths: BTreeSet<String>,
+}
+
+impl Image {
+    pub fn at(path: &Path) -> Self {
+        let path = path.display().to_string();
+        let listed = run("wimlib-imagex", &["dir", &path, "1"]);
+        Self {
+            path,
+            paths: listed.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// The image is intact, its digest is the one beside it, and it says what it is.
+    pub fn verify(&self) {
+        run("wimlib-imagex", &["verify", &self.path]);
+        let beside =
+            fs::read_to_string(format!("{}.sha256", self.path)).expect("the digest beside the image");
+        assert!(
+            beside.starts_with(&digest(Path::new(&self.path))),
+            "the digest beside the image is another"
+        );
+        let about = run("wimlib-imagex", &["info", &self.path, "1"]);
+        assert!(about.contains("Built and captured by media-builder"), "{about}");
+    }
+
+    pub fn contains(&self, path: &str) -> bool {
+        self.paths.contains(path)
+    }
+
+    pub fn matches(&self, beginning: &str) -> bool {
+        self.paths
+            .range(beginning.to_owned()..)
+            .next()
+            .is_some_and(|path| path.starts_with(beginning))
+    }
+
+    pub fn text(&self, path: &str) -> String {
+        run(
+            "wimlib-imagex",
+            &["extract", &self.path, "1", path, "--to-stdout"],
+        )
+    }
+
+    pub fn has_applications_and_update(&self) {
+        let status = self.text("/var/lib/dpkg/status");
+        for (package, version) in [
+            ("demo-library", "1.0"),
+            ("demo-editor", "1.0"),
+            ("demo-base", "1.1"),
+        ] {
+            assert_eq!(
+                version_in(&status, package).as_deref(),
+                Some(version),
+                "{package}"
+            );
+        }
+    }
+
+    /// The paths without what differs between two machines of the same build.
+    pub fn paths_that_count(&self) -> BTreeSet<&str> {
+        let differs = |path: &&str| !path.starts_with("/boot/grub/") && !path.starts_with("/var/log/");
+        self.paths.iter().map(String::as_str).filter(differs).collect()
+    }
+}
+
+fn version_in(status: &str, package: &str) -> Option<String> {
+    let entry = status
+        .split("\n\n")
+        .find(|entry| entry.lines().any(|line| line == format!("Package: {package}")))?;
+    let installed = entry.lines().any(|line| line == "Status: install ok installed");
+    let version = entry.lines().find_map(|line| line.strip_prefix("Version: "))?;
+    installed.then(|| version.to_owned())
+}
+
+/// The installed system of a disk, seen through debugfs and mtools.
+pub struct System {
+    root: String,
+    boot: String,
+}
+
+impl System {
+    /// The last partition is the root, the first one the boot partition.
+    pub fn on(disk: &Path) -> Self {
+        let table = run("sfdisk", &["--dump", &disk.display().to_string()]);
+        let starts: Vec<u64> = table
+            .lines()
+            .filter_map(|line| {
+                line.split("start=")
+                    .nth(1)?
+                    .split(',')
+                    .next()?
+                    .trim()
+                    .parse()
+                    .ok()
+            })
+            .collect();
+        let at = |start: &u64| start * 512;
+        let (first, last) = (starts.first().map(at), starts.last().map(at));
+        let disk = disk.display();
+        Self {
+            root: format!("{disk}?offset={}", last.expect("a root partition")),
+            boot: format!("{disk}@@{}", first.expect("a boot partition")),
+        }
+    }
+
+    fn debugfs(&self, request: &str) -> String {
+        run("debugfs", &["-R", request, &self.root])
+    }
+
+    pub fn text(&self, path: &str) -> String {
+        self.debugfs(&format!("cat {path}"))
+    }
+
+    pub fn link(&self, path: &str) -> String {
+        let about = self.debugfs(&format!("stat {path}"));
+        about
+            .split("Fast link dest: \"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    pub fn exists(&self, path: &str) -> bool {
+        self.debugfs(&format!("stat {path}")).contains("Inode:")
+    }
+
+    pub fn package_version(&self, package: &str) -> Option<String> {
+        version_in(&self.text("/var/lib/dpkg/status"), package)
+    }
+
+    pub fn boot_partition_has(&self, path: &str) -> bool {
+        let output = Command::new("mdir")
+            .args(["-b", "-i", &self.boot, &format!("::/{path}")])
+            .output();
+        output.expect("mdir of mtools").status.success()
+    }
+}
