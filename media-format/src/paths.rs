@@ -12,6 +12,10 @@ pub const SECRETS: &str = "media-runtime/secrets.json";
 pub const KERNEL: &str = "media-runtime/boot/vmlinuz";
 /// The initramfs of the boot image, on the media and staged on the target.
 pub const INITRD: &str = "media-runtime/boot/initrd.img";
+/// GRUB's first sector for a BIOS, for staging on the target.
+pub const BIOS_BOOT: &str = "media-runtime/boot/boot.img";
+/// GRUB's core image for a BIOS, for staging on the target.
+pub const BIOS_CORE: &str = "media-runtime/boot/core.img";
 /// What Debian's signed GRUB looks for to find its root.
 pub const DISK_INFO: &str = ".disk/info";
 /// The menu that Debian's signed GRUB reads next.

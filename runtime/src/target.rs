@@ -83,7 +83,7 @@ pub enum Refusal {
         disks: String,
     },
     /// It holds something.
-    #[error("{0} is not empty; set `erase = true` in the step to allow that it is erased")]
+    #[error("{0} is not empty; set `erase-existing = true` in the step to allow that it is erased")]
     NotEmpty(String),
     /// Too small.
     #[error("{disk} is too small: {needed} bytes are needed")]

@@ -94,7 +94,12 @@ pub(super) fn boot_files(media: &ResolvedMedia) -> Vec<MediaFile> {
         Role::Boot,
         &grub_config::text(media),
     ));
-    for (path, member) in [(paths::KERNEL, "vmlinuz"), (paths::INITRD, "initrd.img")] {
+    for (path, member) in [
+        (paths::KERNEL, "vmlinuz"),
+        (paths::INITRD, "initrd.img"),
+        (paths::BIOS_BOOT, "bios/boot.img"),
+        (paths::BIOS_CORE, "bios/core-usb.img"),
+    ] {
         files.extend(member_file(media, path, member));
     }
     for sequence in &media.sequences {

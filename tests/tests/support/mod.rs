@@ -1,4 +1,5 @@
 //! Runs the product and looks at what it made with foreign tools.
+#![allow(unreachable_pub)] // A module of a test program has no outside.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

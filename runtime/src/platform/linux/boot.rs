@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use media_format::paths;
 
 use super::Linux;
 use super::bound::Bound;
@@ -13,9 +14,6 @@ use crate::platform::{Boot, Command, Files as _, Firmware, Output, Processes, Re
 const EFI: &str = "/sys/firmware/efi";
 /// EFI_GLOBAL_VARIABLE (UEFI specification 3.3).
 const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
-/// Where the media keeps GRUB's BIOS images.
-const BIOS_BOOT: &str = "media-runtime/boot/boot.img";
-const BIOS_CORE: &str = "media-runtime/boot/core.img";
 
 impl Boot for Linux {
     fn firmware(&self) -> Firmware {
@@ -103,7 +101,7 @@ impl Linux {
             None if table.id.len() == 8 => 1,
             None => bail!("the GPT has no BIOS boot partition, so a BIOS cannot start from it"),
         };
-        let embedded = disk_image::grub::embed(&read(BIOS_BOOT)?, &read(BIOS_CORE)?, lba)?;
+        let embedded = disk_image::grub::embed(&read(paths::BIOS_BOOT)?, &read(paths::BIOS_CORE)?, lba)?;
         let file = OpenOptions::new().write(true).open(disk)?;
         let write = |bytes: &[u8], offset| file.write_all_at(bytes, offset);
         write(&embedded.core, lba * 512)

@@ -4,50 +4,63 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use anyhow::Context as _;
+use disk_image::read::{Device, Fat, ReadError, Volume as _};
+
 use crate::platform::Result;
 
 /// Nothing that is looked at this way is longer.
 const LONGEST: u64 = 4 << 20;
 
-/// The content of a small file, if the volume can be read and has it.
+/// The content of a small file, if the volume is FAT and has it.
 pub(super) fn peek(device: &Path, file: &str) -> Result<Option<Vec<u8>>> {
-    let device = Device {
-        file: File::open(device)?,
-    };
-    let Ok(volume) = fatfs::FileSystem::new(device, fatfs::FsOptions::new()) else {
+    let what = || format!("looking for {file} on {}", device.display());
+    let volume = Device::new(File::open(device).with_context(what)?).with_context(what)?;
+    if !Fat::is_here(&volume) {
         return Ok(None);
-    };
-    let Ok(found) = volume.root_dir().open_file(file) else {
-        return Ok(None);
+    }
+    let content = Fat::open(volume).and_then(|volume| volume.open(file));
+    let content = match content {
+        Ok(content) => content,
+        Err(ReadError::NotFound(_)) => return Ok(None),
+        // A damaged volume is not ours to judge here, and must not stop a run on another disk.
+        Err(_) => return Ok(None),
     };
     let mut bytes = Vec::new();
-    let read = found.take(LONGEST).read_to_end(&mut bytes);
+    let read = content.take(LONGEST).read_to_end(&mut bytes);
     Ok(read.ok().map(|_| bytes))
 }
 
-/// A device that is only read: the library asks for more than it needs.
-struct Device {
-    file: File,
-}
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
 
-impl std::io::Read for Device {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.file.read(buffer)
-    }
-}
+    use super::*;
 
-impl std::io::Seek for Device {
-    fn seek(&mut self, position: std::io::SeekFrom) -> std::io::Result<u64> {
-        self.file.seek(position)
-    }
-}
-
-impl std::io::Write for Device {
-    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-        Err(std::io::ErrorKind::PermissionDenied.into())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    #[test]
+    fn a_file_that_other_tools_wrote_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let (volume, file) = (folder.path().join("volume"), folder.path().join("state.env"));
+        File::create(&volume).unwrap().set_len(300 << 20).unwrap();
+        std::fs::write(&file, "content").unwrap();
+        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+            let output = Command::new(program).args(arguments).output();
+            let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+            assert!(output.status.success(), "{program}: {output:?}");
+        };
+        run("mkfs.fat", &["-F".as_ref(), "32".as_ref(), volume.as_os_str()]);
+        run(
+            "mmd",
+            &["-i".as_ref(), volume.as_os_str(), "::/media-runtime".as_ref()],
+        );
+        let target = "::/media-runtime/state.env".as_ref();
+        run(
+            "mcopy",
+            &["-i".as_ref(), volume.as_os_str(), file.as_os_str(), target],
+        );
+        let seen = peek(&volume, "media-runtime/state.env").unwrap();
+        assert_eq!(seen.as_deref(), Some(b"content".as_slice()));
+        assert_eq!(peek(&volume, "media-runtime/other").unwrap(), None);
+        assert_eq!(peek(&file, "x").unwrap(), None, "no FAT volume at all");
     }
 }
