@@ -110,7 +110,12 @@ pub fn forget(run: &mut Run<'_>) -> Result<()> {
     let boot = run.platform.mount(&device, true)?;
     run.journal.detach();
     run.platform.remove(&boot.join(paths::STATE))?;
-    run.platform.remove(&boot.join(paths::JOURNAL))
+    run.platform.remove(&boot.join(paths::JOURNAL))?;
+    if run.here == Environment::Os {
+        // The log stays where it is; a unit that looks for a run that is over would only cost every start a minute.
+        staging::remove_unit(run.platform, Path::new("/"))?;
+    }
+    Ok(())
 }
 
 /// Says inside the installed system that its run is complete and which boot partition was its: a cut while the

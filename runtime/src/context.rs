@@ -67,6 +67,8 @@ pub struct Context<'a> {
     pub here: Environment,
     /// The log.
     pub log: &'a Log,
+    /// Where the log lies while the target has no place for it.
+    pub log_home: &'a Path,
     /// Screen and serial port.
     pub reporter: &'a dyn Reporter,
     /// Which part of the step this is: counts its restarts.

@@ -153,6 +153,11 @@ impl Journal {
         self.write(files)
     }
 
+    /// The folder on the boot partition that the journal lies in, once it does.
+    pub fn folder(&self) -> Option<&Path> {
+        self.file.as_deref().and_then(Path::parent)
+    }
+
     /// Whether the journal survives a restart.
     pub fn is_attached(&self) -> bool {
         self.file.is_some()

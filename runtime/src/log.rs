@@ -51,8 +51,14 @@ impl Log {
         let _ = std::fs::create_dir_all(folder);
         let target = folder.join(NAME);
         if inner.file.take().is_some() {
-            let earlier = std::fs::read(inner.folder.join(NAME)).unwrap_or_default();
-            let _ = append(&target).and_then(|mut file| file.write_all(&earlier));
+            let old = inner.folder.join(NAME);
+            let earlier = std::fs::read(&old).unwrap_or_default();
+            if append(&target)
+                .and_then(|mut file| file.write_all(&earlier))
+                .is_ok()
+            {
+                let _ = std::fs::remove_file(old);
+            }
         }
         inner.folder = folder.to_owned();
         inner.file = append(&target).ok();

@@ -22,8 +22,8 @@ use runtime::start::{self, Operator, Start};
 
 /// A stick takes a second, a slow CD changer longer.
 const MEDIA_WITHIN: Duration = Duration::from_secs(60);
-const PE_LOG: &str = "/run/media-runtime/log";
-const OS_LOG: &str = "/var/lib/media-runtime/log";
+/// In memory, until the target has a place for the log.
+const LOG: &str = "/run/media-runtime/log";
 
 fn main() -> ExitCode {
     if pe::role() == pe::Role::BootImage {
@@ -59,7 +59,7 @@ fn in_boot_image() -> ExitCode {
     let outcome = pe::start().map_err(anyhow::Error::from).and_then(|environment| {
         let command_line = pe::command_line();
         let serial = serial_ports();
-        let log = Log::open(Path::new(PE_LOG));
+        let log = Log::open(Path::new(LOG));
         environment
             .warnings
             .iter()
@@ -104,6 +104,7 @@ fn run_from_media(
         media: &media,
         here,
         log,
+        log_on_target: true,
         reporter: consoles,
         operator: &operator,
         serial_console,
@@ -171,7 +172,7 @@ fn end_in_boot_image(finished: &Finished, command_line: &pe::CommandLine) -> Res
 }
 
 fn in_installed_system() -> Result<()> {
-    let log = Log::open(Path::new(OS_LOG));
+    let log = Log::open(Path::new(LOG));
     let id = std::fs::read_to_string(Path::new(paths::INSTALLED).join("media-id"))
         .context("reading which media this run belongs to")?;
     let platform = Linux::new();
@@ -217,6 +218,7 @@ fn continue_run(platform: &Linux, id: &str, log: &Log, consoles: &Consoles) -> R
         media: &media,
         here,
         log,
+        log_on_target: true,
         reporter: consoles,
         operator: &operator,
         serial_console: None,

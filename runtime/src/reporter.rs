@@ -1,7 +1,7 @@
 //! Where the run's events go: a line each to the serial port, and the screen.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use media_format::event::Event;
@@ -12,19 +12,16 @@ use crate::screen::Screen;
 /// Every console of the machine.
 #[derive(Debug)]
 pub struct Consoles {
-    serial: RefCell<Vec<File>>,
-    screen: RefCell<Option<Screen>>,
+    serial: Vec<String>,
+    screen: RefCell<Option<(String, Screen)>>,
 }
 
 impl Consoles {
     /// Writes events to those serial ports and shows them on that terminal.
     pub fn open(serial: &[String], terminal: Option<&str>) -> Self {
-        let open = |path: &String| OpenOptions::new().write(true).open(path).ok();
-        let screen = terminal
-            .and_then(|path| OpenOptions::new().write(true).open(path).ok())
-            .map(Screen::new);
+        let screen = terminal.map(|path| (path.to_owned(), Screen::new()));
         Self {
-            serial: RefCell::new(serial.iter().filter_map(open).collect()),
+            serial: serial.to_vec(),
             screen: RefCell::new(screen),
         }
     }
@@ -32,12 +29,19 @@ impl Consoles {
 
 impl Reporter for Consoles {
     fn event(&self, event: &Event) {
-        // A console that fails must not stop the run.
-        for port in self.serial.borrow_mut().iter_mut() {
-            let _ = port.write_all(format!("\r\n{}\r\n", event.to_line()).as_bytes());
+        for port in &self.serial {
+            write(port, &format!("\r\n{}\r\n", event.to_line()));
         }
-        if let Some(screen) = self.screen.borrow_mut().as_mut() {
-            screen.show(event);
+        if let Some((terminal, screen)) = self.screen.borrow_mut().as_mut() {
+            write(terminal, &screen.show(event));
         }
+    }
+}
+
+/// Opened anew each time: a getty that starts on the same port hangs up on everybody who has it open. A console that
+/// fails must not stop the run.
+fn write(terminal: &str, text: &str) {
+    if let Ok(mut terminal) = OpenOptions::new().write(true).open(terminal) {
+        let _ = terminal.write_all(text.as_bytes());
     }
 }

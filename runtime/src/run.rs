@@ -2,6 +2,7 @@
 //! machine restarts.
 
 use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use media_format::event::{Environment, Event};
@@ -44,6 +45,10 @@ pub struct Run<'a> {
     pub here: Environment,
     /// The log.
     pub log: &'a Log,
+    /// Where the log lies while the target has no place for it.
+    pub log_home: PathBuf,
+    /// The log follows the journal to the target, so that it survives restarts.
+    pub log_on_target: bool,
     /// Screen and serial port.
     pub reporter: &'a dyn Reporter,
     /// The journal, new or resumed.
@@ -51,7 +56,7 @@ pub struct Run<'a> {
     /// The variables, with secrets.
     pub variables: Variables,
     /// Overlays of system volumes.
-    pub views: RefCell<Vec<(std::path::PathBuf, std::path::PathBuf)>>,
+    pub views: RefCell<Vec<(PathBuf, PathBuf)>>,
 }
 
 impl Run<'_> {
@@ -91,6 +96,7 @@ impl Run<'_> {
             "task sequence \"{}\" {verb} in {place}",
             self.sequence.name
         ));
+        self.follow_log();
         if !resumed {
             preflight::check(self).context("before anything was changed")?;
         }
@@ -240,6 +246,7 @@ impl Run<'_> {
             journal: &mut self.journal,
             here: self.here,
             log: self.log,
+            log_home: &self.log_home,
             reporter: self.reporter,
             timeout: step.timeout.map(task_sequence::TimeSpan::duration),
             reported: Cell::new(None),
@@ -341,9 +348,18 @@ impl Run<'_> {
         self.journal.keep_variables(&self.variables);
     }
 
+    /// Moves the log beside the journal once there is one.
+    fn follow_log(&self) {
+        if let Some(folder) = self.journal.folder().filter(|_| self.log_on_target) {
+            self.log.move_to(folder);
+        }
+    }
+
     fn keep(&mut self) -> Result<()> {
         self.journal.keep_variables(&self.variables);
-        self.journal.write(self.platform)
+        self.journal.write(self.platform)?;
+        self.follow_log();
+        Ok(())
     }
 
     fn restart(&mut self, target: Environment) -> Result<Finished> {
@@ -363,6 +379,8 @@ impl Run<'_> {
     fn complete(&mut self) -> Result<Finished> {
         self.log.info("the task sequence has ended successfully");
         crate::logs::copy(self);
+        // The boot partition is cleaned and unmounted: nothing may be open there.
+        self.log.move_to(&self.log_home);
         boot_state::clean(self).context("removing the run's traces from the target")?;
         Ok(Finished::Over {
             failure: None,

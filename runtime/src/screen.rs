@@ -1,7 +1,5 @@
 //! The machine's console: which step runs, how far it is, and at the end the result.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use media_format::event::{Environment, Event};
@@ -14,7 +12,6 @@ const BAR: usize = 50;
 /// What the screen shows.
 #[derive(Debug)]
 pub struct Screen {
-    terminal: File,
     began: Instant,
     state: State,
 }
@@ -35,18 +32,23 @@ struct State {
     result: Option<Vec<String>>,
 }
 
+impl Default for Screen {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Screen {
-    /// A screen on that terminal.
-    pub fn new(terminal: File) -> Self {
+    /// An empty screen; its clock starts now.
+    pub fn new() -> Self {
         Self {
-            terminal,
             began: Instant::now(),
             state: State::default(),
         }
     }
 
-    /// Shows an event. A terminal that fails is not written to again, and nothing else happens.
-    pub fn show(&mut self, event: &Event) {
+    /// The text that shows the run after an event, for a terminal.
+    pub fn show(&mut self, event: &Event) -> String {
         let elapsed = self.began.elapsed();
         self.state.note(event, elapsed);
         let mut text = String::from("\x1b[2J\x1b[H\x1b[?25l");
@@ -54,7 +56,7 @@ impl Screen {
             text.push_str(&line);
             text.push_str("\r\n");
         }
-        let _ = self.terminal.write_all(text.as_bytes());
+        text
     }
 }
 

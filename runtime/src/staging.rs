@@ -125,6 +125,16 @@ pub fn planted() -> Vec<PathBuf> {
     vec![CUSTOM.into(), WANTED.into(), UNIT.into(), installed]
 }
 
+/// Removes what starts the runtime in the system under `root`; its folder with the log stays.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove_unit(platform: &dyn Platform, root: &Path) -> Result<()> {
+    [WANTED, UNIT]
+        .iter()
+        .try_for_each(|path| platform.remove(&root.join(path)))
+}
+
 /// Removes the runtime from the system under `root`.
 ///
 /// # Errors

@@ -35,6 +35,8 @@ pub struct Start<'a> {
     pub here: Environment,
     /// The log.
     pub log: &'a Log,
+    /// The log follows the journal to the target, so that it survives restarts.
+    pub log_on_target: bool,
     /// Screen and serial port.
     pub reporter: &'a dyn Reporter,
     /// Who is at the machine.
@@ -70,6 +72,8 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         sequence: &sequence,
         here: start.here,
         log: start.log,
+        log_home: start.log.folder(),
+        log_on_target: start.log_on_target,
         reporter: start.reporter,
         journal,
         variables,

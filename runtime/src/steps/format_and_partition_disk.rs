@@ -27,6 +27,8 @@ pub(super) fn run(options: &FormatAndPartitionDisk, context: &mut Context<'_>) -
         .log
         .info(format!("partitions {}", target::describe(target.disk())));
     context.journal.detach();
+    // An earlier, interrupted part of the run may have left the log on the very disk that is erased now.
+    context.log.move_to(context.log_home);
     context.platform.write_table(&target, &planned.table)?;
     let count = planned.table.partitions.len() as u64;
     for (done, partition) in planned.table.partitions.iter().enumerate() {

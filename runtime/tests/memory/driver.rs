@@ -200,6 +200,7 @@ fn once(
         media: &media,
         here,
         log,
+        log_on_target: false,
         reporter: recorder,
         operator,
         serial_console: None,
