@@ -125,7 +125,7 @@ fn step(type_name: &str, settings: &str) -> task_sequence::Step {
     let text =
         format!("name = 's'\noperating-system = 'linux'\n[[steps]]\ntype = '{type_name}'\n{settings}\n");
     let sequence = parse("s.toml", &text).unwrap_or_else(|found| panic!("{}", render(&found)));
-    let again = parse("written.toml", &sequence.to_toml().unwrap());
+    let again = parse("written.toml", &sequence.to_toml().expect("valid"));
     let again = again.unwrap_or_else(|found| panic!("{}", render(&found)));
     assert_eq!(again.all_steps()[0].name(), sequence.all_steps()[0].name());
     sequence.all_steps()[0].clone()

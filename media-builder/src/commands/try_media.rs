@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::try_media::follow::{Cut, Limits};
-use crate::try_media::machine::{Attach, Bus, Firmware};
+use crate::try_media::machine::{Accelerator, Attach, Bus, Firmware};
 use crate::try_media::session::Screenshots;
 use crate::try_media::storage::{DiskSource, Size};
 use crate::try_media::{self, Options};
@@ -61,6 +61,9 @@ pub struct Args {
     /// Save the screen also every so many seconds.
     #[arg(long, value_name = "SECONDS", requires = "screenshot")]
     screenshot_every: Option<u64>,
+    /// What runs the machine's code [default: KVM where a probe of it boots, else translation].
+    #[arg(long)]
+    accelerator: Option<Accelerator>,
     /// Give up after so many minutes.
     #[arg(long, value_name = "MINUTES", default_value = "60")]
     timeout: u64,
@@ -131,6 +134,7 @@ fn resolve(args: Args) -> Options {
         disks: args.disk,
         bus: args.disk_bus,
         second_disk: args.second_disk,
+        accelerator: args.accelerator,
         cpu: args.cpu,
         cpus: args.cpus,
         memory: args.memory,

@@ -13,11 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const PROBE: [u8; 8] = [0xb0, 0x10, 0xba, 0x01, 0x05, 0xee, 0xf4, 0xf4];
 const PROVEN: i32 = 0x10 << 1 | 1;
 
-/// KVM if it boots the probe, else translation.
+/// KVM if it boots the probe on the processor that the machine will have, else translation.
 ///
 /// # Errors
 /// When the probe cannot be written or started.
-pub fn choose(qemu: &str) -> Result<Accelerator> {
+pub fn choose(qemu: &str, cpu: &str, cpus: u32) -> Result<Accelerator> {
     if std::fs::File::options()
         .read(true)
         .write(true)
@@ -26,14 +26,14 @@ pub fn choose(qemu: &str) -> Result<Accelerator> {
     {
         return Ok(Accelerator::Tcg);
     }
-    Ok(if boots(qemu, "kvm", PATIENCE)? {
+    Ok(if boots(qemu, "kvm", (cpu, cpus), PATIENCE)? {
         Accelerator::Kvm
     } else {
         Accelerator::Tcg
     })
 }
 
-fn boots(qemu: &str, accelerator: &str, patience: Duration) -> Result<bool> {
+fn boots(qemu: &str, accelerator: &str, (cpu, cpus): (&str, u32), patience: Duration) -> Result<bool> {
     let folder = tempfile::tempdir().context("making a folder for the probe of KVM")?;
     let sector = folder.path().join("probe.img");
     let mut bytes = vec![0; 512];
@@ -41,12 +41,19 @@ fn boots(qemu: &str, accelerator: &str, patience: Duration) -> Result<bool> {
     bytes[510..].copy_from_slice(&[0x55, 0xaa]);
     std::fs::write(&sector, bytes).context("writing the probe of KVM")?;
     let drive = format!(
-        "if=ide,format=raw,file={}",
+        "if=ide,index=0,format=raw,file={}",
         sector.display().to_string().replace(',', ",,")
     );
+    let cpus = cpus.to_string();
     let arguments = [
+        "-machine",
+        "q35",
         "-accel",
         accelerator,
+        "-cpu",
+        cpu,
+        "-smp",
+        &cpus,
         "-m",
         "16",
         "-nodefaults",
@@ -76,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_probe_ends_where_a_guest_runs() {
-        assert!(boots("qemu-system-x86_64", "tcg", Duration::from_secs(60)).unwrap());
-        assert!(!boots("qemu-system-x86_64", "no-such-accelerator", PATIENCE).unwrap());
+        assert!(boots("qemu-system-x86_64", "tcg", ("max", 2), Duration::from_secs(60)).unwrap());
+        assert!(!boots("qemu-system-x86_64", "no-such-accelerator", ("max", 2), PATIENCE).unwrap());
     }
 }

@@ -40,7 +40,7 @@ pub enum Bus {
 }
 
 /// What runs the guest's code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Accelerator {
     /// The host's processor.
     Kvm,

@@ -27,7 +27,7 @@ use media_format::event::Event;
 use collect::Collected;
 use display::Display;
 use follow::{Cut, Follower, Limits, Verdict};
-use machine::{Attach, Bus, Firmware};
+use machine::{Accelerator, Attach, Bus, Firmware};
 use serial::Serial;
 use session::{Screenshots, Session};
 use storage::{DiskSource, Size};
@@ -50,6 +50,8 @@ pub struct Options {
     pub bus: Bus,
     /// Size of an additional disk with an empty exFAT volume.
     pub second_disk: Option<Size>,
+    /// What runs the guest's code; without it KVM where it proves to work, else translation.
+    pub accelerator: Option<Accelerator>,
     /// QEMU's name of the processor.
     pub cpu: String,
     /// Number of processors.

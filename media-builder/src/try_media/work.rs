@@ -57,7 +57,10 @@ impl Work {
         let machine = Machine {
             firmware: options.firmware,
             flash: flash.map(|flash| own_variables(flash, &folder)).transpose()?,
-            accelerator: accelerator::choose(QEMU)?,
+            accelerator: match options.accelerator {
+                Some(accelerator) => accelerator,
+                None => accelerator::choose(QEMU, &options.cpu, options.cpus)?,
+            },
             cpu: options.cpu.clone(),
             cpus: options.cpus,
             memory: options.memory.0 >> 20,
@@ -84,7 +87,7 @@ impl Work {
     fn announce(&self, folder: &Path, display: &Display) {
         let how = match self.machine.accelerator {
             Accelerator::Kvm => "KVM",
-            Accelerator::Tcg => "translation, since KVM does not run a guest here",
+            Accelerator::Tcg => "translation",
         };
         display.note(&format!(
             "the machine runs by {how}; its files are in {}",
