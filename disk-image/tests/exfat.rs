@@ -1,5 +1,8 @@
 //! exFAT volumes before fsck.exfat, dump.exfat, and a reader of our own.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 #[path = "common/exfat_reader.rs"]
 mod exfat_reader;

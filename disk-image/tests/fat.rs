@@ -1,5 +1,8 @@
 //! FAT volumes before foreign judges: fsck.fat, mtools, file.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,8 @@
 //! Partition tables before foreign judges: sgdisk, sfdisk, file.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::path::PathBuf;

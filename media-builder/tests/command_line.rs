@@ -1,5 +1,8 @@
 //! What the program says and leaves behind when something is wrong.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;

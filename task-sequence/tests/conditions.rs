@@ -1,5 +1,8 @@
 //! Conditions, from their text to their answer.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use task_sequence::condition::{FactError, FileFact, OperatingSystemFact, RegistryFact, Row, SoftwareFact};

@@ -1,5 +1,8 @@
 //! Whatever the text is, reading it ends with a sequence or with diagnostics.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 use proptest::prelude::*;
 use task_sequence::{MediaFacts, parse, referenced_packages, render, validate};
 

@@ -1,5 +1,8 @@
 //! A sequence is read, written again, and its mistakes are shown where they are.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 use task_sequence::{Action, AfterCut, Node, TaskSequence, parse, render};
 
 const EXAMPLE: &str = include_str!("example.toml");

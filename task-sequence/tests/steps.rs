@@ -1,5 +1,8 @@
 //! Every type of step, from the fewest settings and from all of them.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 use task_sequence::steps::{ALL, find, variables_of};
 use task_sequence::{Action, AfterCut, Place, Setting, Variables, parse, render, schema};
 

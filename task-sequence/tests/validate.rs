@@ -1,5 +1,8 @@
 //! What is proven wrong before a machine is touched.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 use task_sequence::{
     MediaFacts, PackageFacts, PackageId, PackageKind, Severity, TaskSequence, parse, referenced_packages,
     render, validate,

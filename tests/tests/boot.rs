@@ -2,6 +2,9 @@
 //! it. Named by scenario; each runs `scripts/demo` or `media-builder try`, which have time-outs of their own and
 //! print the end of the serial log when they fail.
 
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::fs;

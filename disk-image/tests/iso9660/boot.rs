@@ -14,7 +14,7 @@ const MIB: u64 = 1 << 20;
 
 /// Stands in for GRUB's image: the planner only patches it.
 fn grub_image() -> Vec<u8> {
-    (0..100_001_u32).map(|at| (at * 31 >> 3) as u8).collect()
+    (0..100_001_u32).map(|at| ((at * 31) >> 3) as u8).collect()
 }
 
 /// A FAT file system with one file.

@@ -111,7 +111,8 @@ fn folders_that_path_tables_cannot_number() {
 
 #[test]
 fn parameters_that_their_fields_cannot_hold() {
-    let changes: [(&str, fn(&mut Params)); 6] = [
+    type Change = (&'static str, fn(&mut Params));
+    let changes: [Change; 6] = [
         ("volume id", |params| params.volume_id = "lower".to_owned()),
         ("volume id", |params| params.volume_id = String::new()),
         ("volume id", |params| params.volume_id = "X".repeat(33)),
