@@ -94,13 +94,13 @@ pub(super) fn boot_files(media: &ResolvedMedia) -> Vec<MediaFile> {
         Role::Boot,
         &grub_config::text(media),
     ));
-    for (path, member) in [
-        (paths::KERNEL, "vmlinuz"),
-        (paths::INITRD, "initrd.img"),
-        (paths::BIOS_BOOT, "bios/boot.img"),
-        (paths::BIOS_CORE, "bios/core-usb.img"),
-    ] {
+    for (path, member) in [(paths::KERNEL, "vmlinuz"), (paths::INITRD, "initrd.img")] {
         files.extend(member_file(media, path, member));
+    }
+    // For the run to stage on a BIOS machine's own disk.
+    for (path, image) in [(paths::BIOS_BOOT, "boot.img"), (paths::BIOS_CORE, "core-usb.img")] {
+        let code = media.boot.bios.get(image).cloned().map(Origin::Bytes);
+        files.extend(code.map(|code| MediaFile::new(path, Volume::Boot, Role::Boot, code)));
     }
     for sequence in &media.sequences {
         files.push(MediaFile::text(

@@ -41,13 +41,11 @@ fn boots(qemu: &str, accelerator: &str, (cpu, cpus): (&str, u32), patience: Dura
     bytes[510..].copy_from_slice(&[0x55, 0xaa]);
     std::fs::write(&sector, bytes).context("writing the probe of KVM")?;
     let drive = format!(
-        "if=ide,index=0,format=raw,file={}",
+        "if=ide,format=raw,file={}",
         sector.display().to_string().replace(',', ",,")
     );
     let cpus = cpus.to_string();
     let arguments = [
-        "-machine",
-        "q35",
         "-accel",
         accelerator,
         "-cpu",
