@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use media_format::event::{Environment, Event};
 use media_format::manifest::Package;
 use task_sequence::{Step, TaskSequence, Variables};
@@ -193,14 +193,26 @@ impl Context<'_> {
 /// When no disk has it.
 pub fn find_partition(platform: &dyn Platform, id: &str) -> Result<(Disk, PathBuf, u32)> {
     let disks = platform.disks()?;
-    let found = disks.into_iter().find_map(|disk| {
-        let partition = disk.partitions.iter().find(|partition| partition.id == id)?;
-        let (path, number) = (partition.path.clone(), partition.number);
-        Some((disk, path, number))
+    let mut found = disks.into_iter().flat_map(|disk| {
+        let fitting = disk.partitions.iter().filter(|partition| partition.id == id);
+        let places: Vec<_> = fitting
+            .map(|partition| (partition.path.clone(), partition.number))
+            .collect();
+        places
+            .into_iter()
+            .map(move |(path, number)| (disk.clone(), path, number))
     });
-    found.ok_or_else(|| {
-        anyhow!("the partition {id} of this run is on no disk of the machine: is the disk attached?")
-    })
+    match (found.next(), found.next()) {
+        (Some(place), None) => Ok(place),
+        (None, _) => {
+            bail!("the partition {id} of this run is on no disk of the machine: is the disk attached?")
+        }
+        (Some(first), Some(second)) => bail!(
+            "{} and {} have the same partition id {id}, as copies of a disk have: detach one of the disks",
+            first.1.display(),
+            second.1.display()
+        ),
+    }
 }
 
 /// Exit code in decimal and hexadecimal, as users look it up.

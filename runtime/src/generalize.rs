@@ -144,6 +144,10 @@ fn empty(platform: &dyn Platform, folder: &Path) -> Result<()> {
 }
 
 fn remove_logs(platform: &dyn Platform, folder: &Path) -> Result<()> {
+    // A link could lead out of the view.
+    if !platform.is_folder(folder) || platform.is_link(folder) {
+        return Ok(());
+    }
     for name in platform.list(folder)? {
         let path = folder.join(&name);
         if name == "journal" {

@@ -119,7 +119,12 @@ struct Wish {
 }
 
 fn complete(options: &FormatAndPartitionDisk, gpt: bool, firmware: Firmware) -> Vec<Wish> {
-    let given = &options.partitions;
+    // One list may serve both firmwares: each passes over what only the other one starts from.
+    let useless = match firmware {
+        Firmware::Uefi => PartitionKind::BiosBoot,
+        Firmware::Bios => PartitionKind::Efi,
+    };
+    let given: Vec<&Partition> = options.partitions.iter().filter(|p| p.kind != useless).collect();
     let has = |kind| given.iter().any(|partition| partition.kind == kind);
     let mut wishes = Vec::new();
     let mut add = |role, size| {
@@ -148,7 +153,7 @@ fn complete(options: &FormatAndPartitionDisk, gpt: bool, firmware: Firmware) -> 
     wishes.extend(given.iter().map(|setting| Wish {
         role: role(setting),
         size: setting.size.unwrap_or(Extent::Rest),
-        setting: Some(setting.clone()),
+        setting: Some((*setting).clone()),
     }));
     wishes
 }

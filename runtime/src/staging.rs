@@ -155,14 +155,16 @@ pub fn remove_runtime(platform: &dyn Platform, root: &Path) -> Result<()> {
 pub fn fstab(target: &Target) -> String {
     let mut lines = String::from("# <file system> <mount point> <type> <options> <dump> <pass>\n");
     for volume in &target.volumes {
-        let pass = if volume.mount_point == "/" { 1 } else { 2 };
+        let (id, point) = (&volume.id, volume.mount_point.replace(' ', "\\040"));
+        let pass = if point == "/" { 1 } else { 2 };
         match volume.file_system.as_str() {
-            "swap" => lines.push_str(&format!("PARTUUID={} none swap sw 0 0\n", volume.id)),
-            _ if volume.mount_point.is_empty() => {}
-            kind => lines.push_str(&format!(
-                "PARTUUID={} {} {kind} defaults 0 {pass}\n",
-                volume.id, volume.mount_point
-            )),
+            "swap" => lines.push_str(&format!("PARTUUID={id} none swap sw 0 0\n")),
+            _ if point.is_empty() => {}
+            // What the installed system may lack a driver for must not keep it from starting.
+            "fat32" => lines.push_str(&format!("PARTUUID={id} {point} vfat defaults,nofail 0 0\n")),
+            "exfat" => lines.push_str(&format!("PARTUUID={id} {point} exfat defaults,nofail 0 0\n")),
+            "ntfs" => lines.push_str(&format!("PARTUUID={id} {point} ntfs3 defaults,nofail 0 0\n")),
+            kind => lines.push_str(&format!("PARTUUID={id} {point} {kind} defaults 0 {pass}\n")),
         }
     }
     if let Some(efi) = &target.efi {

@@ -51,8 +51,9 @@ pub struct Rule {
     pub bus: Option<String>,
     /// A disk with content may be erased.
     pub erase: bool,
-    /// Table identifiers of an interrupted run of this media: such a disk counts as empty.
-    pub own_table_ids: Vec<String>,
+    /// Disks with the table identifier that an interrupted run of this media gave to them: such a disk counts as empty,
+    /// and only that one, since disks without serial numbers look alike.
+    pub own_table_ids: Vec<(std::path::PathBuf, String)>,
     /// Bytes that the layout and the image need.
     pub needed: u64,
 }
@@ -174,7 +175,7 @@ fn confirm(disk: &Disk, rule: &Rule) -> Result<ConfirmedTarget, Refusal> {
     let interrupted = rule
         .own_table_ids
         .iter()
-        .any(|id| id.eq_ignore_ascii_case(&disk.table_id));
+        .any(|(path, id)| *path == disk.path && id.eq_ignore_ascii_case(&disk.table_id));
     if disk.read_only {
         return Err(Refusal::ReadOnly(describe(disk)));
     }
@@ -355,7 +356,7 @@ mod tests {
             select(
                 &disks,
                 &Rule {
-                    own_table_ids: vec!["abcd".into()],
+                    own_table_ids: vec![("/dev/vda".into(), "abcd".into())],
                     ..only()
                 },
                 &[]

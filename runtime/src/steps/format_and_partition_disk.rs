@@ -57,21 +57,50 @@ fn select(
     rule.own_table_ids = disks
         .iter()
         .filter(|disk| !boot_state::is_complete(context.platform, disk))
-        .flat_map(|disk| own_ids(context, disk))
+        .flat_map(|disk| own_ids(context, disk).map(|id| (disk.path.clone(), id)))
         .collect();
     let excluded = excluded(context)?;
     target::select(&disks, &rule, &excluded).map_err(|refusal| Failure::new(refusal.to_string()))
 }
 
 /// Identifiers that a run of this media gives to that disk: an interrupted run may be done again.
-fn own_ids(context: &Context<'_>, disk: &Disk) -> [String; 2] {
-    let guid = own_guid(context, disk);
-    [guid[..8].to_owned(), guid]
+fn own_ids(context: &Context<'_>, disk: &Disk) -> impl Iterator<Item = String> {
+    let guids = (0..MOST_ALIKE).map(|number| own_guid(context, disk, number));
+    guids
+        .flat_map(|guid| [signature(&guid), guid])
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
-fn own_guid(context: &Context<'_>, disk: &Disk) -> String {
+/// Disks without serial numbers look alike; each gets an identifier that no other disk has.
+const MOST_ALIKE: u32 = 8;
+
+fn own_guid(context: &Context<'_>, disk: &Disk, number: u32) -> String {
     let namespace = Uuid::parse_str(&context.media.manifest.media_id).unwrap_or(Uuid::NAMESPACE_OID);
-    Uuid::new_v5(&namespace, target::identity(disk).as_bytes()).to_string()
+    let name = format!("{}#{number}", target::identity(disk));
+    Uuid::new_v5(&namespace, name.as_bytes()).to_string()
+}
+
+/// What an MBR has room for.
+fn signature(guid: &str) -> String {
+    guid.chars().take(8).collect()
+}
+
+fn free_guid(context: &Context<'_>, disk: &Disk) -> std::result::Result<String, Failure> {
+    let disks = context.platform.disks()?;
+    let taken = |id: &str| {
+        let others = disks.iter().filter(|other| other.path != disk.path);
+        others
+            .into_iter()
+            .any(|other| other.table_id.eq_ignore_ascii_case(id))
+    };
+    let mut candidates = (0..MOST_ALIKE).map(|number| own_guid(context, disk, number));
+    let free = candidates.find(|guid| !taken(guid) && !taken(&signature(guid)));
+    free.ok_or_else(|| {
+        Failure::new(format!(
+            "{MOST_ALIKE} other disks carry systems of this media; detach them"
+        ))
+    })
 }
 
 /// Disks that a capture of this sequence goes to.
@@ -96,7 +125,7 @@ fn plan(
     target: &ConfirmedTarget,
 ) -> std::result::Result<Planned, Failure> {
     let disk = target.disk();
-    let table_id = own_guid(context, disk);
+    let table_id = free_guid(context, disk)?;
     let mut guids = || {
         let mut bytes = [0; 16];
         context.platform.random(&mut bytes);

@@ -9,6 +9,7 @@ use task_sequence::steps::SetupOs;
 use super::{Result, commands, install};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
+use crate::platform::Firmware;
 use crate::{boot_state, platform, staging};
 
 /// The runtime as it runs in the boot image: static, so it runs in the installed system too.
@@ -32,7 +33,7 @@ fn make_startable(context: &mut Context<'_>) -> platform::Result<()> {
         .write(&root.join("etc/fstab"), staging::fstab(&target).as_bytes(), 0o644)?;
     let (disk, _, _) = context.partition(&target.system)?;
     let boot = context.mount(&target.state, true)?;
-    let efi = target.efi.as_ref().map(|_| boot.as_path());
+    let efi = (context.platform.firmware() == Firmware::Uefi).then_some(boot.as_path());
     context.progress("installing the boot loader", 0, 0);
     let loader = context.platform.install_loader(&root, &disk.path, efi)?;
     boot_state::set_loader(context.platform, &boot, &loader)?;

@@ -97,8 +97,8 @@ impl Linux {
             .iter()
             .find(|entry| entry.kind.starts_with("21686148"));
         let lba = match gpt {
-            Some(_) => (1 << 20) / u64::from(sector_size),
-            None if table.id.len() == 8 => 1,
+            Some(entry) => entry.start,
+            None if !table.gpt => 1,
             None => bail!("the GPT has no BIOS boot partition, so a BIOS cannot start from it"),
         };
         let embedded = disk_image::grub::embed(&read(paths::BIOS_BOOT)?, &read(paths::BIOS_CORE)?, lba)?;

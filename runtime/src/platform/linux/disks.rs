@@ -47,11 +47,18 @@ impl Disks for Linux {
             "--rereadpt".into(),
             disk.path.display().to_string(),
         ];
-        self.run(&Command {
+        let output = self.run(&Command {
             program: "busybox".into(),
             arguments,
             ..Command::default()
         })?;
+        if output.code != 0 {
+            bail!(
+                "the kernel does not take over the new partitions of {}: {}",
+                target::describe(disk),
+                output.stderr.trim()
+            );
+        }
         new.partitions
             .iter()
             .try_for_each(|partition| wait_for(&node(&disk.path, partition.number)))
@@ -139,7 +146,8 @@ fn number(path: impl AsRef<Path>) -> u64 {
 fn disk(name: &str) -> Option<Disk> {
     let folder = Path::new(BLOCK).join(name);
     let size = number(folder.join("size")) * 512;
-    if size == 0 {
+    // The paths of an NVMe disk with several controllers are hidden disks without a node of their own.
+    if size == 0 || number(folder.join("hidden")) == 1 {
         return None;
     }
     let path = Path::new("/dev").join(name);
@@ -174,7 +182,9 @@ fn disk(name: &str) -> Option<Disk> {
         is_media,
         volume_set,
         table_id: found.as_ref().map(|table| table.id.clone()).unwrap_or_default(),
-        has_content: found.is_some_and(|table| !table.entries.is_empty()) || !whole.kind.is_empty(),
+        has_content: found.is_some_and(|table| !table.entries.is_empty())
+            || !whole.kind.is_empty()
+            || !probe::edges_are_zero(&path, size),
         partitions,
         path,
     })

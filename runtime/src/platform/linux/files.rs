@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -136,19 +136,26 @@ fn make_folder_of(path: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))
 }
 
-/// Beside the old file and renamed, so that a cut leaves either of the two.
+/// Beside the old file and renamed, so that a cut leaves either of the two. What lies at the place of the new file is
+/// removed, never followed: an applied image may hold a link or a device there. The old file's owner stays.
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(mode)
         .open(&new)?;
     file.write_all(bytes)?;
-    // A volume without modes refuses some; the content is what counts there.
+    // A volume without owners and modes refuses some; the content is what counts there.
+    if let Ok(old) = fs::symlink_metadata(path) {
+        let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
+    }
     let _ = file.set_permissions(fs::Permissions::from_mode(mode));
     file.sync_all()?;
     fs::rename(&new, path)

@@ -51,6 +51,20 @@ pub(super) fn uuid(device: &Path) -> Option<String> {
     Some(uuid::Uuid::from_bytes(bytes).to_string())
 }
 
+/// Whether nothing is written at the beginning and the end of a disk, where every table, volume and RAID member keeps
+/// something. What cannot be read counts as content.
+pub(super) fn edges_are_zero(device: &Path, size: u64) -> bool {
+    const EDGE: u64 = 1 << 20;
+    let Ok(file) = File::open(device) else {
+        return false;
+    };
+    let mut bytes = vec![0; usize::try_from(EDGE.min(size)).unwrap_or(0)];
+    [0, size.saturating_sub(EDGE)].into_iter().all(|offset| {
+        bytes.fill(1);
+        file.read_exact_at(&mut bytes, offset).is_ok() && bytes.iter().all(|byte| *byte == 0)
+    })
+}
+
 /// The volume set identifier of an ISO 9660 volume that begins here, in lower case (ECMA-119, 8.4.14).
 pub(super) fn volume_set(device: &Path) -> Option<String> {
     let mut descriptor = [0; 2048];

@@ -1,11 +1,14 @@
 //! The one place that runs external programs.
 
 use std::io::{Read, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Linux;
 use super::bound::Bound;
@@ -16,6 +19,8 @@ const MOST_OUTPUT: usize = 1 << 20;
 /// The boot image's first process has no search path, and a unit's is not the administrator's.
 pub(super) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// After a program has ended, what it wrote arrives within this time.
+const OUTPUT_WITHIN: Duration = Duration::from_secs(2);
 
 impl Processes for Linux {
     fn run(&self, command: &Command) -> Result<Output> {
@@ -56,6 +61,8 @@ fn prepared(command: &Command) -> std::process::Command {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    // A group of its own, so that a time limit ends what the program has started too.
+    process.process_group(0);
     if let Some(folder) = &command.folder {
         process.current_dir(folder);
     }
@@ -64,21 +71,19 @@ fn prepared(command: &Command) -> std::process::Command {
 
 fn follow(mut child: Child, command: &Command) -> Result<Output> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    std::thread::scope(|scope| {
-        // A program that does not read what it is given is no failure.
-        scope.spawn(move || stdin.map(|mut pipe| pipe.write_all(&command.stdin)));
-        let out = scope.spawn(move || end_of(stdout));
-        let err = scope.spawn(move || end_of(stderr));
-        let status = wait(&mut child, command)?;
-        let code = status
-            .code()
-            .or(status.signal().map(|signal| 128 + signal))
-            .unwrap_or(-1);
-        Ok(Output {
-            code: code.into(),
-            stdout: out.join().unwrap_or_default(),
-            stderr: err.join().unwrap_or_default(),
-        })
+    let input = command.stdin.clone();
+    // A program that does not read what it is given is no failure.
+    std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
+    let (out, err) = (Tail::of(stdout), Tail::of(stderr));
+    let status = wait(&mut child, command)?;
+    let code = status
+        .code()
+        .or(status.signal().map(|signal| 128 + signal))
+        .unwrap_or(-1);
+    Ok(Output {
+        code: code.into(),
+        stdout: out.take(),
+        stderr: err.take(),
     })
 }
 
@@ -94,7 +99,7 @@ fn wait(child: &mut Child, command: &Command) -> Result<std::process::ExitStatus
             return Ok(status);
         }
         if Instant::now() >= end {
-            let _ = child.kill();
+            stop(child);
             let _ = child.wait();
             let seconds = command.timeout.unwrap_or_default().as_secs();
             bail!(
@@ -106,20 +111,53 @@ fn wait(child: &mut Child, command: &Command) -> Result<std::process::ExitStatus
     }
 }
 
-/// What a program wrote: the last of it where it was too much.
-fn end_of(pipe: Option<impl Read>) -> String {
-    let Some(mut pipe) = pipe else {
-        return String::new();
-    };
-    let mut kept: Vec<u8> = Vec::new();
+/// Ends a program with everything that it started.
+fn stop(child: &mut Child) {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.kill();
+}
+
+/// What a program writes: the last of it where it is too much.
+struct Tail {
+    kept: Arc<Mutex<Vec<u8>>>,
+    ended: Receiver<()>,
+}
+
+impl Tail {
+    fn of(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let (sender, ended) = channel();
+        let into = Arc::clone(&kept);
+        std::thread::spawn(move || {
+            if let Some(pipe) = pipe {
+                collect(pipe, &into);
+            }
+            let _ = sender.send(());
+        });
+        Self { kept, ended }
+    }
+
+    /// A program may leave others behind that hold its output open, such as a daemon: they are not waited for.
+    fn take(self) -> String {
+        let _ = self.ended.recv_timeout(OUTPUT_WITHIN);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&kept).into_owned()
+    }
+}
+
+fn collect(mut pipe: impl Read, into: &Mutex<Vec<u8>>) {
     let mut buffer = [0; 8192];
     while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+        let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
         kept.extend_from_slice(&buffer[..count]);
         if kept.len() > 2 * MOST_OUTPUT {
-            kept.drain(..kept.len() - MOST_OUTPUT);
+            let old = kept.len() - MOST_OUTPUT;
+            kept.drain(..old);
         }
     }
-    String::from_utf8_lossy(&kept).into_owned()
 }
 
 #[cfg(test)]
@@ -155,6 +193,23 @@ mod tests {
         command.timeout = Some(Duration::from_millis(200));
         let error = Linux::new().run(&command).unwrap_err().to_string();
         assert!(error.contains("time limit"), "{error}");
+    }
+
+    #[test]
+    fn what_a_program_started_is_stopped_with_it() {
+        let mut command = shell("sleep 61 & sleep 60; true");
+        command.timeout = Some(Duration::from_millis(200));
+        let began = Instant::now();
+        assert!(Linux::new().run(&command).is_err());
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_daemon_that_a_program_leaves_behind_is_not_waited_for() {
+        let began = Instant::now();
+        let output = Linux::new().run(&shell("echo said; sleep 20 & exit 0")).unwrap();
+        assert_eq!((output.code, output.stdout.as_str()), (0, "said\n"));
+        assert!(began.elapsed() < Duration::from_secs(15));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) struct Entry {
     pub(super) number: u32,
     pub(super) id: String,
     pub(super) kind: String,
+    /// Sector at which it begins.
+    pub(super) start: u64,
     pub(super) name: String,
 }
 
@@ -25,6 +27,8 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) id: String,
+    /// GPT, else MBR.
+    pub(super) gpt: bool,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -45,10 +49,12 @@ fn read_gpt(file: &mut File, sector_size: u32) -> Option<Table> {
             number,
             id: text(entry.unique_partition_guid),
             kind: text(entry.partition_type_guid),
+            start: entry.starting_lba,
             name: entry.partition_name.as_str().to_owned(),
         });
     Some(Table {
         id: text(gpt.header.disk_guid),
+        gpt: true,
         entries: entries.collect(),
     })
 }
@@ -72,10 +78,12 @@ fn read_mbr(file: &mut File) -> Option<Table> {
         number: index + 1,
         id: format!("{id}-{:02x}", index + 1),
         kind: format!("0x{:02x}", entry[4]),
+        start: u32::from_le_bytes([entry[8], entry[9], entry[10], entry[11]]).into(),
         name: String::new(),
     });
     Some(Table {
         id: id.clone(),
+        gpt: false,
         entries: entries.collect(),
     })
 }
@@ -121,7 +129,9 @@ fn erase(file: &File, size: u64, table: &NewTable) -> Result<()> {
 }
 
 fn write_layout(file: &File, layout: &Layout) -> Result<()> {
-    for extent in &layout.extents {
+    // What makes the table valid comes last: a cut before it leaves a disk that counts as unfinished.
+    let (last, first): (Vec<_>, Vec<_>) = layout.extents.iter().partition(|extent| extent.last);
+    for extent in first.into_iter().chain(last) {
         match &extent.content {
             Content::Bytes(bytes) => file
                 .write_all_at(bytes, extent.offset)
