@@ -57,7 +57,7 @@ pub fn open(context: &Context<'_>, options: &CaptureOperatingSystemImage) -> Res
             (
                 context.platform.mount(&device, true)?,
                 path.clone(),
-                format!("{} on {}", path, device.display()),
+                format!("{}/{path}", device.display()),
             )
         }
         CaptureDestination::Text(text) => bail!("`{text}` is not a destination"),
