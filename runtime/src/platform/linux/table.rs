@@ -108,8 +108,21 @@ pub(super) fn write(device: &Path, size: u64, sector_size: u32, table: &NewTable
                 device.display()
             )
         })?;
+    mark_unfinished(&file, &table.id)?;
     erase(&file, size, table)?;
     write_layout(&file, &layout)?;
+    file.sync_all()?;
+    Ok(())
+}
+
+/// A first sector with nothing but the identifier of this run: a cut anywhere before the table is complete leaves a disk
+/// that is known as the run's own, unfinished one.
+fn mark_unfinished(file: &File, id: &str) -> Result<()> {
+    let signature: String = id.chars().take(8).collect();
+    let mut sector = [0; 512];
+    sector[440..444].copy_from_slice(&u32::from_str_radix(&signature, 16)?.to_le_bytes());
+    sector[510..].copy_from_slice(&[0x55, 0xAA]);
+    file.write_all_at(&sector, 0).context("marking the disk")?;
     file.sync_all()?;
     Ok(())
 }
@@ -120,7 +133,7 @@ fn erase(file: &File, size: u64, table: &NewTable) -> Result<()> {
     const EDGE: u64 = 1 << 20;
     let zeroes = vec![0; 1 << 20];
     let starts = table.partitions.iter().map(|partition| partition.start);
-    for offset in [0, size.saturating_sub(EDGE)].into_iter().chain(starts) {
+    for offset in [512, size.saturating_sub(EDGE)].into_iter().chain(starts) {
         let length = usize::try_from((size - offset).min(EDGE))?;
         file.write_all_at(&zeroes[..length], offset)
             .context("clearing old signatures")?;
@@ -210,4 +223,23 @@ fn mbr(size: u64, sector_size: u32, table: &NewTable) -> Result<Layout> {
         logical: vec![],
     };
     Ok(plan_mbr(&params)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unfinished_table_is_known_as_the_runs_own() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().write_all_at(&[0xAB; 4096], 0).unwrap();
+        file.as_file().set_len(8 << 20).unwrap();
+        let device = File::options().read(true).write(true).open(file.path()).unwrap();
+        mark_unfinished(&device, "0badcafe-1111-4222-8333-444444444444").unwrap();
+        let table = read(file.path(), 512).unwrap();
+        assert_eq!(
+            (table.id.as_str(), table.gpt, table.entries.len()),
+            ("0badcafe", false, 0)
+        );
+    }
 }
