@@ -59,6 +59,7 @@ fn select(
         .filter(|disk| !boot_state::is_complete(context.platform, disk))
         .flat_map(|disk| own_ids(context, disk).map(|id| (disk.path.clone(), id)))
         .collect();
+    rule.needed = needed(context);
     let excluded = excluded(context)?;
     target::select(&disks, &rule, &excluded).map_err(|refusal| Failure::new(refusal.to_string()))
 }
@@ -101,6 +102,29 @@ fn free_guid(context: &Context<'_>, disk: &Disk) -> std::result::Result<String, 
             "{MOST_ALIKE} other disks carry systems of this media; detach them"
         ))
     })
+}
+
+/// Bytes of the largest image that the sequence applies: a disk that cannot hold it is refused while it is untouched.
+fn needed(context: &Context<'_>) -> u64 {
+    let mut largest = 0;
+    for step in context.sequence.all_steps() {
+        let Ok(step) = resolved(step, context.variables) else {
+            continue;
+        };
+        if let Action::ApplyOperatingSystemImage(options) = &step.action
+            && !step.common.disabled
+        {
+            let index = options.index.unwrap_or(1);
+            // An image that is missing or damaged is refused by the check of its own step, with that step's name.
+            let wim = context.content(options.package.as_str());
+            let Ok(info) = wim.and_then(|wim| context.platform.image_info(&wim)) else {
+                continue;
+            };
+            let images = info.images.iter().filter(|image| image.index == index);
+            largest = images.map(|image| image.total_bytes).fold(largest, u64::max);
+        }
+    }
+    largest
 }
 
 /// Disks that a capture of this sequence goes to.
