@@ -27,8 +27,11 @@ pub const CAPTURES: &str = "captures";
 /// Logs are copied here, on the data volume of a stick.
 pub const LOGS: &str = "logs";
 
-/// The boot state on the target's boot partition ([`crate::state`]).
-pub const STATE: &str = "media-runtime/state.env";
+/// The boot state on the target's boot partition ([`crate::state`]). GRUB can only look for a file that exists: with
+/// the media's id in its name, what a run of other media has left on an earlier disk does not hide it.
+pub fn state(media_id: &str) -> String {
+    format!("{FOLDER}/{media_id}.env")
+}
 /// The journal on the target's boot partition ([`crate::journal`]).
 pub const JOURNAL: &str = "media-runtime/journal";
 

@@ -24,7 +24,7 @@ pub fn find(platform: &dyn Platform, media_id: &str) -> Result<Option<(Saved, u6
             .iter()
             .filter(|partition| partition.file_system == "vfat")
         {
-            let Some(block) = platform.peek(&partition.path, paths::STATE)? else {
+            let Some(block) = platform.peek(&partition.path, &paths::state(media_id))? else {
                 continue;
             };
             let ours = BootState::decode(&block).is_ok_and(|state| state.media_id() == Some(media_id));
@@ -49,7 +49,7 @@ pub fn find(platform: &dyn Platform, media_id: &str) -> Result<Option<(Saved, u6
 pub fn create(platform: &dyn Platform, boot: &Path, media_id: &str) -> Result<()> {
     let block = BootState::new(media_id, Next::Pe).encode()?;
     platform
-        .write(&boot.join(paths::STATE), &block, 0o600)
+        .write(&boot.join(paths::state(media_id)), &block, 0o600)
         .context("writing the boot state")
 }
 
@@ -57,8 +57,8 @@ pub fn create(platform: &dyn Platform, boot: &Path, media_id: &str) -> Result<()
 ///
 /// # Errors
 /// When the boot partition cannot be written.
-pub fn set_loader(platform: &dyn Platform, boot: &Path, loader: &str) -> Result<()> {
-    change(platform, boot, |state| {
+pub fn set_loader(platform: &dyn Platform, boot: &Path, media_id: &str, loader: &str) -> Result<()> {
+    change(platform, boot, media_id, |state| {
         state.variables.insert("loader".into(), loader.into());
     })
 }
@@ -76,11 +76,18 @@ pub fn set_next(platform: &dyn Platform, journal: &Journal, next: Next) -> Resul
     })?;
     let (_, device, _) = find_partition(platform, &target.state)?;
     let boot = platform.mount(&device, true)?;
-    change(platform, &boot, |state| state.set_next(next))
+    change(platform, &boot, &journal.saved.media_id, |state| {
+        state.set_next(next)
+    })
 }
 
-fn change(platform: &dyn Platform, boot: &Path, edit: impl FnOnce(&mut BootState)) -> Result<()> {
-    let path = boot.join(paths::STATE);
+fn change(
+    platform: &dyn Platform,
+    boot: &Path,
+    media_id: &str,
+    edit: impl FnOnce(&mut BootState),
+) -> Result<()> {
+    let path = boot.join(paths::state(media_id));
     let block = platform
         .read(&path)?
         .ok_or_else(|| anyhow!("there is no boot state at {}", path.display()))?;
@@ -109,7 +116,8 @@ pub fn forget(run: &mut Run<'_>) -> Result<()> {
     let (_, device, _) = find_partition(run.platform, &target.state)?;
     let boot = run.platform.mount(&device, true)?;
     run.journal.detach();
-    run.platform.remove(&boot.join(paths::STATE))?;
+    run.platform
+        .remove(&boot.join(paths::state(&run.journal.saved.media_id)))?;
     run.platform.remove(&boot.join(paths::JOURNAL))?;
     if run.here == Environment::Os {
         // The log stays where it is; a unit that looks for a run that is over would only cost every start a minute.
@@ -137,20 +145,20 @@ const NOTE_TEXT: &[u8] =
 /// What the installed system starts from on UEFI.
 const SYSTEM_LOADER: &str = "EFI/BOOT/BOOTX64.EFI";
 
-/// Whether a run came to its end on that disk: what it has made is somebody's machine now, and no longer ours to
+/// Whether a run of this media came to its end on that disk: what it has made is somebody's machine now, and no longer ours to
 /// erase. An interrupted or failed run still has its staged boot image there.
-pub fn is_complete(platform: &dyn Platform, disk: &Disk) -> bool {
+pub fn is_complete(platform: &dyn Platform, disk: &Disk, media_id: &str) -> bool {
     let volumes = disk
         .partitions
         .iter()
         .filter(|partition| partition.file_system == "vfat");
     volumes.into_iter().any(|volume| {
-        let has = |file| {
+        let has = |file: &str| {
             platform
                 .peek(&volume.path, file)
                 .is_ok_and(|found| found.is_some())
         };
-        (has(NOTE) || has(SYSTEM_LOADER)) && !has(paths::DISK_INFO) && !has(paths::STATE)
+        (has(NOTE) || has(SYSTEM_LOADER)) && !has(paths::DISK_INFO) && !has(&paths::state(media_id))
     })
 }
 

@@ -112,7 +112,7 @@ fn custom_menu(media_id: &str) -> String {
          \x20   boot\n\
          \x20 fi\n\
          fi\n",
-        state = paths::STATE,
+        state = paths::state(media_id),
         kernel = paths::KERNEL,
         initrd = paths::INITRD,
     )

@@ -18,7 +18,7 @@ pub(super) fn text(media: &ResolvedMedia) -> String {
         .replace("@NAME@", &name.replace('\'', "'\\''"))
         .replace("@ID@", &media.media_id.to_string())
         .replace("@TIMEOUT@", timeout)
-        .replace("@STATE@", paths::STATE)
+        .replace("@STATE@", &paths::state(&media.media_id.to_string()))
         .replace("@KERNEL@", paths::KERNEL)
         .replace("@INITRD@", paths::INITRD)
         .replace("@ARGUMENTS@", &arguments(media))

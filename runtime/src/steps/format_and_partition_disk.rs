@@ -56,7 +56,7 @@ fn select(
     rule.erase = options.erase_existing.unwrap_or(false);
     rule.own_table_ids = disks
         .iter()
-        .filter(|disk| !boot_state::is_complete(context.platform, disk))
+        .filter(|disk| !boot_state::is_complete(context.platform, disk, &context.media.manifest.media_id))
         .flat_map(|disk| own_ids(context, disk).map(|id| (disk.path.clone(), id)))
         .collect();
     rule.needed = needed(context);

@@ -36,7 +36,7 @@ fn make_startable(context: &mut Context<'_>) -> platform::Result<()> {
     let efi = (context.platform.firmware() == Firmware::Uefi).then_some(boot.as_path());
     context.progress("installing the boot loader", 0, 0);
     let loader = context.platform.install_loader(&root, &disk.path, efi)?;
-    boot_state::set_loader(context.platform, &boot, &loader)?;
+    boot_state::set_loader(context.platform, &boot, &context.media.manifest.media_id, &loader)?;
     make_host_keys(context, &root)?;
     staging::plant_runtime(context.platform, &root, Path::new(PROGRAM), context.media)
 }

@@ -166,11 +166,11 @@ fn from_disk(world: &World, drive: usize, media_id: &str) -> Started {
     }
 }
 
-/// The first volume that has a boot state, as GRUB's `search --file` finds it.
-fn state(world: &World) -> Option<(usize, usize, BootState)> {
+/// The first volume that has a boot state of this media, as GRUB's `search --file` finds it.
+fn state(world: &World, media_id: &str) -> Option<(usize, usize, BootState)> {
     for (index, drive) in world.drives.iter().enumerate() {
         for (number, part) in drive.parts.iter().enumerate() {
-            if let Some(block) = part.volume.bytes(paths::STATE) {
+            if let Some(block) = part.volume.bytes(&paths::state(media_id)) {
                 // GRUB sets nothing from a block that it cannot read.
                 return Some((index, number, BootState::decode(block).unwrap_or_default()));
             }
@@ -181,7 +181,7 @@ fn state(world: &World) -> Option<(usize, usize, BootState)> {
 
 /// templates/grub.cfg, on the media and staged.
 fn menu(world: &World, media_id: &str) -> Started {
-    let Some((drive, part, state)) = state(world) else {
+    let Some((drive, part, state)) = state(world, media_id) else {
         return Started::Pe;
     };
     if state.media_id() != Some(media_id) || state.next() != Some(Next::Os) {
@@ -230,7 +230,7 @@ fn system(world: &World, id: &str, media_id: &str) -> Started {
     };
     let volume = &world.drives[drive].parts[part].volume;
     let custom = volume.bytes("boot/grub/custom.cfg").is_some();
-    if let Some((state_drive, state_part, state)) = state(world).filter(|_| custom) {
+    if let Some((state_drive, state_part, state)) = state(world, media_id).filter(|_| custom) {
         let staged = world.drives[state_drive].parts[state_part]
             .volume
             .bytes(paths::KERNEL);

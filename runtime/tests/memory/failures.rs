@@ -2,10 +2,11 @@
 
 use media_format::event::Event;
 use media_format::manifest::MediaLayout;
+use media_format::paths;
 use runtime::platform::Firmware;
 
 use crate::driver::{Ended, Report, run_to_end};
-use crate::fixture::{MediaBuilder, SHARE, deploy, machine};
+use crate::fixture::{MEDIA, MediaBuilder, SHARE, deploy, machine};
 use crate::images::{Image, Wim};
 use crate::runs::to_share;
 use crate::world::{World, file};
@@ -45,7 +46,7 @@ fn a_failure_is_told_with_its_step_reason_and_code() {
     assert!(
         world.drives[0].parts[0]
             .volume
-            .bytes("media-runtime/state.env")
+            .bytes(&paths::state(MEDIA))
             .is_none()
     );
 }

@@ -2,12 +2,14 @@
 
 use media_format::event::Environment::{Os, Pe};
 use media_format::manifest::{Finish, MediaLayout};
+use media_format::paths;
+use media_format::state::{BootState, Next};
 use runtime::platform::{Bus, Firmware};
 
 use crate::driver::{Answers, run_to_end, run_with};
 use crate::fixture::{self, MediaBuilder, build_and_capture, deploy, installed, machine};
 use crate::outcome;
-use crate::world::{Drive, Volume, World};
+use crate::world::{Drive, Volume, World, file};
 
 /// A machine whose run captures to the share.
 pub(crate) fn to_share(firmware: Firmware, layout: MediaLayout) -> World {
@@ -103,6 +105,35 @@ pub(crate) fn to_disk(firmware: Firmware, disk: &str) -> World {
         drive.serial.clear();
     }
     world
+}
+
+/// A disk on which a run of other media was abandoned, just before its system was to start.
+fn abandoned(name: &str) -> Drive {
+    let other = "11111111-2222-4333-8444-555555555555";
+    let mut boot = Volume::new("vfat", 1 << 30);
+    let state = BootState::new(other, Next::Os).encode().unwrap();
+    boot.put(&paths::state(other), file(state));
+    boot.put(paths::JOURNAL, file("the journal of that run"));
+    Drive::empty(name, 8 << 30, Bus::Virtio).with("other-boot", boot)
+}
+
+#[test]
+fn an_abandoned_run_of_other_media_on_an_earlier_disk_hides_nothing() {
+    for (firmware, media_first) in [
+        (Firmware::Uefi, true),
+        (Firmware::Uefi, false),
+        (Firmware::Bios, true),
+    ] {
+        let sequence = deploy().replace("disk = { only = true }", "disk = { number = 1 }");
+        let mut world = machine(firmware, &MediaBuilder::new(MediaLayout::Iso, &sequence));
+        world.media_first = media_first;
+        world.drives.insert(0, abandoned("vdz"));
+        let before = world.drives[0].clone();
+        let (world, report) = run_to_end(world);
+        report.assert_succeeded();
+        assert_eq!(report.starts, [Pe, Os]);
+        assert_eq!(world.drives[0], before, "nothing of the other run is touched");
+    }
 }
 
 /// A machine whose run captures onto the stick that it starts from.
