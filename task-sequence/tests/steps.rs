@@ -45,8 +45,9 @@ const STEPS: &[(&str, &str, &str)] = &[
         "apply-network-settings",
         "",
         "join = 'domain'\nworkgroup = 'W'\ndomain = 'd.example'\norganizational-unit = 'OU=a,DC=d,DC=example'\n\
-         account = 'd\\j'\npassword = '%P%'\nadapters = [{ mac = '00:11:22:33:44:55', name = 'LAN', dhcp = false, \
-         addresses = ['192.0.2.5/24'], gateways = ['192.0.2.1'], dns = ['192.0.2.2'], dns-suffix = 'd.example' }]",
+         account = 'd\\j'\npassword = '%P%'\ndns-domain = 'd.example'\ndns-suffixes = ['d.example']\nadapters = [{ mac = '00:11:22:33:44:55', name = 'LAN', dhcp = false, \
+         addresses = ['192.0.2.5/24'], gateways = ['192.0.2.1'], dns = ['192.0.2.2'], dns-suffix = 'd.example', \
+         register-in-dns = true, wins = ['192.0.2.3'], netbios = 'disabled' }]",
     ),
     (
         "auto-apply-drivers",

@@ -215,6 +215,122 @@ fn settings_of_other_steps_are_checked() {
     );
 }
 
+fn of_windows(type_name: &str, settings: &str) -> String {
+    problems(&format!(
+        "name = 's'\noperating-system = 'windows'\n[[steps]]\ntype = '{type_name}'\n{settings}"
+    ))
+}
+
+#[test]
+fn settings_of_one_operating_system_are_refused_on_the_other() {
+    let windows_only = [
+        ("apply-os-settings", "product-key = '%KEY%'"),
+        ("apply-os-settings", "licensing = 'per-seat'"),
+        ("apply-os-settings", "license-connections = 5"),
+        ("apply-os-settings", "ui-language-fallback = 'en-US'"),
+        ("apply-network-settings", "dns-domain = 'd.example'"),
+        ("apply-network-settings", "dns-suffixes = ['d.example']"),
+        ("apply-network-settings", "adapters = [{ wins = ['192.0.2.7'] }]"),
+        ("apply-network-settings", "adapters = [{ netbios = 'disabled' }]"),
+        (
+            "apply-network-settings",
+            "adapters = [{ register-in-dns = true }]",
+        ),
+        ("prepare-os-for-capture", "keep-activation = true"),
+        ("prepare-os-for-capture", "sysprep-package = '%PACKAGE%'"),
+    ];
+    for (type_name, settings) in windows_only {
+        let found = of_steps(&format!("[[steps]]\ntype = '{type_name}'\n{settings}"));
+        assert!(found.contains("exists only in Windows"), "{settings}:\n{found}");
+        assert_eq!(of_windows(type_name, settings), "", "{settings}");
+    }
+    let keyboard = of_windows("apply-os-settings", "keyboard = 'us'");
+    assert!(keyboard.contains("write `input-locale`"), "{keyboard}");
+    assert_eq!(
+        of_steps("[[steps]]\ntype = 'apply-os-settings'\nkeyboard = 'us'"),
+        ""
+    );
+    let domain = "join = 'domain'\ndomain = 'd.example'\naccount = 'd\\j'\npassword = '%P%'";
+    assert!(
+        of_steps(&format!("[[steps]]\ntype = 'apply-network-settings'\n{domain}")).contains("while it runs")
+    );
+    assert_eq!(of_windows("apply-network-settings", domain), "");
+}
+
+#[test]
+fn the_settings_of_windows_are_checked() {
+    let cases = [
+        (
+            "computer-name = 'SIXTEEN-CHARS-XX'",
+            "16 characters: 15 are possible",
+        ),
+        ("product-key = 'BCDFG-HJKMN-PQRTV-WXY23'", "five groups of five"),
+        ("product-key = 'BCDFGHJKMNPQRTVWXY2346789'", "five groups of five"),
+        ("product-key = 'AAAAA-HJKMN-PQRTV-WXY23-46789'", "has `A` in it"),
+        ("system-locale = 'C.UTF-8'", "not a language of Windows"),
+        (
+            "random-administrator-password = true\nadministrator = 'enabled'",
+            "nobody could log on",
+        ),
+        ("licensing = 'per-server'", "needs `license-connections`"),
+    ];
+    for (settings, wanted) in cases {
+        let found = of_windows("apply-os-settings", settings);
+        assert!(found.contains(wanted), "{wanted} in:\n{found}");
+        assert!(!found.contains("HJKMN-PQRTV"), "no key is shown:\n{found}");
+    }
+    for good in [
+        "computer-name = 'FIFTEEN-CHARS-X'\nproduct-key = 'BCDFG-HJKMN-PQRTV-WXY23-46789'",
+        "licensing = 'per-server'\nlicense-connections = 5\nui-language = 'sr-Latn-RS'",
+        "random-administrator-password = true\nadministrator = 'disabled'",
+    ] {
+        assert_eq!(of_windows("apply-os-settings", good), "");
+    }
+    let long = of_windows(
+        "apply-network-settings",
+        "join = 'workgroup'\nworkgroup = 'SIXTEEN-CHARS-XX'",
+    );
+    assert!(long.contains("16 characters"), "{long}");
+}
+
+#[test]
+fn an_installed_windows_runs_no_shell_script() {
+    let steps = |target: &str, interpreter: &str| {
+        problems(&format!(
+            "name = 's'\noperating-system = 'windows'\n[[steps]]\ntype = 'restart-computer'\ntarget = '{target}'\n\
+             [[steps]]\ntype = 'run-script'\ninterpreter = '{interpreter}'\ninline = 'exit 0'"
+        ))
+    };
+    assert!(steps("os", "sh").contains("PowerShell"));
+    assert_eq!(steps("os", "powershell"), "");
+    assert_eq!(steps("pe", "sh"), "");
+}
+
+#[test]
+fn a_key_and_a_name_from_variables_are_checked_too() {
+    let text = "name = 's'\noperating-system = 'windows'\n\
+                variables = { OSDProductKey = 'BCDFG', OSDComputerName = 'SIXTEEN-CHARS-XX' }\n\
+                [[steps]]\ntype = 'apply-os-settings'";
+    let found = problems(text);
+    assert!(
+        found.contains("five groups of five") && found.contains("16 characters"),
+        "{found}"
+    );
+}
+
+#[test]
+fn no_domain_is_joined_before_windows_is_captured() {
+    for step in ["apply-network-settings", "join-domain-or-workgroup"] {
+        let text = format!(
+            "name = 's'\noperating-system = 'windows'\n[[steps]]\ntype = '{step}'\njoin = 'domain'\n\
+             domain = 'd.example'\naccount = 'd\\j'\n[[steps]]\ntype = 'prepare-os-for-capture'\n[[steps]]\n\
+             type = 'capture-operating-system-image'\ndestination = 'media:x.wim'"
+        );
+        let found = problems(&text);
+        assert!(found.contains("joins a domain before the capture"), "{found}");
+    }
+}
+
 #[test]
 fn a_base_variable_names_packages() {
     let text = "name = 's'\noperating-system = 'linux'\nvariables = { APP01 = 'one', APP02 = 'two', APP04 = 'four' }\n\

@@ -10,7 +10,7 @@ use super::{JoinKind, Place, StepOptions, StepType};
 
 mod adapters;
 
-pub use adapters::Adapter;
+pub use adapters::{Adapter, NetBios};
 
 /// Writes membership and the configuration of network adapters into the applied system.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,12 @@ pub struct ApplyNetworkSettings {
     /// The password of the account; better a `%VARIABLE%` than the password itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
+    /// The DNS domain of the machine; only in Windows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_domain: Option<String>,
+    /// The domains that short names are looked up in, in that order; only in Windows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dns_suffixes: Vec<String>,
     /// The adapters; those that are not named use DHCP.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub adapters: Vec<Adapter>,
@@ -55,4 +61,4 @@ impl StepOptions for ApplyNetworkSettings {
     }
 }
 
-settings!(ApplyNetworkSettings { join = "OSDNetworkJoinType", workgroup = "OSDWorkgroupName", domain = "OSDDomainName", organizational_unit = "OSDDomainOUName", account = "OSDJoinAccount", password = "OSDJoinPassword", adapters => adapters::from_variables });
+settings!(ApplyNetworkSettings { join = "OSDNetworkJoinType", workgroup = "OSDWorkgroupName", domain = "OSDDomainName", organizational_unit = "OSDDomainOUName", account = "OSDJoinAccount", password = "OSDJoinPassword", dns_domain = "OSDDNSDomain", dns_suffixes = "OSDDNSSuffixSearchOrder", adapters => adapters::from_variables });

@@ -21,10 +21,10 @@ pub struct ApplyOsSettings {
     /// The registered organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registered_organization: Option<String>,
-    /// Five groups of five with hyphens.
+    /// Five groups of five with hyphens, or an encoded volume key; only in Windows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product_key: Option<Secret>,
-    /// How a server is licensed.
+    /// How a server is licensed; only in Windows.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub licensing: Setting<Licensing>,
     /// How many connections a server is licensed for; with `per-server`.
@@ -42,7 +42,7 @@ pub struct ApplyOsSettings {
     /// The time zone, in the spelling of the operating system or of the tz database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// The input language, such as `en-US` or `0409:00000409`.
+    /// The input language, such as `en-US` or, with the layout of the keyboard, `0409:00000409`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_locale: Option<String>,
     /// The language of programs without Unicode; on Linux the locale.
@@ -51,13 +51,13 @@ pub struct ApplyOsSettings {
     /// The language of the user interface.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ui_language: Option<String>,
-    /// The language of what is not translated.
+    /// The language of what is not translated; only in Windows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ui_language_fallback: Option<String>,
     /// The formats of dates, times and numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_locale: Option<String>,
-    /// The layout of the keyboard, such as `us` or `nl`.
+    /// The layout of the keyboard, such as `us` or `nl`; only in Linux, see `input-locale`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyboard: Option<String>,
 }
@@ -98,9 +98,7 @@ impl StepOptions for ApplyOsSettings {
 
     fn check(&self, check: &mut Check<'_>) {
         check.computer_name(self.computer_name.as_deref());
-        if let Some(key) = &self.product_key {
-            check.product_key(key);
-        }
+        check.product_key(self.product_key.as_ref());
         if self.licensing.get() == Some(&Licensing::PerServer)
             && self.license_connections.is_absent()
             && !check.is_given("OSDServerLicenseConnectionLimit")
@@ -109,6 +107,13 @@ impl StepOptions for ApplyOsSettings {
         }
         if self.random_administrator_password.get() == Some(&true) && self.administrator_password.is_some() {
             check.error("`administrator-password` and `random-administrator-password` exclude each other");
+        }
+        if self.random_administrator_password.get() == Some(&true)
+            && self.administrator.get() == Some(&AdministratorState::Enabled)
+        {
+            check.error(
+                "`random-administrator-password` is for a disabled account: nobody could log on to an enabled one",
+            );
         }
         check.secret("administrator-password", self.administrator_password.as_ref());
     }

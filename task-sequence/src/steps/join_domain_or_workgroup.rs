@@ -56,6 +56,7 @@ impl StepOptions for JoinDomainOrWorkgroup {
             account: self.account.is_some() || check.is_given("OSDJoinAccount"),
             unit: self.organizational_unit.as_deref(),
         });
+        check.workgroup(self.workgroup.as_deref(), "OSDJoinWorkgroupName");
         check.secret("password", self.password.as_ref());
     }
 }

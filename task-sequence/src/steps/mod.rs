@@ -196,7 +196,7 @@ step_types! {
     run_task_sequence::RunTaskSequence,
 }
 
-pub use apply_network_settings::Adapter;
+pub use apply_network_settings::{Adapter, NetBios};
 pub use apply_os_settings::{AdministratorState, Licensing};
 pub use capture_operating_system_image::Compression;
 pub use check_readiness::NetworkNeed;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{MediaFacts, PackageKind, Placed, Problem, Severity};
+use super::{MediaFacts, PackageKind, Placed, Problem, Severity, names};
 use crate::model::{Declared, TaskSequence};
 use crate::package::PackageId;
 use crate::setting::{Secret, Setting, has_variable, nearest};
@@ -189,32 +189,37 @@ impl<'a> Check<'a> {
 
     /// A name that NetBIOS can carry; longer ones are dropped silently by other tools.
     pub(crate) fn computer_name(&mut self, written: Option<&str>) {
-        let name = match written {
-            Some(text) => self.given.values.expand(text),
-            None => self
-                .given
-                .values
-                .get("OSDComputerName")
-                .unwrap_or_default()
-                .to_owned(),
-        };
-        let name = self.given.values.expand(&name);
-        if name.is_empty() && written.is_none() || is_open(&name) {
+        let Some(name) = self.known(written, "OSDComputerName") else {
             return;
-        }
-        if let Err(why) = computer_name(&name) {
+        };
+        if let Err(why) = names::computer_name(&name) {
             self.error(why);
         }
     }
 
-    pub(crate) fn product_key(&mut self, key: &Secret) {
-        let text = key.expose();
-        if !is_open(text) && !is_product_key(text) {
-            // The key itself is not shown.
-            self.error(
-                "`product-key` is not five groups of five letters or digits with hyphens between them",
-            );
+    /// A key that is known before the run has the shape of one.
+    pub(crate) fn product_key(&mut self, written: Option<&Secret>) {
+        let text = written.map(Secret::expose);
+        let key = self.known(text, "OSDProductKey");
+        if let Some(Err(why)) = key.map(|key| names::product_key(&key)) {
+            self.error(format!("`product-key`: {why}"));
         }
+    }
+
+    /// A name that a Windows network can carry.
+    pub(crate) fn workgroup(&mut self, written: Option<&str>, variable: &str) {
+        let name = self.known(written, variable);
+        if let Some(Err(why)) = name.map(|name| names::workgroup_name(&name)) {
+            self.error(why);
+        }
+    }
+
+    /// The value of a setting, or of the variable that fills it; `None` where only the run knows it.
+    fn known(&self, written: Option<&str>, variable: &str) -> Option<String> {
+        let values = &self.given.values;
+        let text = written.or_else(|| values.get(variable).filter(|value| !value.is_empty()))?;
+        let text = values.expand(text);
+        (!is_open(&text)).then_some(text)
     }
 
     /// A literal secret in a file that lies on the media can be read by whoever finds the media.
@@ -252,7 +257,10 @@ impl<'a> Check<'a> {
             }
             _ => {}
         }
-        if let Some(unit) = join.unit.filter(|unit| !is_open(unit) && !is_ldap_name(unit)) {
+        if let Some(unit) = join
+            .unit
+            .filter(|unit| !is_open(unit) && !names::is_ldap_name(unit))
+        {
             self.error(format!(
                 "`organizational-unit`: `{unit}` is not an LDAP name such as OU=x,DC=example,DC=org"
             ));
@@ -314,50 +322,6 @@ fn wanted_kind(action: &Action, id: &PackageId) -> Option<PackageKind> {
         Action::InstallUpdates(_) => Some(PackageKind::Updates),
         _ => None,
     }
-}
-
-/// Whether a name can be a computer's: what NetBIOS and DNS both carry.
-pub fn computer_name(name: &str) -> Result<(), String> {
-    const LONGEST: usize = 15;
-    let length = name.chars().count();
-    if length > LONGEST {
-        return Err(format!(
-            "the computer name `{name}` has {length} characters: {LONGEST} are possible"
-        ));
-    }
-    if name.is_empty() {
-        return Err("the computer name is empty".into());
-    }
-    if let Some(bad) = name.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
-        return Err(format!(
-            "the computer name `{name}` has `{bad}` in it: letters, digits and hyphens are possible"
-        ));
-    }
-    if name.starts_with('-') || name.ends_with('-') {
-        return Err(format!("the computer name `{name}` begins or ends with a hyphen"));
-    }
-    if name.chars().all(|c| c.is_ascii_digit()) {
-        return Err(format!("the computer name `{name}` has no letter in it"));
-    }
-    Ok(())
-}
-
-fn is_product_key(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    let is_group = |group: &&str| group.len() == 5 && group.chars().all(|c| c.is_ascii_alphanumeric());
-    groups.len() == 5 && groups.iter().all(is_group)
-}
-
-fn is_ldap_name(text: &str) -> bool {
-    let text = text.strip_prefix("LDAP://").unwrap_or(text);
-    let is_part = |part: &str| {
-        let kind = part
-            .split_once('=')
-            .map(|(kind, value)| (kind.trim().to_uppercase(), value.trim()));
-        kind.is_some_and(|(kind, value)| matches!(kind.as_str(), "OU" | "DC" | "CN") && !value.is_empty())
-    };
-    // An escaped comma belongs to a name.
-    text.replace("\\,", "").split(',').all(is_part)
 }
 
 /// Where the step may run, in words.

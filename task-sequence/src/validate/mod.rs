@@ -11,10 +11,12 @@ use crate::setting::words;
 use crate::steps::Action;
 
 mod check;
+mod kind;
+mod names;
 mod order;
 
-pub use check::computer_name;
 pub(crate) use check::{Check, Join};
+pub use names::{computer_name, product_key, workgroup_name};
 
 words! {
     /// What a package contains.
@@ -95,7 +97,8 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
         placed.step.action.check(&mut check);
     }
     check_groups(&sequence.steps, &mut Vec::new(), &mut problems);
-    order::check(sequence, &enabled, &mut problems);
+    order::check(sequence.operating_system, &enabled, &mut problems);
+    kind::check(sequence.operating_system, &enabled, &mut problems);
     problems
 }
 
@@ -149,6 +152,14 @@ fn collect<'a>(nodes: &'a [Node], path: &mut Vec<String>, conditional: bool, fou
         }
         path.pop();
     }
+}
+
+fn error(placed: &Placed<'_>, message: String, problems: &mut Vec<Problem>) {
+    problems.push(Problem {
+        severity: Severity::Error,
+        path: placed.path.clone(),
+        message,
+    });
 }
 
 fn check_sequence(sequence: &TaskSequence, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {

@@ -1,10 +1,10 @@
 //! What can be proven wrong with the order of the steps.
 
 use super::check::place_in_words;
-use super::{Placed, Problem, Severity};
-use crate::model::TaskSequence;
+use super::{Placed, Problem, Severity, error};
+use crate::model::OperatingSystem;
 use crate::setting::Setting;
-use crate::steps::{Action, JoinKind, Place, RestartTarget};
+use crate::steps::{Action, Interpreter, JoinKind, Place, RestartTarget};
 
 /// Where the machine is, as far as it is certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,23 +14,14 @@ enum Where {
     Os,
 }
 
-pub(super) fn check(sequence: &TaskSequence, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
-    check_places(enabled, problems);
+pub(super) fn check(system: OperatingSystem, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
+    check_places(system, enabled, problems);
     check_captures(enabled, problems);
-    check_kind_of_system(sequence, enabled, problems);
-}
-
-fn error(placed: &Placed<'_>, message: String, problems: &mut Vec<Problem>) {
-    problems.push(Problem {
-        severity: Severity::Error,
-        path: placed.path.clone(),
-        message,
-    });
 }
 
 /// Follows the machine from step to step. A conditional step that moves it leaves it unknown
 /// where it is, so only what is certain is reported.
-fn check_places(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
+fn check_places(system: OperatingSystem, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
     let mut at = Where::Unknown;
     let mut bare = false;
     for placed in enabled {
@@ -39,9 +30,18 @@ fn check_places(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
             let message = format!("it runs in {}, but {why}", place_in_words(place));
             error(placed, message, problems);
         }
+        if at == Where::Os && system == OperatingSystem::Windows && is_shell_script(&placed.step.action) {
+            let message =
+                "it runs a script of `sh`, but the machine is in Windows here: write it for PowerShell";
+            error(placed, message.into(), problems);
+        }
         bare = still_bare(bare, placed);
         at = after(placed, at);
     }
+}
+
+fn is_shell_script(action: &Action) -> bool {
+    matches!(action, Action::RunScript(options) if options.interpreter.get() == Some(&Interpreter::Sh))
 }
 
 fn impossible(place: Place, at: Where, bare: bool) -> Option<&'static str> {
@@ -151,35 +151,5 @@ fn joins_domain(action: &Action) -> bool {
                 || options.join.is_absent() && options.domain.is_some()
         }
         _ => false,
-    }
-}
-
-/// Steps and settings that exist only for the other kind of system.
-fn check_kind_of_system(sequence: &TaskSequence, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
-    use crate::model::OperatingSystem::Linux;
-    use crate::steps::FileSystem::{Btrfs, Ext4, Swap, Xfs};
-    for placed in enabled {
-        match &placed.step.action {
-            Action::AutoApplyDrivers(_) | Action::ApplyDriverPackage(_)
-                if sequence.operating_system == Linux =>
-            {
-                error(
-                    placed,
-                    "it applies Windows drivers, but the sequence is for Linux".into(),
-                    problems,
-                );
-            }
-            Action::FormatAndPartitionDisk(options) if sequence.operating_system != Linux => {
-                let is_linux = |one: &crate::steps::Partition| {
-                    matches!(one.file_system.get(), Some(Btrfs | Ext4 | Swap | Xfs))
-                        || one.mount_point.is_some()
-                };
-                if options.partitions.iter().any(is_linux) {
-                    let message = "it makes partitions for Linux, but the sequence is for Windows";
-                    error(placed, message.into(), problems);
-                }
-            }
-            _ => {}
-        }
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ApplyNetworkSettings;
-use crate::setting::{FromText, ResolveError, Setting, settings};
+use crate::setting::{FromText, ResolveError, Setting, settings, words};
 use crate::validate::{Check, Join};
 use crate::variables::Variables;
 
@@ -33,9 +33,30 @@ pub struct Adapter {
     /// The domain that short names belong to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_suffix: Option<String>,
+    /// Whether the machine registers its addresses in DNS; only in Windows.
+    #[serde(skip_serializing_if = "Setting::is_absent")]
+    pub register_in_dns: Setting<bool>,
+    /// The WINS servers; only in Windows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wins: Vec<String>,
+    /// Whether NetBIOS is spoken over TCP/IP; only in Windows.
+    #[serde(skip_serializing_if = "Setting::is_absent")]
+    pub netbios: Setting<NetBios>,
 }
 
-settings!(Adapter { mac, name, dhcp, addresses, gateways, dns, dns_suffix });
+words! {
+    /// Whether NetBIOS is spoken over TCP/IP. ConfigMgr's variables say 0, 1, 2.
+    NetBios {
+        /// As the DHCP server says.
+        Dhcp = "dhcp" | "0",
+        /// Yes.
+        Enabled = "enabled" | "1",
+        /// No.
+        Disabled = "disabled" | "2",
+    }
+}
+
+settings!(Adapter { mac, name, dhcp, addresses, gateways, dns, dns_suffix, register_in_dns, wins, netbios });
 
 /// The variables of the n-th adapter; `#` stands for n, counted from 0.
 pub(super) const MAPPED: &[(&str, &str)] = &[
@@ -46,7 +67,13 @@ pub(super) const MAPPED: &[(&str, &str)] = &[
     ("OSDAdapter#SubnetMask", "adapters.addresses"),
     ("OSDAdapter#Gateways", "adapters.gateways"),
     ("OSDAdapter#DNSServerList", "adapters.dns"),
+    ("OSDAdapter#DNSDomain", "adapters.dns_suffix"),
+    // MDT's name of the same.
     ("OSDAdapter#DNSSuffix", "adapters.dns_suffix"),
+    ("OSDAdapter#EnableDNSRegistration", "adapters.register_in_dns"),
+    ("OSDAdapter#EnableWINS", "adapters.wins"),
+    ("OSDAdapter#WINSServerList", "adapters.wins"),
+    ("OSDAdapter#TcpipNetbiosOptions", "adapters.netbios"),
 ];
 
 const MOST_ADAPTERS: u32 = 64;
@@ -74,20 +101,26 @@ fn adapter(number: u32, variables: &Variables) -> Result<Adapter, ResolveError> 
     let text = |part: &str| {
         variables.get(&format!("OSDAdapter{number}{part}")).filter(|text| !text.is_empty()).map(str::to_owned)
     };
+    // The list counts only where its switch is on.
+    let uses_wins = setting::<bool>(text("EnableWINS"), "OSDAdapter…EnableWINS")?.unwrap_or(false);
     let list = |part: &str| text(part).map(|text| items(&text)).unwrap_or_default();
-    let dhcp = match text("EnableDHCP") {
-        Some(flag) => Setting::Value(bool::from_text(&flag).map_err(|why| wrong("OSDAdapter…EnableDHCP", why))?),
-        None => Setting::Absent,
-    };
     Ok(Adapter {
         mac: text("MACAddress"),
         name: text("Name"),
-        dhcp,
+        dhcp: setting(text("EnableDHCP"), "OSDAdapter…EnableDHCP")?,
         addresses: with_prefixes(&list("IPAddressList"), &list("SubnetMask"))?,
         gateways: list("Gateways"),
         dns: list("DNSServerList"),
-        dns_suffix: text("DNSSuffix"),
+        dns_suffix: text("DNSDomain").or_else(|| text("DNSSuffix")),
+        register_in_dns: setting(text("EnableDNSRegistration"), "OSDAdapter…EnableDNSRegistration")?,
+        wins: if uses_wins { list("WINSServerList") } else { Vec::new() },
+        netbios: setting(text("TcpipNetbiosOptions"), "OSDAdapter…TcpipNetbiosOptions")?,
     })
+}
+
+fn setting<T: FromText>(text: Option<String>, variable: &str) -> Result<Setting<T>, ResolveError> {
+    let Some(text) = text else { return Ok(Setting::Absent) };
+    T::from_variable(&text).map(Setting::Value).map_err(|why| wrong(variable, why))
 }
 
 fn items(text: &str) -> Vec<String> {
@@ -126,6 +159,7 @@ pub(super) fn check(options: &ApplyNetworkSettings, check: &mut Check<'_>) {
         unit: options.organizational_unit.as_deref(),
     };
     check.join(&join);
+    check.workgroup(options.workgroup.as_deref(), "OSDWorkgroupName");
     check.secret("password", options.password.as_ref());
     for adapter in &options.adapters {
         check_adapter(adapter, check);
@@ -179,11 +213,18 @@ mod tests {
             ("OSDAdapter0EnableDHCP", "false"),
             ("OSDAdapter0IPAddressList", "192.0.2.5, 192.0.2.6"),
             ("OSDAdapter0SubnetMask", "255.255.255.0,255.255.0.0"),
+            ("OSDAdapter0DNSDomain", "lab.example"),
+            ("OSDAdapter0EnableDNSRegistration", "TRUE"),
+            ("OSDAdapter0EnableWINS", "true"),
+            ("OSDAdapter0WINSServerList", "192.0.2.7"),
+            ("OSDAdapter0TcpipNetbiosOptions", "2"),
         ] {
             variables.set(name, value).unwrap();
         }
         let adapters = from_variables(&variables).unwrap();
         assert_eq!(adapters[0].addresses, ["192.0.2.5/24", "192.0.2.6/16"]);
+        assert_eq!((adapters[0].dns_suffix.as_deref(), adapters[0].wins.as_slice()), (Some("lab.example"), ["192.0.2.7".to_owned()].as_slice()));
+        assert_eq!((adapters[0].register_in_dns.get(), adapters[0].netbios.get()), (Some(&true), Some(&NetBios::Disabled)));
         variables.set("OSDAdapter0SubnetMask", "255.0.255.0").unwrap();
         assert!(from_variables(&variables).is_err());
         variables.set("OSDAdapterCount", "9999999").unwrap();

@@ -1,0 +1,126 @@
+//! Steps and settings that exist only for the other kind of system.
+
+use super::{Placed, Problem, error};
+use crate::model::OperatingSystem;
+use crate::setting::has_variable;
+use crate::steps::{
+    Action, ApplyNetworkSettings, ApplyOsSettings, FileSystem, FormatAndPartitionDisk, JoinKind, Partition,
+};
+
+pub(super) fn check(system: OperatingSystem, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
+    for placed in enabled {
+        let found = match system {
+            OperatingSystem::Linux => only_windows(&placed.step.action),
+            OperatingSystem::Windows => only_linux(&placed.step.action),
+        };
+        for message in found {
+            error(placed, message, problems);
+        }
+    }
+}
+
+/// What a sequence for Linux must not have.
+fn only_windows(action: &Action) -> Vec<String> {
+    match action {
+        Action::AutoApplyDrivers(_) | Action::ApplyDriverPackage(_) => {
+            vec!["it applies Windows drivers, but the sequence is for Linux".into()]
+        }
+        Action::ApplyOsSettings(options) => windows_settings(&[
+            ("product-key", options.product_key.is_some()),
+            ("licensing", !options.licensing.is_absent()),
+            ("license-connections", !options.license_connections.is_absent()),
+            ("ui-language-fallback", options.ui_language_fallback.is_some()),
+        ]),
+        Action::ApplyNetworkSettings(options) => network_of_windows(options),
+        Action::PrepareOsForCapture(options) => windows_settings(&[
+            ("keep-activation", !options.keep_activation.is_absent()),
+            ("sysprep-package", options.sysprep_package.is_some()),
+        ]),
+        _ => Vec::new(),
+    }
+}
+
+fn windows_settings(given: &[(&str, bool)]) -> Vec<String> {
+    let given = given.iter().filter(|(_, given)| *given);
+    given
+        .map(|(setting, _)| {
+            format!("`{setting}` exists only in Windows, but the sequence is for Linux: remove it")
+        })
+        .collect()
+}
+
+fn network_of_windows(options: &ApplyNetworkSettings) -> Vec<String> {
+    let some = |given: fn(&crate::steps::Adapter) -> bool| options.adapters.iter().any(given);
+    let mut found = windows_settings(&[
+        ("dns-domain", options.dns_domain.is_some()),
+        ("dns-suffixes", !options.dns_suffixes.is_empty()),
+        ("adapters.wins", some(|adapter| !adapter.wins.is_empty())),
+        ("adapters.netbios", some(|adapter| !adapter.netbios.is_absent())),
+        (
+            "adapters.register-in-dns",
+            some(|adapter| !adapter.register_in_dns.is_absent()),
+        ),
+    ]);
+    if options.join.get() == Some(&JoinKind::Domain) {
+        found.push(
+            "a Linux system joins a domain while it runs: use a `join-domain-or-workgroup` step after `setup-os`"
+                .into(),
+        );
+    }
+    found
+}
+
+/// What a sequence for Windows must not have.
+fn only_linux(action: &Action) -> Vec<String> {
+    match action {
+        Action::FormatAndPartitionDisk(options) if makes_linux_partitions(options) => {
+            vec!["it makes partitions for Linux, but the sequence is for Windows".into()]
+        }
+        Action::ApplyOsSettings(options) => linux_settings(options),
+        _ => Vec::new(),
+    }
+}
+
+fn makes_linux_partitions(options: &FormatAndPartitionDisk) -> bool {
+    use FileSystem::{Btrfs, Ext4, Swap, Xfs};
+    let is_linux = |one: &Partition| {
+        matches!(one.file_system.get(), Some(Btrfs | Ext4 | Swap | Xfs)) || one.mount_point.is_some()
+    };
+    options.partitions.iter().any(is_linux)
+}
+
+fn linux_settings(options: &ApplyOsSettings) -> Vec<String> {
+    let mut found = Vec::new();
+    if options.keyboard.is_some() {
+        found.push(
+            "`keyboard` exists only in Linux, but the sequence is for Windows: write `input-locale`, such as \
+             \"0409:00020409\""
+                .into(),
+        );
+    }
+    let locales = [
+        ("system-locale", &options.system_locale),
+        ("ui-language", &options.ui_language),
+        ("ui-language-fallback", &options.ui_language_fallback),
+        ("user-locale", &options.user_locale),
+    ];
+    for (setting, value) in locales {
+        if let Some(text) = value
+            .as_deref()
+            .filter(|text| !has_variable(text) && !is_language_tag(text))
+        {
+            found.push(format!(
+                "`{setting}`: `{text}` is not a language of Windows, such as \"nl-NL\""
+            ));
+        }
+    }
+    found
+}
+
+/// Letters and digits with hyphens: `nl-NL`, `sr-Latn-RS`.
+fn is_language_tag(text: &str) -> bool {
+    let is_part =
+        |part: &str| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric());
+    let language = text.split('-').next().unwrap_or_default();
+    (2..=3).contains(&language.len()) && text.split('-').all(is_part)
+}

@@ -1,0 +1,106 @@
+//! Every template is read and has no problem.
+
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use task_sequence::{
+    MediaFacts, Node, OperatingSystem, PackageFacts, PackageId, PackageKind, TaskSequence, parse, render,
+    validate,
+};
+
+/// The packages that the head of a template tells its user to make.
+const PACKAGES: &[(&str, PackageKind)] = &[
+    ("reference", PackageKind::Image),
+    ("windows", PackageKind::Image),
+    ("drivers", PackageKind::Drivers),
+    ("updates", PackageKind::Updates),
+    ("library", PackageKind::Application),
+    ("editor", PackageKind::Application),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates")
+}
+
+fn read(path: &Path) -> TaskSequence {
+    let text = std::fs::read_to_string(path).unwrap();
+    parse(&path.display().to_string(), &text).unwrap_or_else(|found| panic!("{}", render(&found)))
+}
+
+fn media() -> MediaFacts {
+    let packages = PACKAGES.iter().map(|(id, kind)| {
+        let facts = PackageFacts {
+            kind: Some(*kind),
+            images: (*kind == PackageKind::Image).then_some(1),
+        };
+        (PackageId::new(*id), facts)
+    });
+    MediaFacts {
+        packages: packages.collect(),
+        sequences: None,
+    }
+}
+
+#[test]
+fn every_template_is_read_and_has_no_problem() {
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let sequence = read(&path);
+        assert_eq!(validate(&sequence, &media()), [], "{name}");
+        let system = sequence.operating_system;
+        assert!(name.starts_with(system.as_str()), "{name} is for {system}");
+        seen.push(name);
+    }
+    seen.sort();
+    let kinds = ["build-and-capture", "capture-existing", "deploy"];
+    let systems = [OperatingSystem::Linux, OperatingSystem::Windows];
+    let wanted: Vec<String> = systems
+        .iter()
+        .flat_map(|system| kinds.map(|kind| format!("{system}-{kind}")))
+        .collect();
+    assert_eq!(seen, wanted);
+}
+
+#[test]
+fn a_windows_reference_is_built_and_captured_in_the_order_of_the_reference_page() {
+    let sequence = read(&folder().join("windows-build-and-capture.toml"));
+    let groups: Vec<Vec<&str>> = sequence
+        .steps
+        .iter()
+        .map(|node| {
+            let Node::Group(group) = node else {
+                panic!("a group")
+            };
+            let types = group.steps.iter().map(|node| match node {
+                Node::Step(step) => step.action.kind().name,
+                Node::Group(_) => panic!("a step"),
+            });
+            types.collect()
+        })
+        .collect();
+    let build = [
+        "restart-computer",
+        "format-and-partition-disk",
+        "apply-operating-system-image",
+        "apply-os-settings",
+        "apply-network-settings",
+        "auto-apply-drivers",
+        "setup-os",
+        "install-updates",
+        "install-applications",
+    ];
+    let capture = [
+        "join-domain-or-workgroup",
+        "prepare-client-for-capture",
+        "prepare-os-for-capture",
+        "capture-operating-system-image",
+    ];
+    assert_eq!(groups, [build.as_slice(), capture.as_slice()]);
+}
