@@ -13,6 +13,9 @@ pub const SLOT_LENGTH: usize = 256 * 1024;
 /// Bytes of the whole file.
 pub const FILE_LENGTH: usize = 2 * SLOT_LENGTH;
 
+/// Bytes that a slot has room for.
+pub const MOST_PAYLOAD: usize = SLOT_LENGTH - PAYLOAD;
+
 const MAGIC: &[u8; 8] = b"MRJRNL01";
 const HEADER: usize = 24;
 const PAYLOAD: usize = HEADER + 32;

@@ -166,7 +166,8 @@ impl Context<'_> {
         let shown = if command.hidden {
             "(hidden)".to_owned()
         } else {
-            format!("{} {}", command.program, command.arguments.join(" "))
+            let words = || format!("{} {}", command.program, command.arguments.join(" "));
+            command.shown.clone().unwrap_or_else(words)
         };
         self.log.info(format!("running: {shown}"));
         let output = self
@@ -220,6 +221,15 @@ pub fn code_text(code: i64) -> String {
     format!("{code} (0x{:08X})", code & 0xFFFF_FFFF)
 }
 
+/// At most that many bytes of the text, without a part of a character.
+pub fn beginning(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// A step with its settings filled in from variables and expanded.
 pub fn resolved(step: &Step, variables: &Variables) -> std::result::Result<Step, Failure> {
     let action = step
@@ -235,4 +245,16 @@ pub fn resolved(step: &Step, variables: &Variables) -> std::result::Result<Step,
 /// A path inside a root: absolute paths are taken from the root.
 pub fn inside(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_character_is_cut_in_two() {
+        assert_eq!(beginning("zoë", 3), "zo");
+        assert_eq!(beginning("zoë", 4), "zoë");
+        assert_eq!(beginning("zoë", 99), "zoë");
+    }
 }

@@ -12,6 +12,8 @@ use crate::engine::Progress;
 use crate::platform::{Disk, Files, Result};
 
 const FORMAT: u32 = 1;
+/// Room for what the engine itself adds to the journal between two steps.
+const RESERVE: usize = 8 * 1024;
 
 /// Everything that survives a restart. Secrets do not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +32,25 @@ pub struct Saved {
     pub variables: BTreeMap<String, String>,
     /// Names of the secret ones.
     pub secrets: BTreeSet<String>,
+    /// Where steps gave values to secret ones: those are read from the sequence again after a restart.
+    #[serde(default)]
+    pub given_secrets: Vec<GivenSecret>,
     /// The disk that the run works on.
     pub target: Option<Target>,
     /// Where the captured image is, once it is complete.
     pub captured: Option<String>,
     /// Serial console of the machine, for the part of the run inside the installed system.
     pub serial_console: Option<String>,
+}
+
+/// A secret variable that a `set-variables` step has set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GivenSecret {
+    /// Index of the step.
+    pub step: usize,
+    /// Which of its variables, those of its rules included.
+    pub ordinal: usize,
 }
 
 /// The disk that the run works on; its partitions are named by what stays the same over restarts.
@@ -101,6 +116,7 @@ impl Journal {
             progress: Progress::default(),
             variables: BTreeMap::new(),
             secrets: BTreeSet::new(),
+            given_secrets: Vec::new(),
             target: None,
             captured: None,
             serial_console: None,
@@ -170,13 +186,39 @@ impl Journal {
 
     /// Keeps the variables that are not secret.
     pub fn keep_variables(&mut self, variables: &Variables) {
-        let plain = variables.iter().filter(|(_, _, secret)| !secret);
-        self.saved.variables = plain
-            .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
-            .collect();
+        self.saved.variables = plain(variables);
         self.saved
             .secrets
             .extend(variables.iter().filter(|v| v.2).map(|v| v.0.to_owned()));
+    }
+
+    /// Notes that the running step has set a secret variable.
+    pub fn remember_secret(&mut self, ordinal: usize) {
+        let step = self.saved.progress.position;
+        let given = GivenSecret { step, ordinal };
+        self.saved.given_secrets.retain(|known| *known != given);
+        self.saved.given_secrets.push(given);
+    }
+
+    /// Whether the journal has room for these variables beside the rest of it; when not, names the longest one.
+    ///
+    /// # Errors
+    /// When it has not.
+    pub fn fits(&self, variables: &Variables) -> Result<()> {
+        let mut saved = self.saved.clone();
+        saved.variables = plain(variables);
+        // The end of the step that is running comes on top.
+        let needed = serde_json::to_vec(&saved)?.len() + RESERVE;
+        if needed <= slots::MOST_PAYLOAD {
+            return Ok(());
+        }
+        let longest = saved.variables.iter().max_by_key(|(_, value)| value.len());
+        let (name, length) = longest.map_or(("", 0), |(name, value)| (name.as_str(), value.len()));
+        bail!(
+            "the run's variables are too long for its journal: {needed} bytes of {}; the longest is {name} with \
+             {length} bytes. Keep long texts in a file, and its path in the variable",
+            slots::MOST_PAYLOAD
+        )
     }
 
     /// Writes the journal to its older slot and flushes it; in memory nothing happens.
@@ -193,4 +235,11 @@ impl Journal {
         self.sequence += 1;
         Ok(())
     }
+}
+
+fn plain(variables: &Variables) -> BTreeMap<String, String> {
+    let plain = variables.iter().filter(|(_, _, secret)| !secret);
+    plain
+        .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
+        .collect()
 }

@@ -1,7 +1,6 @@
 //! The command line of `media-runtime`: the first program of the boot image, and the run's continuation inside the
 //! installed system.
 
-use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,16 +13,19 @@ use runtime::context::Reporter as _;
 use runtime::log::Log;
 use runtime::media::Media;
 use runtime::pe;
+use runtime::person::Person;
 use runtime::platform::linux::Linux;
 use runtime::platform::{Command, Platform, Processes as _, Result};
 use runtime::reporter::Consoles;
 use runtime::run::Finished;
-use runtime::start::{self, Operator, Start};
+use runtime::start::{self, Start};
 
 /// A stick takes a second, a slow CD changer longer.
 const MEDIA_WITHIN: Duration = Duration::from_secs(60);
 /// In memory, until the target has a place for the log.
 const LOG: &str = "/run/media-runtime/log";
+/// Where the run is shown, and questions are asked, besides the serial line.
+const SCREEN: &str = "/dev/tty1";
 
 fn main() -> ExitCode {
     if pe::role() == pe::Role::BootImage {
@@ -66,7 +68,7 @@ fn in_boot_image() -> ExitCode {
             .chain(&command_line.problems)
             .for_each(|problem| log.warning(problem));
         pe::network::start(command_line.network.clone())?;
-        let consoles = Consoles::open(&serial, Some("/dev/tty1"));
+        let consoles = Consoles::open(&serial, Some(SCREEN));
         let finished = run_from_media(&command_line, &serial, &log, &consoles);
         let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
         end_in_boot_image(&finished, &command_line)
@@ -97,7 +99,11 @@ fn run_from_media(
     let platform = Linux::new();
     let media = find_media(&platform, id, log)?;
     let serial_console = serial.first().cloned();
-    let operator = Person;
+    let terminals = std::iter::once(SCREEN.to_owned()).chain(serial.iter().cloned());
+    let operator = Person {
+        terminals: terminals.collect(),
+        prompts: None,
+    };
     let here = Environment::Pe;
     start::go(&Start {
         platform: &platform,
@@ -176,11 +182,9 @@ fn in_installed_system() -> Result<()> {
     let id = std::fs::read_to_string(Path::new(paths::INSTALLED).join("media-id"))
         .context("reading which media this run belongs to")?;
     let platform = Linux::new();
-    let consoles = Consoles::open(
-        &runtime::boot_state::serial_console(&platform, id.trim()),
-        Some("/dev/tty1"),
-    );
-    let finished = continue_run(&platform, id.trim(), &log, &consoles);
+    let serial = runtime::boot_state::serial_console(&platform, id.trim());
+    let consoles = Consoles::open(&serial, Some(SCREEN));
+    let finished = continue_run(&platform, id.trim(), &log, &consoles, serial);
     let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
     let verb = match finished {
         Finished::Restart(_)
@@ -208,11 +212,20 @@ fn in_installed_system() -> Result<()> {
     Ok(())
 }
 
-fn continue_run(platform: &Linux, id: &str, log: &Log, consoles: &Consoles) -> Result<Finished> {
+fn continue_run(
+    platform: &Linux,
+    id: &str,
+    log: &Log,
+    consoles: &Consoles,
+    serial: Vec<String>,
+) -> Result<Finished> {
     load_file_systems(platform, log);
     let media = find_media_again(platform, id, log)?;
     let here = Environment::Os;
-    let operator = Nobody;
+    let operator = Person {
+        terminals: std::iter::once(SCREEN.to_owned()).chain(serial).collect(),
+        prompts: Some(platform),
+    };
     start::go(&Start {
         platform,
         media: &media,
@@ -253,41 +266,5 @@ fn find_media_again(platform: &Linux, id: &str, log: &Log) -> Result<Media> {
             );
         }
         std::thread::sleep(Duration::from_millis(500));
-    }
-}
-
-/// Somebody at the machine's keyboard or serial port.
-struct Person;
-
-impl Operator for Person {
-    fn ask(&self, question: &str, hidden: bool) -> Result<String> {
-        let terminal = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/console");
-        let mut terminal = terminal.context("opening the console to ask")?;
-        terminal.write_all(question.as_bytes())?;
-        let saved = hidden
-            .then(|| rustix::termios::tcgetattr(&terminal))
-            .transpose()?;
-        if let Some(mut attributes) = saved.clone() {
-            attributes.local_modes.remove(rustix::termios::LocalModes::ECHO);
-            rustix::termios::tcsetattr(&terminal, rustix::termios::OptionalActions::Now, &attributes)?;
-        }
-        let mut line = String::new();
-        std::io::BufReader::new(&terminal).read_line(&mut line)?;
-        if let Some(attributes) = saved {
-            rustix::termios::tcsetattr(&terminal, rustix::termios::OptionalActions::Now, &attributes)?;
-        }
-        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-    }
-}
-
-/// Inside the installed system nobody is asked.
-struct Nobody;
-
-impl Operator for Nobody {
-    fn ask(&self, question: &str, _: bool) -> Result<String> {
-        bail!("nobody can be asked \"{question}\" inside the installed system")
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, anyhow};
 use media_format::manifest::Install;
-use task_sequence::{Condition, Facts};
+use task_sequence::{Condition, Facts, Step, Variables};
 
 use crate::context::{Context, resolved};
 use crate::engine::Program;
@@ -28,8 +28,9 @@ pub fn check(run: &mut Run<'_>) -> Result<()> {
         if certainly_not(run, step.common.when.as_ref()) {
             continue;
         }
+        ask(run, step).with_context(|| format!("step \"{}\"", step.name()))?;
         // Variables that earlier steps set are not known yet: what cannot be resolved is checked when it runs.
-        let Ok(resolved) = resolved(step, &run.variables) else {
+        let Ok(resolved) = resolved(step, &with_later_answers(run)) else {
             continue;
         };
         let context = run.context(&resolved);
@@ -41,6 +42,36 @@ pub fn check(run: &mut Run<'_>) -> Result<()> {
             .map_err(|failure| anyhow!("step \"{}\": {}", step.name(), failure.reason))?;
     }
     Ok(())
+}
+
+/// Asks for the secrets of a step that may run in the boot image, where they are checked. Those of the others are asked for
+/// in the installed system, which nobody is there to do on unattended media.
+fn ask(run: &mut Run<'_>, step: &Step) -> Result<()> {
+    if step.action.kind().place.starts_in_pe() {
+        run.questions.ask_for(&step.action, &mut run.variables)?;
+        run.hide_secrets();
+        return Ok(());
+    }
+    for name in run.questions.needed(&step.action, &run.variables) {
+        if run.media.manifest.options.unattended {
+            run.questions.ask(&name, &mut run.variables)?;
+        }
+        run.log.info(format!(
+            "step \"{}\" needs {name}: it will be asked for on the console of the installed system",
+            step.name()
+        ));
+    }
+    Ok(())
+}
+
+/// The variables as if everything had been answered: a check does not look at secrets of a later place.
+fn with_later_answers(run: &Run<'_>) -> Variables {
+    let mut variables = run.variables.clone();
+    for name in run.questions.open() {
+        let set = variables.set_secret(&name, "");
+        debug_assert!(set.is_ok(), "{name} is not a name of a variable");
+    }
+    variables
 }
 
 /// Compares the digests of a package, of what it depends on and of the repository that it is installed from.

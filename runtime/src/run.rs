@@ -10,13 +10,14 @@ use media_format::manifest::Finish;
 use media_format::state::Next as NextBoot;
 use task_sequence::{Action, TaskSequence, Variables};
 
-use crate::context::{Context, Failure, Reporter, code_text, resolved};
+use crate::context::{Context, Failure, Reporter, beginning, code_text, resolved};
 use crate::engine::{self, Ended, Next, Outcome, Program, Stuck};
 use crate::facts::MachineFacts;
 use crate::journal::Journal;
 use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Platform, Result};
+use crate::questions::Questions;
 use crate::{boot_state, preflight, steps, variables};
 
 /// How this start of the runtime ended.
@@ -55,6 +56,8 @@ pub struct Run<'a> {
     pub journal: Journal,
     /// The variables, with secrets.
     pub variables: Variables,
+    /// Secrets that are still to be asked for.
+    pub questions: Questions<'a>,
     /// Overlays of system volumes.
     pub views: RefCell<Vec<(PathBuf, PathBuf)>>,
 }
@@ -79,13 +82,7 @@ impl Run<'_> {
 
     fn prepare(&mut self, resumed: bool) -> Result<()> {
         variables::set_machine(self);
-        self.log.hide(
-            self.variables
-                .iter()
-                .filter(|v| v.2)
-                .map(|v| v.1.to_owned())
-                .collect(),
-        );
+        self.hide_secrets();
         let place = if self.here == Environment::Pe {
             "the boot image"
         } else {
@@ -166,7 +163,13 @@ impl Run<'_> {
         self.announce(program, index);
         self.journal.saved.progress.begin();
         self.keep()?;
-        let outcome = self.attempt(step);
+        let before = self.variables.clone();
+        let mut outcome = self.attempt(step);
+        if let Err(error) = self.journal.fits(&self.variables) {
+            // What the step has set would end the run at the next record; without it the run can end in order.
+            self.variables = before;
+            outcome = Err(error.into());
+        }
         self.variables_changed();
         // The journal must not know of work that a power cut still takes back: programs flush nothing.
         self.platform
@@ -199,6 +202,9 @@ impl Run<'_> {
     }
 
     fn try_once(&mut self, step: &task_sequence::Step) -> std::result::Result<Outcome, Failure> {
+        if self.questions.ask_for(&step.action, &mut self.variables)? {
+            self.hide_secrets();
+        }
         let step = resolved(step, &self.variables)?;
         let place = step.action.kind().place;
         let part = self.journal.saved.progress.part;
@@ -305,7 +311,7 @@ impl Run<'_> {
 
     fn failed(&mut self, program: &Program<'_>, index: usize, failure: Failure) -> Result<()> {
         let name = program.steps[index].step.name();
-        let reason = self.variables.mask(&failure.reason);
+        let reason = shortened(&self.variables.mask(&failure.reason));
         self.log.error(format!(
             "step \"{name}\" failed with {}: {reason}",
             code_text(failure.code)
@@ -337,14 +343,15 @@ impl Run<'_> {
         });
     }
 
+    /// No line of the log may contain them.
+    pub fn hide_secrets(&self) {
+        let secrets = self.variables.iter().filter(|(_, _, secret)| *secret);
+        self.log
+            .hide(secrets.map(|(_, value, _)| value.to_owned()).collect());
+    }
+
     fn variables_changed(&mut self) {
-        self.log.hide(
-            self.variables
-                .iter()
-                .filter(|v| v.2)
-                .map(|v| v.1.to_owned())
-                .collect(),
-        );
+        self.hide_secrets();
         self.journal.keep_variables(&self.variables);
     }
 
@@ -410,4 +417,12 @@ impl Run<'_> {
             log: Some(self.log.folder().join(crate::log::NAME).display().to_string()),
         });
     }
+}
+
+/// A program may say a megabyte on its last line; the journal keeps every reason.
+fn shortened(reason: &str) -> String {
+    const LONGEST: usize = 2000;
+    let kept = beginning(reason, LONGEST);
+    let more = if kept.len() < reason.len() { " […]" } else { "" };
+    format!("{kept}{more}")
 }

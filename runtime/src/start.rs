@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow, bail};
 use media_format::event::{Environment, Event};
 use media_format::manifest::{SequenceEntry, hex};
 use sha2::{Digest as _, Sha256};
-use task_sequence::{TaskSequence, Variables};
+use task_sequence::{Action, Declared, TaskSequence, Variables};
 
 use crate::boot_state;
 use crate::context::Reporter;
@@ -14,6 +14,7 @@ use crate::journal::{Journal, Saved};
 use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Platform, Result};
+use crate::questions::Questions;
 use crate::run::{Finished, Run};
 
 /// Asks the person at the machine.
@@ -65,7 +66,8 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         None if start.here == Environment::Os => bail!("the journal of the run is on no disk of the machine"),
         None => begin(start, entry, &digest),
     };
-    let variables = variables(start, &sequence, &journal)?;
+    let questions = Questions::new(start.operator, media);
+    let variables = variables(start, &questions, &sequence, &journal)?;
     let mut run = Run {
         platform: start.platform,
         media,
@@ -77,6 +79,7 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         reporter: start.reporter,
         journal,
         variables,
+        questions,
         views: Default::default(),
     };
     Ok(run.go())
@@ -158,39 +161,76 @@ fn resume(start: &Start<'_>, saved: Saved, number: u64, digest: &str) -> Result<
     Ok(Journal::resume(saved, number, &boot))
 }
 
-/// The sequence's variables, then the media's, then what the run has set, then the secrets.
-fn variables(start: &Start<'_>, sequence: &TaskSequence, journal: &Journal) -> Result<Variables> {
-    let mut variables = sequence.initial_variables()?;
+/// The sequence's variables, then the media's, then what the run has set; secrets that travel are known before all of
+/// them, since others may be made of them, and those that are asked for when they are needed.
+fn variables(
+    start: &Start<'_>,
+    questions: &Questions<'_>,
+    sequence: &TaskSequence,
+    journal: &Journal,
+) -> Result<Variables> {
     let options = &start.media.manifest.options;
-    for name in options
-        .secrets
-        .iter()
-        .chain(&options.ask)
-        .chain(&journal.saved.secrets)
-    {
+    let carried = start.media.secrets(start.platform)?;
+    let mut variables = Variables::new();
+    let declared = options.secrets.iter().chain(&options.ask);
+    for name in declared.chain(&journal.saved.secrets) {
         variables.declare_secret(name);
     }
+    set_secrets(&mut variables, &carried)?;
+    let given = given_secrets(sequence, journal);
+    questions.ask_at_start(sequence, made_of(start, sequence, &given), &mut variables)?;
+    let asked = variables.clone();
+    sequence.set_initial(&mut variables)?;
     for (name, value) in &options.variables {
-        let value = variables.expand(value);
-        variables.set(name, value)?;
+        variables.set_expanded(name, value)?;
     }
     for (name, value) in &journal.saved.variables {
         variables.set_by_engine(name, value.clone())?;
     }
-    for (name, value) in secrets(start)? {
-        variables.set_secret(&name, value)?;
+    set_secrets(&mut variables, &carried)?;
+    for name in &options.ask {
+        // What the sequence may have given to it is not the answer.
+        variables.unset(name)?;
+        asked
+            .get(name)
+            .map_or(Ok(()), |answer| variables.set(name, answer))?;
+    }
+    for declared in given {
+        let value = declared.value.as_deref().unwrap_or_default();
+        variables.declare_secret(&declared.name);
+        variables.set_expanded(&declared.name, value)?;
     }
     Ok(variables)
 }
 
-fn secrets(start: &Start<'_>) -> Result<BTreeMap<String, String>> {
-    let mut secrets = start.media.secrets(start.platform)?;
-    for name in &start.media.manifest.options.ask {
-        if start.here == Environment::Os {
-            // Nobody is asked inside the installed system: the steps that need a secret run in the boot image.
-            continue;
-        }
-        secrets.insert(name.clone(), start.operator.ask(&format!("{name}: "), true)?);
+fn set_secrets(variables: &mut Variables, secrets: &BTreeMap<String, String>) -> Result<()> {
+    for (name, value) in secrets {
+        variables.set_secret(name, value.clone())?;
     }
-    Ok(secrets)
+    Ok(())
+}
+
+/// The secret variables that steps have set before a restart, as the sequence has them.
+fn given_secrets<'a>(sequence: &'a TaskSequence, journal: &Journal) -> Vec<&'a Declared> {
+    let steps = sequence.all_steps();
+    let given = journal.saved.given_secrets.iter();
+    given
+        .filter_map(|given| match &steps.get(given.step)?.action {
+            Action::SetVariables(options) => crate::steps::all_variables(options).nth(given.ordinal),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The texts that variables are made of before the first step of this start.
+fn made_of<'a>(
+    start: &'a Start<'_>,
+    sequence: &'a TaskSequence,
+    given: &'a [&Declared],
+) -> impl Iterator<Item = &'a str> {
+    let of_sequence = sequence.variables.iter().chain(given.iter().copied());
+    let of_media = start.media.manifest.options.variables.values();
+    of_sequence
+        .filter_map(|declared| declared.value.as_deref())
+        .chain(of_media.map(String::as_str))
 }

@@ -32,4 +32,4 @@ pub use validate::{
     MediaFacts, PackageFacts, PackageKind, Problem, Severity, needs_all_driver_packages, referenced_packages,
     validate,
 };
-pub use variables::{SetError, Variables};
+pub use variables::{MissingSecret, SetError, Variables};

@@ -218,18 +218,35 @@ impl Step {
 
 impl TaskSequence {
     /// The variables as they are when the sequence starts. Values may refer to earlier variables.
+    ///
+    /// # Errors
+    /// When a name cannot be set.
     pub fn initial_variables(&self) -> Result<Variables, SetError> {
         let mut variables = Variables::new();
+        self.set_initial(&mut variables)?;
+        Ok(variables)
+    }
+
+    /// Adds the sequence's variables to those that are known before it. One that is made of a secret that is not known
+    /// has no value either.
+    ///
+    /// # Errors
+    /// When a name cannot be set.
+    pub fn set_initial(&self, variables: &mut Variables) -> Result<(), SetError> {
         for declared in &self.variables {
             if declared.secret {
                 variables.declare_secret(&declared.name);
             }
-            if let Some(value) = &declared.value {
-                let value = variables.expand(value);
-                variables.set(&declared.name, value)?;
+            let set = declared
+                .value
+                .as_ref()
+                .map_or(Ok(()), |value| variables.set_expanded(&declared.name, value));
+            match set {
+                Err(SetError::Missing(_)) => variables.declare_secret(&declared.name),
+                set => set?,
             }
         }
-        Ok(variables)
+        Ok(())
     }
 
     /// Every step in order, those inside groups included.

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
-use crate::variables::Variables;
+use crate::variables::{MissingSecret, Variables};
 
 /// A type that is written as one word or number.
 pub trait FromText: Sized {
@@ -249,16 +249,20 @@ fn unnamed(why: String) -> ResolveError {
     }
 }
 
+fn missing(secret: MissingSecret) -> ResolveError {
+    unnamed(secret.to_string())
+}
+
 impl Resolve for String {
     fn resolve(&mut self, variables: &Variables) -> Result<(), ResolveError> {
-        *self = variables.expand(self);
+        *self = variables.expand_known(self).map_err(missing)?;
         Ok(())
     }
 }
 
 impl Resolve for Secret {
     fn resolve(&mut self, variables: &Variables) -> Result<(), ResolveError> {
-        self.0 = variables.expand(&self.0);
+        self.0 = variables.expand_known(&self.0).map_err(missing)?;
         Ok(())
     }
 }
@@ -279,7 +283,7 @@ resolves_to_itself!(bool, i64, crate::steps::PartitionKind, crate::steps::Variab
 impl<T: FromText> Resolve for Setting<T> {
     fn resolve(&mut self, variables: &Variables) -> Result<(), ResolveError> {
         if let Self::Text(text) = self {
-            let value = T::from_variable(&variables.expand(text)).map_err(unnamed)?;
+            let value = T::from_variable(&variables.expand_known(text).map_err(missing)?).map_err(unnamed)?;
             *self = Self::Value(value);
         }
         Ok(())

@@ -36,7 +36,18 @@ pub enum SetError {
         "`{0}` is not a name of a variable: it is empty or has a `%`, a `=` or a control character in it"
     )]
     Name(String),
+    /// The value refers to a secret that is not known.
+    #[error(transparent)]
+    Missing(#[from] MissingSecret),
 }
+
+/// A text refers to a secret variable that has no value: its name must not be taken for the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "the secret variable {0} has no value here: give it one under [secrets] in media.toml, or set it in a step before \
+     this one"
+)]
+pub struct MissingSecret(pub String);
 
 const READ_ONLY_PREFIXES: [&str; 3] = ["_smsts", "_osd", "_ts"];
 
@@ -117,12 +128,47 @@ impl Variables {
         !name.trim().is_empty() && !name.chars().any(|c| c == '%' || c == '=' || c.is_control())
     }
 
-    /// Whether the value of this name is masked: declared so, or named `OSD…Password`.
+    /// Whether the value of this name is masked: declared so, named `OSD…Password…` or `…Password`.
     pub fn is_secret(&self, name: &str) -> bool {
         let name = name.to_lowercase();
-        let by_name = name.starts_with("osd") && name.contains("password");
+        let by_name = name.ends_with("password") || (name.starts_with("osd") && name.contains("password"));
         // OSDRandomAdminPassword is a switch, not a password.
         (by_name && name != "osdrandomadminpassword") || self.secret.contains(&name)
+    }
+
+    /// Whether the text refers to this variable.
+    pub fn refers_to(text: &str, name: &str) -> bool {
+        references(text).any(|found| found.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the text refers to a secret variable, with a value or without.
+    pub fn refers_to_secret(&self, text: &str) -> bool {
+        references(text).any(|name| self.is_secret(name))
+    }
+
+    /// Like [`Variables::expand`], for texts that are used: a secret that is not known is an error, because what would be
+    /// used in its place is its name.
+    ///
+    /// # Errors
+    /// The first secret variable without a value.
+    pub fn expand_known(&self, text: &str) -> Result<String, MissingSecret> {
+        let missing = references(text).find(|name| self.is_secret(name) && !self.contains(name));
+        missing.map_or_else(
+            || Ok(self.expand(text)),
+            |name| Err(MissingSecret(name.to_owned())),
+        )
+    }
+
+    /// Sets a variable to an expanded text on behalf of the sequence. What is made of a secret is secret.
+    ///
+    /// # Errors
+    /// When the name cannot be set, or the text refers to a secret that is not known.
+    pub fn set_expanded(&mut self, name: &str, text: &str) -> Result<(), SetError> {
+        let value = self.expand_known(text)?;
+        if self.refers_to_secret(text) {
+            self.declare_secret(name);
+        }
+        self.set(name, value)
     }
 
     /// Name, value and whether it is secret, in the order of the names.
@@ -175,6 +221,15 @@ impl Variables {
             .iter()
             .fold(text.to_owned(), |masked, secret| masked.replace(secret, MASK))
     }
+}
+
+/// What stands between two percent signs and can be a name; as in an expansion, a sign that ends one name may begin another.
+fn references(text: &str) -> impl Iterator<Item = &str> {
+    let mut pieces = text.split('%');
+    // Before the first sign and after the last one there is no name.
+    pieces.next();
+    pieces.next_back();
+    pieces.filter(|name| Variables::is_name(name))
 }
 
 impl fmt::Debug for Variables {
@@ -239,6 +294,42 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_without_a_value_is_no_text() {
+        let mut v = variables(&[("Known", "x")]);
+        v.declare_secret("Token");
+        assert_eq!(
+            v.expand_known("%known% %unknown% 100%"),
+            Ok("x %unknown% 100%".into())
+        );
+        for text in [
+            "a %TOKEN%",
+            "50%%token%",
+            "%OSDJoinPassword%",
+            "%SMSConnectNetworkFolderPassword%",
+        ] {
+            assert!(v.expand_known(text).is_err(), "{text}");
+        }
+        v.set("token", "geheim").unwrap();
+        assert_eq!(v.expand_known("a %TOKEN%"), Ok("a geheim".into()));
+    }
+
+    #[test]
+    fn what_is_made_of_a_secret_is_secret() {
+        let mut v = Variables::new();
+        v.set_secret("Token", "geheim").unwrap();
+        v.set_expanded("Header", "Bearer %token%").unwrap();
+        v.set_expanded("Line", "curl -H %Header%").unwrap();
+        v.set_expanded("Plain", "100%").unwrap();
+        assert_eq!(v.get("Line"), Some("curl -H Bearer geheim"));
+        assert_eq!(v.mask("Bearer geheim"), "********");
+        assert_eq!(serde_json::to_string(&v).unwrap(), r#"{"Plain":"100%"}"#);
+        assert!(matches!(
+            v.set_expanded("More", "%OSDJoinPassword%"),
+            Err(SetError::Missing(_))
+        ));
+    }
+
+    #[test]
     fn secrets_are_masked_and_stay_out_of_the_journal() {
         let mut v = variables(&[
             ("OSDJoinPassword", "geheim"),
@@ -246,6 +337,7 @@ mod tests {
             ("OSDRandomAdminPassword", "true"),
         ]);
         v.set_secret("Token", "geheim-lang").unwrap();
+        v.set("SMSConnectNetworkFolderPassword", "share-geheim").unwrap();
         assert_eq!(v.mask("a geheim-lang geheim"), "a ******** ********");
         assert!(!format!("{v:?}").contains("geheim"));
         let json = serde_json::to_string(&v).unwrap();

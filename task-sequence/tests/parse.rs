@@ -54,6 +54,20 @@ fn the_example_is_read() {
 }
 
 #[test]
+fn a_variable_made_of_a_secret_has_no_value_before_the_secret_has_one() {
+    let text = "name = 's'\noperating-system = 'linux'\nvariables = { Header = 'Bearer %OSDJoinPassword%' }\n\
+                [[steps]]\ntype = 'set-variables'\nvariables = { X = 'y' }";
+    let mut known = task_sequence::Variables::new();
+    let sequence = read(text);
+    let unknown = sequence.initial_variables().unwrap();
+    assert!(unknown.get("Header").is_none() && unknown.is_secret("Header"));
+    known.set("OSDJoinPassword", "geheim").unwrap();
+    sequence.set_initial(&mut known).unwrap();
+    assert_eq!(known.get("Header"), Some("Bearer geheim"));
+    assert!(known.is_secret("Header"));
+}
+
+#[test]
 fn what_is_written_is_read_again_without_the_secrets() {
     let sequence = read(EXAMPLE);
     let written = sequence.to_toml().unwrap();

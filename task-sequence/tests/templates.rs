@@ -40,6 +40,7 @@ fn media() -> MediaFacts {
     MediaFacts {
         packages: packages.collect(),
         sequences: None,
+        secrets: Default::default(),
     }
 }
 

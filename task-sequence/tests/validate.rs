@@ -33,6 +33,7 @@ fn media() -> MediaFacts {
     MediaFacts {
         packages: packages.into_iter().collect(),
         sequences: Some(["main".to_owned()].into()),
+        secrets: ["Token".to_owned()].into(),
     }
 }
 
@@ -345,4 +346,26 @@ fn a_base_variable_names_packages() {
             .iter()
             .any(|problem| problem.severity == Severity::Error)
     );
+}
+
+#[test]
+fn secrets_in_command_lines_are_pointed_out() {
+    for (settings, wanted) in [
+        (
+            "type = 'run-command-line'\ncommand = 'login %TOKEN%'",
+            "warning: ",
+        ),
+        (
+            "type = 'run-script'\npackage = 'editor'\nfile = 'a.sh'\narguments = ['%OSDJoinPassword%']",
+            "error: ",
+        ),
+    ] {
+        let found = of_steps(&format!("[[steps]]\n{settings}"));
+        assert!(
+            found.contains("list of processes") && found.starts_with(wanted),
+            "{found}"
+        );
+    }
+    let plain = of_steps("[[steps]]\ntype = 'run-command-line'\ncommand = 'login %Other%'");
+    assert_eq!(plain, "");
 }

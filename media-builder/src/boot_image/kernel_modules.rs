@@ -65,7 +65,7 @@ impl Kernel {
         format!("{MODULES}{}/{name}", self.version)
     }
 
-    /// The wanted modules and their dependencies: path in the image → content.
+    /// The wanted modules and their dependencies, unpacked: path in the image → content.
     pub(super) fn closure<'a>(
         &self,
         tree: &Tree,
@@ -86,41 +86,25 @@ impl Kernel {
     }
 
     fn follow(&self, tree: &Tree, mut open: Vec<String>) -> Result<BTreeMap<String, Vec<u8>>> {
-        let mut seen = BTreeSet::new();
         let mut done = BTreeMap::new();
         while let Some(path) = open.pop().and_then(|name| self.modules.get(&name)) {
-            if !seen.insert(path) {
+            let plain = path.trim_end_matches(".xz").trim_end_matches(".zst").to_owned();
+            if done.contains_key(&plain) {
                 continue;
             }
-            let packaged = tree.read(path, "the kernel")?;
-            let bytes = decompress(path, packaged.clone())?;
+            let bytes = decompress(path, tree.read(path, "the kernel")?)?;
             let info = elf::modinfo(path, &bytes)?;
             // Soft dependencies may be built in or not exist; hard ones are always modules of the same kernel.
             let inner = info.depends.iter().chain(&info.soft).map(|name| normal(name));
             open.extend(inner.filter(|name| self.modules.contains_key(name)));
-            let (path, bytes) = as_stored(path, packaged, bytes);
-            done.insert(path, bytes);
+            done.insert(plain, bytes);
         }
         Ok(done)
     }
 }
 
-/// Above this a module stays as the package has it. Each start unpacks the whole initramfs, and few machines need
-/// more than one of the large modules.
-const LARGE: usize = 1 << 20;
-
-/// Modules travel uncompressed inside the compressed initramfs: smaller as a whole, and quicker to load. The large ones,
-/// which the kernel can unpack itself, do not. None is stripped, since that would break their signatures.
-fn as_stored(path: &str, packaged: Vec<u8>, plain: Vec<u8>) -> (String, Vec<u8>) {
-    if plain.len() >= LARGE && path.ends_with(".xz") {
-        return (path.to_owned(), packaged);
-    }
-    (
-        path.trim_end_matches(".xz").trim_end_matches(".zst").to_owned(),
-        plain,
-    )
-}
-
+/// Modules travel uncompressed inside the compressed initramfs: smaller as a whole, and quicker to load. They are not
+/// stripped, since that would break their signatures.
 fn decompress(path: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
     let mut plain = Vec::new();
     let result = match path.rsplit('.').next() {
@@ -146,16 +130,6 @@ mod tests {
         );
         assert_eq!(module_name("kernel/fs/fuse/fuse.ko").unwrap(), "fuse");
         assert_eq!(module_name("usr/lib/modules/6/modules.order"), None);
-    }
-
-    #[test]
-    fn only_large_modules_stay_packed() {
-        let small = as_stored("a.ko.xz", vec![1], vec![0; LARGE - 1]);
-        assert_eq!((small.0.as_str(), small.1.len()), ("a.ko", LARGE - 1));
-        assert_eq!(
-            as_stored("a.ko.xz", vec![1], vec![0; LARGE]),
-            ("a.ko.xz".to_owned(), vec![1])
-        );
     }
 
     #[test]

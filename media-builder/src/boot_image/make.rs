@@ -47,7 +47,7 @@ pub fn build(options: &Options, progress: Progress<'_>) -> Result<BootImage> {
     let indexes = depmod::indexes(&tree, &kernel, &modules, &options.cache)?;
     let names = modules
         .keys()
-        .filter_map(|path| Some(path.rsplit('/').next()?.split_once(".ko")?.0.to_owned()));
+        .filter_map(|path| Some(path.rsplit('/').next()?.trim_end_matches(".ko").to_owned()));
     let names = names.collect();
 
     progress("compressing the initramfs", 0, 1);

@@ -20,6 +20,11 @@ impl fmt::Debug for Secrets {
 pub(super) fn resolve(project: &Project, problems: &mut Problems) -> (Secrets, Vec<String>) {
     let mut secrets = Secrets::default();
     for (name, source) in &project.settings.secrets {
+        if project.settings.unattended && matches!(source, Secret::Ask(_)) {
+            problems.push(format!(
+                "the secret {name} is asked for at the machine, but the media is unattended: nobody would answer"
+            ));
+        }
         match read(project, source) {
             Ok(Some(value)) => drop(secrets.0.insert(name.clone(), value)),
             Ok(None) => {}
@@ -62,5 +67,17 @@ mod tests {
     fn the_debug_form_shows_no_value() {
         let secrets = Secrets(BTreeMap::from([("OSDJoinPassword".into(), "hunter2".into())]));
         assert_eq!(format!("{secrets:?}"), "{\"OSDJoinPassword\"}");
+    }
+    #[test]
+    fn nobody_is_asked_on_unattended_media() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("media.toml");
+        let asks = "name = 'm'\nsequences = ['a.toml']\n[secrets]\nToken = { ask = true }\n";
+        for (text, expected) in [(asks.to_owned(), 0), (format!("unattended = true\n{asks}"), 1)] {
+            std::fs::write(&file, text).unwrap();
+            let mut problems = Problems(Vec::new());
+            resolve(&Project::read(&file).unwrap(), &mut problems);
+            assert_eq!(problems.0.len(), expected, "{problems}");
+        }
     }
 }

@@ -132,6 +132,7 @@ fn facts(project: &Project, sequences: &[Sequence], packages: &[ResolvedPackage]
     MediaFacts {
         packages: project.settings.packages.iter().map(fact).collect(),
         sequences: Some(sequences.iter().map(|sequence| sequence.id.clone()).collect()),
+        secrets: project.settings.secrets.keys().cloned().collect(),
     }
 }
 

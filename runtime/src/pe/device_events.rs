@@ -4,24 +4,19 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with, sockopt};
 
+use super::Error;
 use super::modules::Loader;
-use super::{Error, SETTLE_LIMIT};
 
 /// The kernel's own announcements, not udev's.
 const KERNEL_GROUP: u32 = 1;
 /// A machine with many disks announces some thousand things at once.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// Drivers mostly wait for their devices, so more threads than processors are of use.
-const LOADERS: usize = 4;
-/// What media is mounted with; the kernel would ask for them one by one through a process each.
-const MEDIA_FILE_SYSTEMS: [&str; 5] = ["isofs", "vfat", "nls_cp437", "nls_ascii", "exfat"];
 /// Not everything that can be waited for is announced.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -91,24 +86,13 @@ impl DeviceEvents {
             state: Mutex::default(),
             changed: Condvar::new(),
         });
-        let loader = Arc::new(loader);
-        let (worker, drivers) = (Arc::clone(&events), Arc::clone(&loader));
-        spawn("devices", move || worker.run(&socket, &drivers)).map_err(failed)?;
-        let waiter = Arc::clone(&events);
-        spawn("modules", move || waiter.load_beside(&loader)).map_err(failed)?;
+        let worker = Arc::clone(&events);
+        let run = move || worker.run(&socket, &loader);
+        std::thread::Builder::new()
+            .name("devices".to_owned())
+            .spawn(run)
+            .map_err(failed)?;
         Ok(events)
-    }
-
-    /// While controllers look for their disks, which is waiting more than work: the file systems of media. Then what
-    /// only makes the machine faster; loading it runs the kernel's own tests of each cipher.
-    fn load_beside(&self, loader: &Loader) {
-        for name in MEDIA_FILE_SYSTEMS {
-            loader.load(name);
-        }
-        self.settle(SETTLE_LIMIT);
-        for alias in present_aliases().iter().filter(|alias| of_processor(alias)) {
-            loader.load(alias);
-        }
     }
 
     fn run(&self, socket: &OwnedFd, loader: &Loader) {
@@ -127,24 +111,18 @@ impl DeviceEvents {
 
     fn load_present(&self, loader: &Loader) {
         let sequence = current_sequence();
-        let aliases = present_aliases();
-        let devices: Vec<_> = aliases.iter().filter(|alias| !of_processor(alias)).collect();
-        // One controller's driver waits for its disks while another's is loaded.
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..LOADERS {
-                scope.spawn(|| {
-                    while let Some(alias) = devices.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        loader.load(alias);
-                    }
-                });
-            }
-        });
+        let mut aliases = Vec::new();
+        collect_aliases(Path::new("/sys/devices"), &mut aliases);
+        aliases.sort_unstable();
+        aliases.dedup();
+        for alias in &aliases {
+            loader.load(alias);
+        }
         self.note(sequence);
     }
 
     fn handle(&self, event: &Event<'_>, loader: &Loader) {
-        if let (true, Some(alias)) = (event.add, event.alias.filter(|alias| !of_processor(alias))) {
+        if let (true, Some(alias)) = (event.add, event.alias) {
             loader.load(alias);
         }
         self.note(event.sequence);
@@ -189,24 +167,6 @@ impl DeviceEvents {
             drop(self.changed.wait_timeout_while(state, left.min(LOOK_AGAIN), same));
         }
     }
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let thread = std::thread::Builder::new().name(name.to_owned());
-    thread.spawn(work).map(|_| ())
-}
-
-/// Modules for features of the processor: ciphers and checksums, never a device.
-fn of_processor(alias: &str) -> bool {
-    alias.starts_with("cpu:")
-}
-
-fn present_aliases() -> Vec<String> {
-    let mut aliases = Vec::new();
-    collect_aliases(Path::new("/sys/devices"), &mut aliases);
-    aliases.sort_unstable();
-    aliases.dedup();
-    aliases
 }
 
 /// The aliases of all devices; links are not followed, so each device is seen once.

@@ -1,7 +1,6 @@
 //! Loads kernel modules inside this process: at the start of a machine a process for each would cost seconds.
 
 use std::collections::HashSet;
-use std::ffi::c_int;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,9 +11,6 @@ use rustix::system::{finit_module, uname};
 
 use super::Error;
 use super::module_index::ModuleIndex;
-
-/// `MODULE_INIT_COMPRESSED_FILE`: the kernel unpacks the file itself.
-const COMPRESSED: c_int = 4;
 
 /// Loads modules of the running kernel by name or alias.
 pub(super) struct Loader {
@@ -63,25 +59,22 @@ impl Loader {
         all
     }
 
-    /// Several threads may ask for the same file: the kernel makes the second one wait for the first.
     fn load_file(&self, file: &str) -> bool {
-        let done = |done: &HashSet<String>| done.contains(file);
-        if self.done.lock().is_ok_and(|set| done(&set)) {
+        let new = self
+            .done
+            .lock()
+            .is_ok_and(|mut done| done.insert(file.to_owned()));
+        if !new {
             return true;
         }
         let Ok(open) = File::open(self.folder.join(file)) else {
             return false;
         };
-        let flags = if file.ends_with(".ko") { 0 } else { COMPRESSED };
         // ENODEV: a driver that found nothing to drive, for example for a processor feature.
-        let loaded = matches!(
-            finit_module(&open, c"", flags),
+        matches!(
+            finit_module(&open, c"", 0),
             Ok(()) | Err(Errno::EXIST | Errno::NODEV)
-        );
-        if let Ok(mut set) = self.done.lock() {
-            set.insert(file.to_owned());
-        }
-        loaded
+        )
     }
 }
 

@@ -297,6 +297,8 @@ pub struct Command {
     pub root: Option<PathBuf>,
     /// Runs as this user of the system.
     pub user: Option<String>,
+    /// What the log shows instead of program and arguments.
+    pub shown: Option<String>,
     /// The command line is not shown in the log.
     pub hidden: bool,
 }

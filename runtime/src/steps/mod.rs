@@ -27,6 +27,8 @@ mod run_script;
 mod set_variables;
 mod setup_os;
 
+pub(crate) use set_variables::all as all_variables;
+
 /// What a step gives back.
 pub type Result = std::result::Result<Outcome, Failure>;
 /// What a check gives back.

@@ -7,7 +7,7 @@ use task_sequence::steps::RunCommandLine;
 
 use super::Result;
 use super::commands::shell;
-use crate::context::{Context, Failure, code_text};
+use crate::context::{Context, Failure, beginning, code_text};
 use crate::engine::Outcome;
 use crate::platform::Command;
 
@@ -15,7 +15,7 @@ use crate::platform::Command;
 const SUCCESS: [i64; 2] = [0, 3010];
 
 pub(super) fn run(options: &RunCommandLine, context: &mut Context<'_>) -> Result {
-    let mut command = shell(context.here, &options.command);
+    let mut command = shell(&options.command);
     command.hidden = options.hide_command.unwrap_or(false);
     command.user = account(options.account.as_deref());
     let package = options.package.as_ref().map(|id| id.as_str().to_owned());
@@ -59,11 +59,7 @@ pub(super) fn finish(
     command.environment = environment(context);
     let output = context.run(command)?;
     if let Some(name) = output_variable {
-        let text = output.stdout.trim_end().to_owned();
-        context
-            .variables
-            .set(name, text)
-            .map_err(|error| Failure::new(error.to_string()))?;
+        keep_output(context, name, output.stdout.trim_end())?;
     }
     let success = if success.is_empty() { &SUCCESS[..] } else { success };
     if !success.contains(&output.code) {
@@ -82,6 +78,26 @@ pub(super) fn finish(
         return Ok(Outcome::RestartThenContinue(context.here));
     }
     Ok(Outcome::Done)
+}
+
+/// A variable lives in the journal, which has fixed slots, and in the environment of every later command.
+const MOST_OUTPUT: usize = 32 * 1024;
+
+/// Puts what a command wrote into a variable: its beginning where it is too much. What contains a secret is secret.
+fn keep_output(context: &mut Context<'_>, name: &str, text: &str) -> std::result::Result<(), Failure> {
+    let kept = beginning(text, MOST_OUTPUT);
+    if kept.len() < text.len() {
+        context.log.warning(format!(
+            "the command wrote {} bytes; variable {name} gets the first {}",
+            text.len(),
+            kept.len()
+        ));
+    }
+    if context.variables.mask(text) != text {
+        context.variables.declare_secret(name);
+    }
+    let set = context.variables.set(name, kept);
+    set.map_err(|error| Failure::new(error.to_string()))
 }
 
 /// Scripts read the sequence's variables from their environment; secrets are not among them.

@@ -7,6 +7,16 @@ use super::{Result, commands};
 use crate::context::{Context, Failure};
 
 pub(super) fn run(options: &RunScript, context: &mut Context<'_>) -> Result {
+    if options
+        .arguments
+        .iter()
+        .any(|text| context.variables.mask(text) != *text)
+    {
+        return Err(Failure::new(
+            "an argument of the script contains a secret, which the list of processes would show; write the secret \
+             into an `inline` script",
+        ));
+    }
     let name = options.file.as_deref().unwrap_or_default();
     let powershell =
         options.interpreter.get() == Some(&Interpreter::PowerShell) || name.to_lowercase().ends_with(".ps1");

@@ -1,5 +1,6 @@
 //! Sets variables, by rules where the step has some.
 
+use task_sequence::Declared;
 use task_sequence::condition::like;
 use task_sequence::steps::{Rule, SetVariables, VariableMap};
 
@@ -9,32 +10,38 @@ use crate::engine::Outcome;
 use crate::facts::MachineFacts;
 
 pub(super) fn run(options: &SetVariables, context: &mut Context<'_>) -> Result {
-    set(context, &options.variables)?;
+    set(context, &options.variables, 0)?;
+    let mut ordinal = options.variables.0.len();
     for rule in &options.rules {
         if fits(context, rule)? {
-            set(context, &rule.variables)?;
+            set(context, &rule.variables, ordinal)?;
         }
+        ordinal += rule.variables.0.len();
     }
     Ok(Outcome::Done)
 }
 
-fn set(context: &mut Context<'_>, map: &VariableMap) -> std::result::Result<(), Failure> {
-    for declared in &map.0 {
+/// Everything that the step may set, in the order in which it is counted.
+pub(crate) fn all(options: &SetVariables) -> impl Iterator<Item = &Declared> {
+    let of_rules = options.rules.iter().flat_map(|rule| &rule.variables.0);
+    options.variables.0.iter().chain(of_rules)
+}
+
+fn set(context: &mut Context<'_>, map: &VariableMap, first: usize) -> std::result::Result<(), Failure> {
+    for (index, declared) in map.0.iter().enumerate() {
         if declared.secret {
             context.variables.declare_secret(&declared.name);
         }
         let Some(value) = &declared.value else { continue };
-        let value = context.variables.expand(value);
+        let set = context.variables.set_expanded(&declared.name, value);
+        set.map_err(|error| Failure::new(error.to_string()))?;
         let shown = if context.variables.is_secret(&declared.name) {
+            context.journal.remember_secret(first + index);
             "********"
         } else {
-            &value
+            context.variables.get(&declared.name).unwrap_or_default()
         };
         context.log.info(format!("sets {} = {shown}", declared.name));
-        context
-            .variables
-            .set(&declared.name, value)
-            .map_err(|error| Failure::new(error.to_string()))?;
     }
     Ok(())
 }

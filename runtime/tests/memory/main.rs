@@ -2,6 +2,7 @@
 // A test that unwraps fails with the place, which is what it is for.
 #![allow(clippy::unwrap_used)]
 
+mod asked;
 mod boot;
 mod cuts;
 mod disks;

@@ -102,6 +102,10 @@ impl Memory {
                 self.put_by_program(Path::new(path), &text, 0o644)?;
                 Ok(ended(0))
             }
+            ["flood", bytes] => Ok(Output {
+                stdout: "x".repeat(bytes.parse()?),
+                ..Output::default()
+            }),
             ["say", rest @ ..] => Ok(Output {
                 stdout: rest.join(" "),
                 ..Output::default()
@@ -145,8 +149,9 @@ impl Processes for Memory {
         self.world_mut().commands.push(command.clone());
         let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
         match (command.program.as_str(), arguments.as_slice()) {
-            ("sh", ["-c", line]) => self.shell(line),
-            ("sh", ["-s", "--", ..]) => self.shell(String::from_utf8_lossy(&command.stdin).trim()),
+            ("sh", ["-c", "eval \"$(cat)\""] | ["-s", "--", ..]) => {
+                self.shell(String::from_utf8_lossy(&command.stdin).trim())
+            }
             ("ssh-keygen", ["-A"]) => {
                 let root = command.root.clone().unwrap_or_else(|| "/".into());
                 let mut key = [0; 8];

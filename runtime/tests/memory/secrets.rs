@@ -73,7 +73,7 @@ fn absent_in_tree(place: &str, tree: &Tree) {
     }
 }
 
-fn absent_in_world(world: &World, report: &Report) {
+pub(crate) fn absent_in_world(world: &World, report: &Report) {
     let parts = world
         .drives
         .iter()

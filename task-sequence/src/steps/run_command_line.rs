@@ -58,6 +58,12 @@ impl StepOptions for RunCommandLine {
         if self.command.trim().is_empty() {
             check.error("`command` is empty");
         }
+        if check.refers_to_secret(&self.command) {
+            check.warning(
+                "`command` refers to a secret: a program that gets it as an argument shows it in the list of \
+                 processes; hand it over through standard input, as in: printf %s '%SECRET%' | program",
+            );
+        }
         check.settable("output-variable", self.output_variable.as_deref());
         check.secret("password", self.password.as_ref());
     }

@@ -81,6 +81,11 @@ impl StepOptions for RunScript {
             }
             _ => {}
         }
+        if self.arguments.iter().any(|argument| check.refers_to_secret(argument)) {
+            check.error(
+                "`arguments` refer to a secret, which the list of processes would show: write it into an `inline` script",
+            );
+        }
         check.settable("output-variable", self.output_variable.as_deref());
         check.secret("password", self.password.as_ref());
     }

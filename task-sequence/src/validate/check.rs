@@ -59,7 +59,10 @@ pub(crate) fn given_variables(sequence: &TaskSequence, enabled: &[Placed<'_>]) -
     for placed in enabled {
         if let Action::SetVariables(options) = &placed.step.action {
             let of_rules = options.rules.iter().flat_map(|rule| &rule.variables.0);
-            for Declared { name, .. } in options.variables.0.iter().chain(of_rules) {
+            for Declared { name, secret, .. } in options.variables.0.iter().chain(of_rules) {
+                if *secret {
+                    values.declare_secret(name);
+                }
                 names.insert(name.to_lowercase());
                 // Its value depends on the run from here on.
                 values.unset_by_engine(name);
@@ -230,6 +233,13 @@ impl<'a> Check<'a> {
                  name a variable instead, such as \"%PASSWORD%\""
             ));
         }
+    }
+
+    /// Whether the text refers to a variable that the sequence or the media declares secret.
+    pub(crate) fn refers_to_secret(&self, text: &str) -> bool {
+        let of_media = &self.media.secrets;
+        self.given.values.refers_to_secret(text)
+            || of_media.iter().any(|name| Variables::refers_to(text, name))
     }
 
     pub(crate) fn list_or_base(&mut self, setting: &str, empty: bool, base: Option<&str>) {

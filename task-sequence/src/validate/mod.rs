@@ -50,6 +50,8 @@ pub struct MediaFacts {
     pub packages: BTreeMap<PackageId, PackageFacts>,
     /// The ids of its sequences; `None` where they are not known.
     pub sequences: Option<BTreeSet<String>>,
+    /// The names of the variables that the media declares secret.
+    pub secrets: BTreeSet<String>,
 }
 
 words! {
