@@ -11,7 +11,7 @@ use crate::context::find_partition;
 use crate::journal::{Journal, Saved, Target};
 use crate::platform::{Disk, Firmware, Platform, Result};
 use crate::run::Run;
-use crate::staging;
+use crate::{staging, volumes};
 
 /// Looks for a run of this media on the machine's disks, without mounting anything.
 ///
@@ -191,8 +191,7 @@ fn system_root(run: &Run<'_>, target: &Target) -> Result<Option<PathBuf>> {
     if target.system.is_empty() {
         return Ok(None);
     }
-    let (_, device, _) = find_partition(run.platform, &target.system)?;
-    run.platform.mount(&device, true).map(Some)
+    volumes::assemble(run.platform, target, true).map(Some)
 }
 
 /// Goes on with [`clean`] where a cut has interrupted it inside the installed system; gives whether it had.

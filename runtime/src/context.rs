@@ -13,6 +13,7 @@ use crate::journal::{Journal, Target};
 use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Command, Disk, Output, Platform, Result};
+use crate::volumes;
 
 /// Where the run's events go: the screen, the serial port.
 pub trait Reporter {
@@ -127,14 +128,15 @@ impl Context<'_> {
         })
     }
 
-    /// The root of the system that the run builds or captures: `/` when it is the one that runs.
+    /// The root of the system that the run builds or captures, with all its volumes in their places: `/` when it is
+    /// the one that runs.
     ///
     /// # Errors
     /// When there is none or it cannot be mounted.
     pub fn system_root(&self, writable: bool) -> Result<PathBuf> {
         match self.here {
             Environment::Os => Ok(PathBuf::from("/")),
-            Environment::Pe => self.mount(&self.target()?.system.clone(), writable),
+            Environment::Pe => volumes::assemble(self.platform, self.target()?, writable),
         }
     }
 

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::paths;
+use task_sequence::Action;
 use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage, DiskSelector};
 
 use crate::context::Context;
 use crate::platform::{Account, Disk, Result};
-use crate::target;
+use crate::{existing, own_table, target};
 
 /// The opened destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Destination {
     pub name: String,
     /// The destination as the user wrote it.
     pub shown: String,
+    /// The volume that it lies on, where that is one of the machine's disks.
+    pub device: Option<PathBuf>,
 }
 
 /// Opens the destination of a capture step: mounts it and makes its folder.
@@ -29,6 +32,7 @@ pub fn open(context: &Context<'_>, options: &CaptureOperatingSystemImage) -> Res
     let destination = options.destination.as_ref().ok_or_else(|| {
         anyhow!("the capture has no destination: set `destination` in the step or the variable OSDCaptureDestination")
     })?;
+    let mut on = None;
     let (root, path, shown) = match destination {
         CaptureDestination::Media { path } => {
             if !context.media.is_writable() {
@@ -54,6 +58,7 @@ pub fn open(context: &Context<'_>, options: &CaptureOperatingSystemImage) -> Res
             path,
         } => {
             let device = volume(context, disk, *partition)?;
+            on = Some(device.clone());
             (
                 context.platform.mount(&device, true)?,
                 path.clone(),
@@ -62,7 +67,10 @@ pub fn open(context: &Context<'_>, options: &CaptureOperatingSystemImage) -> Res
         }
         CaptureDestination::Text(text) => bail!("`{text}` is not a destination"),
     };
-    inside(&root, &path, shown)
+    Ok(Destination {
+        device: on,
+        ..inside(&root, &path, shown)?
+    })
 }
 
 fn account(options: &CaptureOperatingSystemImage) -> Account {
@@ -93,6 +101,7 @@ fn inside(root: &Path, path: &str, shown: String) -> Result<Destination> {
         folder: root.join(folders.join("/")),
         name,
         shown,
+        device: None,
     })
 }
 
@@ -136,13 +145,13 @@ fn volume(context: &Context<'_>, selector: &DiskSelector, partition: Option<u32>
 /// # Errors
 /// When none or several fit.
 pub fn disk(context: &Context<'_>, selector: &DiskSelector) -> Result<Disk> {
-    let target = context.journal.saved.target.as_ref();
-    // By a partition and not by identity: virtual disks often have no serial number, and then all look the same.
-    let is_own = |disk: &Disk| target.is_some_and(|target| target.is_on(disk));
+    let own = own_disk(context)?;
     let disks = context.platform.disks()?;
     let candidates: Vec<Disk> = disks
         .into_iter()
-        .filter(|disk| !disk.is_media && !is_own(disk))
+        .filter(|disk| !disk.is_media && own.as_ref() != Some(&disk.path))
+        // An interrupted run that does not remember itself has left its volumes on the disk that it works on.
+        .filter(|disk| !own_table::is_interrupted(context, disk))
         .filter(|disk| {
             disk.partitions
                 .iter()
@@ -162,6 +171,24 @@ pub fn disk(context: &Context<'_>, selector: &DiskSelector) -> Result<Disk> {
     let found = target::select(&candidates, &rule, &[])
         .context("looking for the disk of the capture's destination")?;
     Ok(found.disk().clone())
+}
+
+/// The disk that the run works on: the one that it has partitioned, or that has the system which was there before.
+fn own_disk(context: &Context<'_>) -> Result<Option<PathBuf>> {
+    if let Some(target) = &context.journal.saved.target {
+        // By a partition and not by identity: virtual disks often have no serial number, and then all look the same.
+        let disks = context.platform.disks()?;
+        return Ok(disks
+            .into_iter()
+            .find(|disk| target.is_on(disk))
+            .map(|disk| disk.path));
+    }
+    let steps = context.sequence.all_steps();
+    let mut actions = steps.iter().map(|step| &step.action);
+    if actions.any(|action| matches!(action, Action::FormatAndPartitionDisk(_))) {
+        return Ok(None);
+    }
+    Ok(Some(existing::find(context)?.0.path))
 }
 
 /// The rule of a disk selector.

@@ -1,22 +1,21 @@
 //! An installed Linux that was there before the run: found, captured, never changed.
 
-use std::path::Path;
-
 use anyhow::{anyhow, bail};
 use media_format::event::Environment;
 
 use crate::context::Context;
+use crate::fstab::{self, Entry};
 use crate::journal::{Target, Volume};
-use crate::platform::{Disk, Partition, Platform, Result};
-use crate::target;
+use crate::platform::{Disk, Partition, Result};
+use crate::{target, volumes};
 
-/// File systems that a Linux installs itself on.
-const SYSTEM_KINDS: [&str; 3] = ["ext4", "xfs", "btrfs"];
+/// Without these no captured system starts, or what was installed in it is missing.
+const ESSENTIAL: [&str; 4] = ["/boot", "/opt", "/usr", "/var"];
 
 /// Makes the one installed system of the machine the target of the run, unless there is a target.
 ///
 /// # Errors
-/// When there is none, or several.
+/// When there is none, or several, or it cannot be captured as a whole.
 pub fn adopt(context: &mut Context<'_>) -> Result<()> {
     if context.journal.saved.target.is_some() {
         return Ok(());
@@ -26,41 +25,39 @@ pub fn adopt(context: &mut Context<'_>) -> Result<()> {
             "inside an installed system that this run did not build, nothing can be captured: start the media"
         );
     }
-    let found = find(context)?;
-    let (disk, partition) = &found;
+    let (disk, partition) = find(context)?;
     context.log.info(format!(
         "captures the system on {} of {}",
         partition.path.display(),
-        target::describe(disk)
+        target::describe(&disk)
     ));
-    context.journal.saved.target = Some(as_target(context.platform, disk, partition)?);
+    context.journal.saved.target = Some(as_target(context, &disk, &partition)?);
     Ok(())
 }
 
-fn find(context: &Context<'_>) -> Result<(Disk, Partition)> {
+/// The one volume of the machine with an installed system, and its disk. A volume that cannot be looked at is named
+/// and passed over: it may be anything.
+///
+/// # Errors
+/// When there is none, or several.
+pub fn find(context: &Context<'_>) -> Result<(Disk, Partition)> {
     let mut systems = Vec::new();
-    for disk in context
-        .platform
-        .disks()?
-        .iter()
-        .filter(|disk| !disk.is_media && !disk.removable)
-    {
-        for partition in disk
-            .partitions
-            .iter()
-            .filter(|p| SYSTEM_KINDS.contains(&p.file_system.as_str()))
-        {
-            let root = context.platform.mount(&partition.path, false)?;
-            if context.platform.exists(&root.join("etc/os-release")) {
-                systems.push((disk.clone(), partition.clone()));
-            } else {
-                context.platform.unmount(&partition.path)?;
+    let mut unread = Vec::new();
+    for disk in possible_disks(context)? {
+        for partition in disk.partitions.iter().filter(|p| is_linux(p)) {
+            match has_system(context, partition) {
+                Ok(true) => systems.push((disk.clone(), partition.clone())),
+                Ok(false) => {}
+                Err(error) => unread.push(format!("{}: {error:#}", partition.path.display())),
             }
         }
     }
+    for reason in &unread {
+        context.log.warning(format!("not looked at: {reason}"));
+    }
     match systems.len() {
         1 => systems.pop().ok_or_else(|| anyhow!("no system")),
-        0 => bail!("no disk of the machine has an installed Linux (a volume with /etc/os-release)"),
+        0 => bail!("{}", nothing_found(&unread)),
         _ => {
             let names: Vec<_> = systems
                 .iter()
@@ -74,21 +71,47 @@ fn find(context: &Context<'_>) -> Result<(Disk, Partition)> {
     }
 }
 
-fn as_target(platform: &dyn Platform, disk: &Disk, system: &Partition) -> Result<Target> {
-    let root = platform.mount(&system.path, false)?;
+fn nothing_found(unread: &[String]) -> String {
+    let nothing =
+        "no disk of the machine has an installed Linux (an ext4, XFS or Btrfs volume with /etc/os-release)";
+    if unread.is_empty() {
+        return nothing.into();
+    }
+    format!("{nothing}; these could not be looked at: {}", unread.join("; "))
+}
+
+fn possible_disks(context: &Context<'_>) -> Result<Vec<Disk>> {
+    let mut disks = context.platform.disks()?;
+    disks.retain(|disk| !disk.is_media && !disk.removable);
+    Ok(disks)
+}
+
+fn is_linux(partition: &Partition) -> bool {
+    volumes::KINDS.contains(&partition.file_system.as_str())
+}
+
+fn has_system(context: &Context<'_>, partition: &Partition) -> Result<bool> {
+    let root = context.platform.mount(&partition.path, false)?;
+    let found = context.platform.exists(&root.join("etc/os-release"));
+    context.platform.unmount(&partition.path)?;
+    Ok(found)
+}
+
+fn as_target(context: &Context<'_>, disk: &Disk, system: &Partition) -> Result<Target> {
+    refuse_unclean(context, system)?;
+    let root = context.platform.mount(&system.path, false)?;
+    let text = context
+        .platform
+        .read(&root.join("etc/fstab"))?
+        .unwrap_or_default();
+    let entries = fstab::parse(&String::from_utf8_lossy(&text));
+    let disks = possible_disks(context)?;
     let mut volumes = vec![volume(system, "/")];
-    let fstab = platform.read(&root.join("etc/fstab"))?.unwrap_or_default();
-    let fstab = String::from_utf8_lossy(&fstab);
-    for partition in disk
-        .partitions
-        .iter()
-        .filter(|p| SYSTEM_KINDS.contains(&p.file_system.as_str()))
-    {
-        if partition.id != system.id {
-            volumes.push(volume(
-                partition,
-                mount_point(&fstab, partition).unwrap_or_default(),
-            ));
+    let others = entries.iter().filter(|e| e.is_volume() && e.mount_point != "/");
+    for entry in others {
+        match further_volume(context, entry, &entries, &disks, system, &volumes)? {
+            Ok(partition) => volumes.push(volume(partition, &entry.mount_point)),
+            Err(why) => leave_out(context, entry, why)?,
         }
     }
     Ok(Target {
@@ -100,6 +123,62 @@ fn as_target(platform: &dyn Platform, disk: &Disk, system: &Partition) -> Result
     })
 }
 
+/// The volume of a line, or why it cannot be captured.
+fn further_volume<'a>(
+    context: &Context<'_>,
+    entry: &Entry,
+    entries: &[Entry],
+    disks: &'a [Disk],
+    system: &Partition,
+    known: &[Volume],
+) -> Result<std::result::Result<&'a Partition, &'static str>> {
+    let Some(partition) = fstab::resolve(entry, entries, disks, system) else {
+        return Ok(Err("it is no partition of the machine's disks"));
+    };
+    if entry.subvolume().is_some() {
+        return Ok(Err(
+            "it is a subvolume, and only whole Btrfs volumes are captured",
+        ));
+    }
+    if known.iter().any(|volume| volume.id == partition.id) {
+        return Ok(Err("its volume is mounted at another place too"));
+    }
+    if !is_linux(partition) {
+        return Ok(Err("it is no ext4, XFS or Btrfs volume"));
+    }
+    refuse_unclean(context, partition)?;
+    Ok(Ok(partition))
+}
+
+/// What is not captured is named, and what the system cannot do without is an error.
+fn leave_out(context: &Context<'_>, entry: &Entry, why: &str) -> Result<()> {
+    let within =
+        |place: &&str| *place == entry.mount_point || volumes::relative(&entry.mount_point, place).is_some();
+    if ESSENTIAL.iter().any(within) && !entry.is_optional() {
+        bail!(
+            "the system's {} ({}) cannot be captured: {why}",
+            entry.mount_point,
+            entry.device
+        );
+    }
+    context.log.warning(format!(
+        "not captured: {} ({}): {why}",
+        entry.mount_point, entry.device
+    ));
+    Ok(())
+}
+
+/// Nothing is replayed on a disk that is not to be changed, so what is in the journal only would be missing.
+fn refuse_unclean(context: &Context<'_>, partition: &Partition) -> Result<()> {
+    if let Some(why) = context.platform.unclean(&partition.path)? {
+        bail!(
+            "{} {why}; start that system once and shut it down",
+            partition.path.display()
+        );
+    }
+    Ok(())
+}
+
 fn volume(partition: &Partition, mount_point: &str) -> Volume {
     Volume {
         id: partition.id.clone(),
@@ -107,21 +186,4 @@ fn volume(partition: &Partition, mount_point: &str) -> Volume {
         file_system: partition.file_system.clone(),
         applied: true,
     }
-}
-
-/// The mount point that a line of an fstab gives to a partition, where it names it by label or PARTUUID.
-fn mount_point<'a>(fstab: &'a str, partition: &Partition) -> Option<&'a str> {
-    let names = [
-        format!("PARTUUID={}", partition.id),
-        format!("LABEL={}", partition.label),
-    ];
-    fstab.lines().find_map(|line| {
-        let mut fields = line.split_whitespace();
-        let named = fields
-            .next()
-            .is_some_and(|device| names.iter().any(|name| name == device));
-        fields
-            .next()
-            .filter(|point| named && Path::new(point).is_absolute())
-    })
 }

@@ -5,35 +5,61 @@ use std::path::Path;
 use crate::platform::{Platform, Result};
 use crate::staging;
 
-/// Files and folders that are removed whole.
+/// Files and folders that are removed whole. What a package needs and makes anew is here; what a user may have put
+/// there by hand is not.
 const REMOVED: &[&str] = &[
+    // Who the machine is.
     "etc/ssh/ssh_host_*",
     "etc/hostname",
+    "var/lib/dbus/machine-id",
+    "etc/nvme/hostid",
+    "etc/nvme/hostnqn",
+    "etc/krb5.keytab",
+    "var/lib/samba/private/*.tdb",
+    "var/lib/samba/private/*.ldb",
+    "var/lib/sss/secrets/*",
+    "var/lib/sss/db/*",
+    // Debian's self-signed certificate: made anew when the system is deployed, as the SSH host keys are.
+    "etc/ssl/private/ssl-cert-snakeoil.key",
+    "etc/ssl/certs/ssl-cert-snakeoil.pem",
+    "var/lib/systemd/random-seed",
+    "var/lib/urandom/random-seed",
+    "var/lib/systemd/credential.secret",
+    // Hardware and networks that it has seen.
     "etc/adjtime",
-    "etc/.pwd.lock",
-    "etc/.updated",
-    "var/.updated",
+    "etc/udev/rules.d/70-persistent-net.rules",
     "etc/NetworkManager/system-connections/*",
     "etc/systemd/network/*-media-runtime.network",
     "etc/network/interfaces.d/media-runtime*",
-    "var/lib/dbus/machine-id",
-    "var/lib/systemd/random-seed",
-    "var/lib/systemd/credential.secret",
-    "var/lib/systemd/timers/*",
-    "var/lib/systemd/timesync/*",
-    "var/lib/systemd/rfkill/*",
-    "var/lib/systemd/backlight/*",
-    "var/lib/systemd/catalog/database",
-    "var/lib/systemd/network/*",
-    "var/lib/systemd/linger/*",
     "var/lib/dhcp/*",
+    "var/lib/dhclient/*",
     "var/lib/dhcpcd/*",
     "var/lib/NetworkManager/*",
-    "var/lib/cloud/*",
-    "var/lib/urandom/random-seed",
-    "var/lib/logrotate/status",
-    "var/lib/private/*",
+    "var/lib/systemd/network/*",
+    "var/lib/systemd/rfkill/*",
+    "var/lib/systemd/backlight/*",
+    "var/lib/bluetooth/*",
+    "etc/lvm/devices/system.devices",
     "boot/grub/grubenv",
+    // What happened on it: backups of the account files hold old passwords.
+    "etc/passwd-",
+    "etc/shadow-",
+    "etc/group-",
+    "etc/gshadow-",
+    "etc/subuid-",
+    "etc/subgid-",
+    "etc/.pwd.lock",
+    "etc/.updated",
+    "var/.updated",
+    "var/lib/systemd/timers/*",
+    "var/lib/systemd/timesync/*",
+    "var/lib/systemd/catalog/database",
+    "var/lib/systemd/linger/*",
+    "var/lib/systemd/coredump/*",
+    "var/lib/logrotate/status",
+    "var/lib/cloud/*",
+    "var/crash/*",
+    "var/spool/abrt/*",
     "root/.bash_history",
     "root/.lesshst",
     "root/.ssh/known_hosts",
@@ -60,10 +86,6 @@ const EMPTIED: &[&str] = &[
     "var/cache/ldconfig",
     "var/cache/man",
     "var/spool/cron/atjobs",
-    "boot/efi",
-    "lost+found",
-    "mnt",
-    "media",
 ];
 
 /// Files that stay, without content: their programs expect them.
@@ -81,7 +103,6 @@ pub const NOT_CAPTURED: &[&str] = &[
     "/tmp/*",
     "/swapfile",
     "/swap.img",
-    "/lost+found",
     "/var/swap",
 ];
 
@@ -103,6 +124,7 @@ pub fn generalize(platform: &dyn Platform, root: &Path, ours: bool) -> Result<()
     {
         platform.write(&file, b"", 0o644)?;
     }
+    forget_initiator(platform, root)?;
     remove_logs(platform, &root.join(LOGS))?;
     // Empty, not absent: systemd then makes a new one without taking the start for a first boot's set-up.
     platform.write(&root.join("etc/machine-id"), b"", 0o444)?;
@@ -129,8 +151,17 @@ fn lock_root(platform: &dyn Platform, root: &Path) -> Result<()> {
         &path,
         crate::shadow::set_password(&text, "root", "!*").as_bytes(),
         0o640,
-    )?;
-    platform.remove(&root.join("etc/shadow-"))
+    )
+}
+
+/// The name by which iSCSI targets know the machine. Debian's service makes a new one only where its file says so; that
+/// of others does where there is no file.
+fn forget_initiator(platform: &dyn Platform, root: &Path) -> Result<()> {
+    let path = root.join("etc/iscsi/initiatorname.iscsi");
+    if is_plain_file(platform, &path) && platform.exists(&root.join("usr/lib/open-iscsi/startup-checks.sh")) {
+        return platform.write(&path, b"GenerateName=yes\n", 0o600);
+    }
+    platform.remove(&path)
 }
 
 fn empty(platform: &dyn Platform, folder: &Path) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The partitions of a disk: from the step's settings to numbers, places and identifiers. Pure.
 
 use task_sequence::steps::{FileSystem, FormatAndPartitionDisk, Partition, PartitionKind, PartitionStyle};
-use task_sequence::{Extent, Setting, Size};
+use task_sequence::{Extent, Size};
 use thiserror::Error;
 
 use crate::platform::{Disk, Firmware, NewPartition, NewTable, Role};
@@ -44,6 +44,11 @@ pub enum LayoutError {
     /// A disk over the limit of an MBR.
     #[error("the disk is larger than the 2 TiB that an MBR can address; use GPT")]
     TooLargeForMbr,
+    /// A BIOS starts from sectors of 512 bytes only.
+    #[error(
+        "the disk has sectors of {0} bytes and a BIOS starts from sectors of 512 bytes only; start the machine with UEFI"
+    )]
+    SectorSize(u32),
 }
 
 /// What the planner needs besides the settings.
@@ -78,7 +83,7 @@ pub fn plan(options: &FormatAndPartitionDisk, input: &mut Input<'_>) -> Result<P
         PartitionStyle::ByFirmware => input.firmware == Firmware::Uefi,
     };
     let wanted = complete(options, gpt, input.firmware);
-    check(&wanted, gpt, input.disk)?;
+    check(&wanted, gpt, input)?;
     let sizes = sizes(&wanted, input.disk.size)?;
     let mut planned = Planned {
         table: NewTable {
@@ -175,7 +180,11 @@ fn role(setting: &Partition) -> Role {
     }
 }
 
-fn check(wishes: &[Wish], gpt: bool, disk: &Disk) -> Result<(), LayoutError> {
+fn check(wishes: &[Wish], gpt: bool, input: &Input<'_>) -> Result<(), LayoutError> {
+    let disk = input.disk;
+    if input.firmware == Firmware::Bios && disk.sector_size != 512 {
+        return Err(LayoutError::SectorSize(disk.sector_size));
+    }
     let impossible = wishes.iter().find_map(|wish| match (wish.role, gpt) {
         (Role::Extended, _) => Some("extended"),
         (Role::Msr, false) => Some("msr"),
@@ -297,7 +306,8 @@ pub fn mount_points(planned: &Planned) -> Vec<(u32, String)> {
     for (partition, (number, setting)) in planned.table.partitions.iter().zip(&planned.settings) {
         let given = setting.as_ref().and_then(|setting| setting.mount_point.clone());
         let point = match (given, partition.role) {
-            (Some(point), _) => point,
+            (Some(point), _) if point == "/" => point,
+            (Some(point), _) => point.trim_end_matches('/').to_owned(),
             (None, Role::Linux) if !root_taken => {
                 root_taken = true;
                 "/".into()
@@ -309,15 +319,11 @@ pub fn mount_points(planned: &Planned) -> Vec<(u32, String)> {
     points
 }
 
-/// Whether the setting is there and has this value: shortens the callers.
-pub fn is<T: PartialEq + Clone>(setting: &Setting<T>, value: &T) -> bool {
-    setting.get() == Some(value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::platform::Bus;
+    use task_sequence::Setting;
 
     fn disk(size: u64) -> Disk {
         Disk {

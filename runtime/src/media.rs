@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::manifest::{FileEntry, Manifest, MediaLayout, Package, Role, SequenceEntry, Volume, hex};
@@ -221,10 +221,5 @@ impl Media {
             .into_iter()
             .map(|path| (path, self.boot.join(path)))
             .collect()
-    }
-
-    /// Whether that folder is inside the media's data volume.
-    pub fn contains(&self, folder: &Path) -> bool {
-        folder.starts_with(&self.data)
     }
 }

@@ -154,7 +154,10 @@ pub fn remove_runtime(platform: &dyn Platform, root: &Path) -> Result<()> {
 /// Mount units of the target, for its `fstab`.
 pub fn fstab(target: &Target) -> String {
     let mut lines = String::from("# <file system> <mount point> <type> <options> <dump> <pass>\n");
-    for volume in &target.volumes {
+    // `mount -a` goes through the lines in order: a volume comes after the one that it lies in.
+    let mut volumes: Vec<_> = target.volumes.iter().collect();
+    volumes.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));
+    for volume in volumes {
         let (id, point) = (&volume.id, volume.mount_point.replace(' ', "\\040"));
         let pass = if point == "/" { 1 } else { 2 };
         match volume.file_system.as_str() {

@@ -26,6 +26,9 @@ pub(crate) fn run(request: &Apply, report: &Arc<Report>) -> Result<Summary, Fail
         .map_err(|e| Failure::lib(doing, &e))?;
     drop(wim);
     flush::volume(&request.target, report)?;
+    for folder in &request.inside {
+        flush::volume(&Volume::Folder(folder.clone()), report)?;
+    }
     Ok(Summary {
         files: image.file_count,
         directories: image.dir_count,

@@ -120,6 +120,7 @@ fn properties(image: &CaptureImage) -> impl Iterator<Item = (&'static str, &str)
         ("FLAGS", &image.flags),
         ("CREATOR", &image.creator),
         ("VERSION", &image.version),
+        ("MOUNTPOINT", &image.mount_point),
     ];
     all.into_iter()
         .filter_map(|(name, value)| Some((name, value.as_deref()?)))

@@ -92,6 +92,8 @@ pub struct ImageInfo {
     pub creator: Option<String>,
     /// `VERSION`, as our captures store it.
     pub version: Option<String>,
+    /// `MOUNTPOINT`: where the volume belongs in an installed Linux, as our captures store it.
+    pub mount_point: Option<String>,
     /// Bytes of all files; hard links count each time.
     pub total_bytes: u64,
     /// Bytes that hard links share, so that `total_bytes - hard_link_bytes` are needed on the disk.

@@ -48,6 +48,9 @@ pub struct Apply {
     pub index: u32,
     /// Where it goes.
     pub target: Volume,
+    /// Folders of other volumes that are mounted inside the target: they are flushed too.
+    #[serde(default)]
+    pub inside: Vec<PathBuf>,
     /// Restores owner, mode, links, devices and extended attributes; only onto a folder.
     #[serde(default)]
     pub unix_data: bool,
@@ -141,6 +144,9 @@ pub struct CaptureImage {
     /// The image's own version; stored as `VERSION`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Where the volume belongs in an installed Linux, such as `/home`; stored as `MOUNTPOINT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount_point: Option<String>,
     /// Patterns of what is left out, as in the `[ExclusionList]` of a capture configuration: `/tmp/*` is
     /// anchored at the volume's root, `*.bak` fits a file name anywhere. A folder goes with all it holds.
     /// Upper and lower case are equal when any source is an NTFS volume.

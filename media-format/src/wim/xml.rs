@@ -72,6 +72,7 @@ fn image(node: Node) -> Result<ImageInfo, InfoError> {
         flags: text(node, "FLAGS"),
         creator: text(node, "CREATOR"),
         version: text(node, "VERSION"),
+        mount_point: text(node, "MOUNTPOINT"),
         total_bytes: number(node, "TOTALBYTES")?,
         hard_link_bytes: number(node, "HARDLINKBYTES")?,
         dir_count: number(node, "DIRCOUNT")?,

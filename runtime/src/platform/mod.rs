@@ -108,6 +108,8 @@ pub struct Partition {
     pub file_system: String,
     /// Label of the file system.
     pub label: String,
+    /// UUID of a Linux file system, in lower case; else empty.
+    pub uuid: String,
 }
 
 /// A partition to make.
@@ -177,10 +179,19 @@ pub trait Disks {
     fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()>;
     /// Content of a small file on an unmounted FAT volume, if it is there. Nothing is mounted to look at it.
     fn peek(&self, partition: &Path, file: &str) -> Result<Option<Vec<u8>>>;
-    /// Mounts a volume by its device node and gives the folder; mounting it again gives the same folder.
+    /// Mounts a volume by its device node and gives the folder; mounting it again gives the same folder. A mount that
+    /// is not writable changes nothing of the volume: no journal is replayed.
     fn mount(&self, device: &Path, writable: bool) -> Result<PathBuf>;
     /// Unmounts what [`Disks::mount`] mounted, after a flush.
     fn unmount(&self, device: &Path) -> Result<()>;
+    /// Why the volume's content is not complete without a replay of its journal; nothing for one that was unmounted
+    /// as it should be.
+    fn unclean(&self, device: &Path) -> Result<Option<String>>;
+    /// Shows a mounted volume, or the view of one, at a folder inside another one; the folder is made. Doing it again
+    /// changes nothing.
+    fn mount_inside(&self, folder: &Path, at: &Path) -> Result<()>;
+    /// Takes it out again; nothing happens where nothing is shown.
+    fn unmount_inside(&self, at: &Path) -> Result<()>;
     /// A view of the folder in which changes stay in memory: the disk keeps what it has.
     fn overlay(&self, folder: &Path) -> Result<PathBuf>;
     /// Takes such a view away.
@@ -198,6 +209,8 @@ pub struct Space {
     pub free: u64,
     /// Used by content.
     pub used: u64,
+    /// The largest file that the file system can hold, where that is a limit.
+    pub largest_file: Option<u64>,
 }
 
 /// Files on mounted volumes. Writes are flushed when they return.

@@ -1,14 +1,15 @@
-//! Applies an image with data.
+//! Applies an image with data onto a volume.
 
 use task_sequence::steps::ApplyDataImage;
 
 use super::{Check, Result, apply_image};
 use crate::context::Context;
 use crate::engine::Outcome;
+use crate::platform;
 
 pub(super) fn check(options: &ApplyDataImage, context: &Context<'_>) -> Check {
     let wim = apply_image::wim(context, options.package.as_str())?;
-    apply_image::indexes(
+    apply_image::images(
         context,
         &wim,
         options.index.unwrap_or(1),
@@ -18,15 +19,27 @@ pub(super) fn check(options: &ApplyDataImage, context: &Context<'_>) -> Check {
 }
 
 pub(super) fn run(options: &ApplyDataImage, context: &mut Context<'_>) -> Result {
+    let before = context.target()?.clone();
+    let applied = apply(options, context);
+    if applied.is_err() {
+        // A retry begins with the same volumes.
+        context.journal.saved.target = Some(before);
+    }
+    applied?;
+    Ok(Outcome::Done)
+}
+
+fn apply(options: &ApplyDataImage, context: &mut Context<'_>) -> platform::Result<()> {
     let wim = apply_image::wim(context, options.package.as_str())?;
     let all = options.all_volumes.unwrap_or(false);
-    let indexes = apply_image::indexes(context, &wim, options.index.unwrap_or(1), all)?;
-    apply_image::apply_all(
-        context,
-        &wim,
-        &indexes,
-        &options.destination,
-        options.wipe.unwrap_or(true),
-    )?;
-    Ok(Outcome::Done)
+    for image in apply_image::images(context, &wim, options.index.unwrap_or(1), all)? {
+        let point = image.mount_point.as_deref().filter(|point| *point != "/");
+        let volume = apply_image::volume(context, &options.destination, point)?;
+        if options.wipe.unwrap_or(true) {
+            let id = context.target()?.volumes[volume].id.clone();
+            apply_image::empty(context, &id)?;
+        }
+        apply_image::apply_to_volume(context, &wim, &image, volume)?;
+    }
+    Ok(())
 }

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use media_format::manifest::PackageKind;
+use media_format::wim::info::ImageInfo;
 use media_format::wim::protocol::{Apply, Message, Operation, Request, Volume as Where};
 use task_sequence::steps::VolumeSelector;
 
 use crate::context::Context;
+use crate::journal;
 use crate::platform::Result;
+use crate::volumes;
 
 /// Cap on the worker's address space: LZX and XPRESS need far less, a crafted header asks for more.
 pub(super) const MEMORY_LIMIT: u64 = 2 << 30;
@@ -22,31 +25,31 @@ pub(super) fn wim(context: &Context<'_>, package: &str) -> Result<PathBuf> {
     context.content(package)
 }
 
-/// The indexes that a step applies.
+/// The images that a step applies: at least one.
 ///
 /// # Errors
 /// When the WIM does not have such an image.
-pub(super) fn indexes(context: &Context<'_>, wim: &Path, index: u32, all: bool) -> Result<Vec<u32>> {
-    let info = context.platform.image_info(wim)?;
-    let count = u32::try_from(info.images.len()).unwrap_or(u32::MAX);
-    if all {
-        return Ok((1..=count).collect());
+pub(super) fn images(context: &Context<'_>, wim: &Path, index: u32, all: bool) -> Result<Vec<ImageInfo>> {
+    let mut images = context.platform.image_info(wim)?.images;
+    let count = images.len();
+    if !all {
+        images.retain(|image| image.index == index);
     }
-    if index == 0 || index > count {
-        bail!("the image file has {count} images, counted from 1, and the step asks for index {index}");
+    match images.len() {
+        0 if all => bail!("the image file has no image"),
+        0 => bail!("the image file has {count} images, counted from 1, and the step asks for index {index}"),
+        _ => Ok(images),
     }
-    Ok(vec![index])
 }
 
-/// Which of the run's volumes a selector means, by its place in the list.
-fn volume(context: &Context<'_>, selector: &VolumeSelector) -> Result<usize> {
+/// Which of the run's volumes a selector means, by its place in the list; without a selector the one with that mount
+/// point, else the next free one.
+pub(super) fn volume(
+    context: &Context<'_>,
+    selector: &VolumeSelector,
+    mount_point: Option<&str>,
+) -> Result<usize> {
     let target = context.target()?;
-    let by_id = |id: &str| {
-        target
-            .volumes
-            .iter()
-            .position(|volume| volume.id.eq_ignore_ascii_case(id))
-    };
     if let (Some(_), Some(number)) = (selector.disk.get(), selector.partition.get()) {
         let found = target.volumes.iter().position(|volume| {
             context
@@ -61,60 +64,63 @@ fn volume(context: &Context<'_>, selector: &VolumeSelector) -> Result<usize> {
         .map(|name| context.variables.get(name).unwrap_or_default().to_owned());
     if let Some(text) = named.or_else(|| selector.volume.clone()) {
         let id = text.strip_prefix("PARTUUID=").unwrap_or(&text);
-        return by_id(id).ok_or_else(|| anyhow!("\"{text}\" is no volume that this run made"));
+        let found = target
+            .volumes
+            .iter()
+            .position(|volume| volume.id.eq_ignore_ascii_case(id));
+        return found.ok_or_else(|| anyhow!("\"{text}\" is no volume that this run made"));
     }
-    let free = |volume: &crate::journal::Volume| !volume.applied && volume.file_system != "swap";
-    target
-        .volumes
-        .iter()
-        .position(free)
+    next_free(&target.volumes, mount_point)
         .ok_or_else(|| anyhow!("every volume of the target has an image already"))
 }
 
-/// Applies images to volumes in order; gives the places of the volumes. After a failure the volumes count as free
-/// again, so that a retry begins with the same one.
-pub(super) fn apply_all(
-    context: &mut Context<'_>,
-    wim: &Path,
-    indexes: &[u32],
-    destination: &VolumeSelector,
-    wipe: bool,
-) -> Result<Vec<usize>> {
-    let before = context.target()?.volumes.clone();
-    let mut used = Vec::new();
-    for &index in indexes {
-        let applied = volume(context, destination).and_then(|volume| {
-            apply(context, wim, index, volume, wipe)?;
-            Ok(volume)
-        });
-        match applied {
-            Ok(volume) => used.push(volume),
-            Err(error) => {
-                if let Some(target) = &mut context.journal.saved.target {
-                    target.volumes = before;
-                }
-                return Err(error);
-            }
-        }
-    }
-    Ok(used)
+fn next_free(volumes: &[journal::Volume], mount_point: Option<&str>) -> Option<usize> {
+    let free = |volume: &journal::Volume| !volume.applied && volume.file_system != "swap";
+    let wanted = |volume: &journal::Volume| free(volume) && mount_point == Some(&volume.mount_point);
+    volumes
+        .iter()
+        .position(wanted)
+        .or_else(|| volumes.iter().position(free))
 }
 
-/// Applies one image to one of the run's volumes.
-fn apply(context: &mut Context<'_>, wim: &Path, index: u32, volume: usize, wipe: bool) -> Result<()> {
+/// Where an image is applied to.
+pub(super) struct Place {
+    /// The folder.
+    pub(super) folder: PathBuf,
+    /// Where other volumes are mounted inside it.
+    pub(super) inside: Vec<PathBuf>,
+}
+
+/// Applies one image to one of the run's volumes, by its place in the list.
+pub(super) fn apply_to_volume(
+    context: &mut Context<'_>,
+    wim: &Path,
+    image: &ImageInfo,
+    volume: usize,
+) -> Result<()> {
     let id = context.target()?.volumes[volume].id.clone();
-    let folder = context.mount(&id, true)?;
-    if wipe {
-        empty(context, &folder)?;
+    let place = Place {
+        folder: context.mount(&id, true)?,
+        inside: vec![],
+    };
+    apply(context, wim, image, &place)?;
+    if let Some(target) = &mut context.journal.saved.target {
+        target.volumes[volume].applied = true;
     }
-    check_room(context, wim, index, &folder)?;
+    Ok(())
+}
+
+/// Applies one image to a place.
+pub(super) fn apply(context: &Context<'_>, wim: &Path, image: &ImageInfo, place: &Place) -> Result<()> {
+    check_room(context, image, place)?;
     let request = Request {
         memory_limit: Some(MEMORY_LIMIT),
         operation: Operation::Apply(Apply {
             wim: wim.to_owned(),
             parts: vec![],
-            index,
-            target: Where::Folder(folder),
+            index: image.index,
+            target: Where::Folder(place.folder.clone()),
+            inside: place.inside.clone(),
             unix_data: true,
         }),
     };
@@ -136,28 +142,34 @@ fn apply(context: &mut Context<'_>, wim: &Path, index: u32, volume: usize, wipe:
             warnings.join("; ")
         );
     }
-    if let Some(target) = &mut context.journal.saved.target {
-        target.volumes[volume].applied = true;
-    }
     Ok(())
 }
 
-/// Deletes what is on the volume: a repeated apply must not mix two images.
-fn empty(context: &Context<'_>, folder: &Path) -> Result<()> {
-    let names = context.platform.list(folder)?;
-    let old = names.iter().filter(|name| *name != "lost+found");
-    old.into_iter()
+/// Deletes what is on a volume: a repeated apply must not mix two images.
+pub(super) fn empty(context: &Context<'_>, id: &str) -> Result<()> {
+    let folder = context.mount(id, true)?;
+    let target = context.target()?;
+    if id == target.system {
+        volumes::take_apart(context.platform, target, &folder)?;
+    }
+    content(context, &folder)?
+        .iter()
         .try_for_each(|name| context.platform.remove(&folder.join(name)))
 }
 
-fn check_room(context: &Context<'_>, wim: &Path, index: u32, folder: &Path) -> Result<()> {
-    let info = context.platform.image_info(wim)?;
-    let needed = info
-        .images
-        .iter()
-        .find(|image| image.index == index)
-        .map_or(0, |image| image.total_bytes);
-    let free = context.platform.space(folder)?.free;
+/// What is on a volume, without what its file system makes itself.
+pub(super) fn content(context: &Context<'_>, folder: &Path) -> Result<Vec<String>> {
+    let mut names = context.platform.list(folder)?;
+    names.retain(|name| name != "lost+found");
+    Ok(names)
+}
+
+fn check_room(context: &Context<'_>, image: &ImageInfo, place: &Place) -> Result<()> {
+    let needed = image.disk_bytes();
+    let mut free = context.platform.space(&place.folder)?.free;
+    for folder in &place.inside {
+        free += context.platform.space(folder)?.free;
+    }
     if needed > free {
         bail!("the image needs {needed} bytes and the volume has {free} free; give the volume more room");
     }

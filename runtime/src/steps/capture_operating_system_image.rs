@@ -9,15 +9,14 @@ use media_format::wim::protocol::{
 use task_sequence::steps::{CaptureOperatingSystemImage, Compression};
 
 use super::apply_image::MEMORY_LIMIT;
+use super::capture_views::{View, captured_volumes, exclusions, name_skipped, views};
 use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::destination::{self, Destination};
 use crate::engine::Outcome;
-use crate::journal::{Target, Volume};
-use crate::{existing, generalize, platform, target, variables};
+use crate::journal::Target;
+use crate::{existing, platform, variables};
 
-/// Volumes of these kinds are captured from a Linux reference.
-const CAPTURED: [&str; 3] = ["ext4", "xfs", "btrfs"];
 /// Solid compression takes over 1 GB of memory by itself.
 const SOLID_MEMORY_LIMIT: u64 = 6 << 30;
 
@@ -37,6 +36,7 @@ pub(super) fn check(options: &CaptureOperatingSystemImage, context: &Context<'_>
         })?;
     let needed = images_on_media(context);
     check_room(context, &destination, needed)?;
+    check_largest(context, &destination, needed)?;
     Ok(())
 }
 
@@ -66,6 +66,43 @@ fn check_room(context: &Context<'_>, destination: &Destination, needed: u64) -> 
     Ok(())
 }
 
+/// A file system that cannot hold so large a file is refused before hours of work end in an error.
+fn check_largest(context: &Context<'_>, destination: &Destination, needed: u64) -> platform::Result<()> {
+    match context.platform.space(&destination.folder)?.largest_file {
+        Some(most) if needed > most => bail!(
+            "the capture's destination {} has a FAT32 file system, which holds files up to {most} bytes, and about \
+             {needed} are needed; format it with exFAT or choose another destination",
+            destination.shown
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Without compression, the size of the image is known before it is written; else it can only be warned of.
+fn check_views(
+    options: &CaptureOperatingSystemImage,
+    context: &Context<'_>,
+    views: &[View],
+    destination: &Destination,
+) -> platform::Result<()> {
+    let mut used = 0;
+    for view in views {
+        used += context.platform.space(&view.mounted)?.used;
+    }
+    let checked = check_largest(context, destination, used);
+    if options.compression.unwrap_or(Compression::Xpress) == Compression::None {
+        return checked;
+    }
+    if checked.is_err() {
+        context.log.warning(format!(
+            "the volumes hold {used} bytes, and the FAT32 file system of {} can hold the image only if it becomes \
+             smaller than 4 GiB",
+            destination.shown
+        ));
+    }
+    Ok(())
+}
+
 pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'_>) -> Result {
     existing::adopt(context)?;
     let target = context.target()?.clone();
@@ -88,9 +125,11 @@ pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'
         "_SMSTSCaptureFolder",
         destination.folder.display().to_string(),
     );
-    name_skipped(context, &target)?;
-    let views = views(context, &target)?;
-    let captured = write(options, context, &target, &views, &destination);
+    let volumes = captured_volumes(context, &target, &destination)?;
+    name_skipped(context, &target, &volumes, &destination)?;
+    let views = views(context, &target, volumes)?;
+    let captured = check_views(options, context, &views, &destination)
+        .and_then(|()| write(options, context, &target, &views, &destination));
     for view in views.iter().rev() {
         if let Err(error) = context.platform.remove_overlay(&view.folder) {
             context
@@ -102,66 +141,6 @@ pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'
     context.log.info(format!("captured to {}", path.display()));
     context.journal.saved.captured = Some(destination.shown.clone());
     Ok(Outcome::Done)
-}
-
-/// A generalized view of one volume.
-struct View {
-    folder: PathBuf,
-    volume: Volume,
-}
-
-fn views(context: &Context<'_>, target: &Target) -> platform::Result<Vec<View>> {
-    let mut views = Vec::new();
-    let volumes = target
-        .volumes
-        .iter()
-        .filter(|volume| volume.applied && CAPTURED.contains(&volume.file_system.as_str()));
-    for volume in volumes {
-        // A system that the run made may replay its journal; one that was there before is never written to.
-        let mounted = context.mount(&volume.id, target.ours)?;
-        let folder = context.platform.overlay(&mounted)?;
-        if volume.id == target.system {
-            generalize::generalize(context.platform, &folder, target.ours)
-                .context("generalizing the system")?;
-        }
-        views.push(View {
-            folder,
-            volume: volume.clone(),
-        });
-    }
-    // The system's own volume is image 1, whatever the order on the disk.
-    views.sort_by_key(|view| view.volume.id != target.system);
-    Ok(views)
-}
-
-/// Says which volumes are not captured, and why.
-fn name_skipped(context: &Context<'_>, target: &Target) -> platform::Result<()> {
-    for disk in context.platform.disks()? {
-        if !target.is_on(&disk) {
-            context.log.info(format!(
-                "not captured: {} (another disk)",
-                target::describe(&disk)
-            ));
-            continue;
-        }
-        for partition in &disk.partitions {
-            let captured = target
-                .volumes
-                .iter()
-                .any(|v| v.id == partition.id && CAPTURED.contains(&v.file_system.as_str()));
-            if !captured {
-                let kind = if partition.file_system.is_empty() {
-                    "no file system"
-                } else {
-                    &partition.file_system
-                };
-                context
-                    .log
-                    .info(format!("not captured: {} ({kind})", partition.path.display()));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn write(
@@ -191,15 +170,25 @@ fn write(
         })
         .with_context(|| {
             format!(
-                "capturing {} volume(s) of {} to {}",
+                "capturing {} volume(s) of {} to {}{}",
                 views.len(),
                 target.disk,
-                destination.shown
+                destination.shown,
+                limit(context, destination)
             )
         })?;
     let digest = summary.sha256.context("the worker gave no digest of the image")?;
     publish(context, &partial, &path, &digest)?;
     Ok(path)
+}
+
+/// Part of the reason why a capture failed, on a file system with small files.
+fn limit(context: &Context<'_>, destination: &Destination) -> String {
+    let space = context.platform.space(&destination.folder);
+    match space.ok().and_then(|space| space.largest_file) {
+        Some(most) => format!(" (a FAT32 file system, which holds files up to {most} bytes)"),
+        None => String::new(),
+    }
 }
 
 fn publish(context: &Context<'_>, partial: &Path, path: &Path, digest: &str) -> platform::Result<()> {
@@ -243,8 +232,7 @@ fn request(
         .unwrap_or_else(|| context.sequence.name.clone());
     let images = views
         .iter()
-        .enumerate()
-        .map(|(number, view)| image(options, &base, number, view))
+        .map(|view| image(options, &base, view, views))
         .collect();
     let capture = Capture {
         wim: partial.to_owned(),
@@ -260,20 +248,13 @@ fn request(
     })
 }
 
-fn image(options: &CaptureOperatingSystemImage, base: &str, number: usize, view: &View) -> CaptureImage {
-    let name = if number == 0 {
-        base.to_owned()
-    } else {
-        format!("{base} {}", view.volume.mount_point)
+fn image(options: &CaptureOperatingSystemImage, base: &str, view: &View, views: &[View]) -> CaptureImage {
+    let point = view.volume.mount_point.as_str();
+    let name = match point {
+        "/" => base.to_owned(),
+        "" => format!("{base} (volume {})", view.number),
+        point => format!("{base} ({point})"),
     };
-    let mut exclude: Vec<String> = options.exclude.clone();
-    if number == 0 {
-        exclude.extend(
-            generalize::NOT_CAPTURED
-                .iter()
-                .map(|pattern| (*pattern).to_owned()),
-        );
-    }
     CaptureImage {
         source: Source::Folder(view.folder.clone()),
         name,
@@ -283,7 +264,8 @@ fn image(options: &CaptureOperatingSystemImage, base: &str, number: usize, view:
         flags: None,
         creator: options.image_creator.clone(),
         version: options.image_version.clone(),
-        exclude,
+        mount_point: (!point.is_empty()).then(|| point.to_owned()),
+        exclude: exclusions(options, point, views),
         exclude_exceptions: vec![],
         unix_data: true,
         one_file_system: false,

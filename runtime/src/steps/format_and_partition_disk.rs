@@ -3,7 +3,6 @@
 use anyhow::anyhow;
 use task_sequence::Action;
 use task_sequence::steps::{CaptureDestination, FormatAndPartitionDisk};
-use uuid::Uuid;
 
 use super::{Check, Result};
 use crate::context::{Context, Failure, resolved};
@@ -12,7 +11,7 @@ use crate::journal::{Target, Volume};
 use crate::layout::{self, Input, Planned};
 use crate::platform::{Disk, NewPartition, Role};
 use crate::target::{self, ConfirmedTarget};
-use crate::{boot_state, destination, staging, variables};
+use crate::{boot_state, destination, own_table, room, staging, variables};
 
 pub(super) fn check(options: &FormatAndPartitionDisk, context: &Context<'_>) -> Check {
     let target = select(options, context)?;
@@ -56,75 +55,12 @@ fn select(
     rule.erase = options.erase_existing.unwrap_or(false);
     rule.own_table_ids = disks
         .iter()
-        .filter(|disk| !boot_state::is_complete(context.platform, disk, &context.media.manifest.media_id))
-        .flat_map(|disk| own_ids(context, disk).map(|id| (disk.path.clone(), id)))
+        .filter(|disk| own_table::is_interrupted(context, disk))
+        .map(|disk| (disk.path.clone(), disk.table_id.clone()))
         .collect();
-    rule.needed = needed(context);
+    rule.needed = room::needed(context);
     let excluded = excluded(context)?;
     target::select(&disks, &rule, &excluded).map_err(|refusal| Failure::new(refusal.to_string()))
-}
-
-/// Identifiers that a run of this media gives to that disk: an interrupted run may be done again.
-fn own_ids(context: &Context<'_>, disk: &Disk) -> impl Iterator<Item = String> {
-    let guids = (0..MOST_ALIKE).map(|number| own_guid(context, disk, number));
-    guids
-        .flat_map(|guid| [signature(&guid), guid])
-        .collect::<Vec<_>>()
-        .into_iter()
-}
-
-/// Disks without serial numbers look alike; each gets an identifier that no other disk has.
-const MOST_ALIKE: u32 = 8;
-
-fn own_guid(context: &Context<'_>, disk: &Disk, number: u32) -> String {
-    let namespace = Uuid::parse_str(&context.media.manifest.media_id).unwrap_or(Uuid::NAMESPACE_OID);
-    let name = format!("{}#{number}", target::identity(disk));
-    Uuid::new_v5(&namespace, name.as_bytes()).to_string()
-}
-
-/// What an MBR has room for.
-fn signature(guid: &str) -> String {
-    guid.chars().take(8).collect()
-}
-
-fn free_guid(context: &Context<'_>, disk: &Disk) -> std::result::Result<String, Failure> {
-    let disks = context.platform.disks()?;
-    let taken = |id: &str| {
-        let others = disks.iter().filter(|other| other.path != disk.path);
-        others
-            .into_iter()
-            .any(|other| other.table_id.eq_ignore_ascii_case(id))
-    };
-    let mut candidates = (0..MOST_ALIKE).map(|number| own_guid(context, disk, number));
-    let free = candidates.find(|guid| !taken(guid) && !taken(&signature(guid)));
-    free.ok_or_else(|| {
-        Failure::new(format!(
-            "{MOST_ALIKE} other disks carry systems of this media; detach them"
-        ))
-    })
-}
-
-/// Bytes of the largest image that the sequence applies: a disk that cannot hold it is refused while it is untouched.
-fn needed(context: &Context<'_>) -> u64 {
-    let mut largest = 0;
-    for step in context.sequence.all_steps() {
-        let Ok(step) = resolved(step, context.variables) else {
-            continue;
-        };
-        if let Action::ApplyOperatingSystemImage(options) = &step.action
-            && !step.common.disabled
-        {
-            let index = options.index.unwrap_or(1);
-            // An image that is missing or damaged is refused by the check of its own step, with that step's name.
-            let wim = context.content(options.package.as_str());
-            let Ok(info) = wim.and_then(|wim| context.platform.image_info(&wim)) else {
-                continue;
-            };
-            let images = info.images.iter().filter(|image| image.index == index);
-            largest = images.map(|image| image.total_bytes).fold(largest, u64::max);
-        }
-    }
-    largest
 }
 
 /// Disks that a capture of this sequence goes to.
@@ -149,7 +85,7 @@ fn plan(
     target: &ConfirmedTarget,
 ) -> std::result::Result<Planned, Failure> {
     let disk = target.disk();
-    let table_id = free_guid(context, disk)?;
+    let table_id = own_table::free_guid(context, disk)?;
     let mut guids = || {
         let mut bytes = [0; 16];
         context.platform.random(&mut bytes);
@@ -164,6 +100,7 @@ fn plan(
     };
     let planned = layout::plan(options, &mut input)
         .map_err(|error| Failure::new(format!("{}: {error}", target::describe(disk))))?;
+    room::check(context, &planned)?;
     Ok(planned)
 }
 

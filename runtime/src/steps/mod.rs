@@ -11,6 +11,7 @@ mod apply_network_settings;
 mod apply_operating_system_image;
 mod apply_os_settings;
 mod capture_operating_system_image;
+mod capture_views;
 mod commands;
 mod connect_to_network_folder;
 mod format_and_partition_disk;

@@ -37,21 +37,32 @@ fn make_startable(context: &mut Context<'_>) -> platform::Result<()> {
     context.progress("installing the boot loader", 0, 0);
     let loader = context.platform.install_loader(&root, &disk.path, efi)?;
     boot_state::set_loader(context.platform, &boot, &context.media.manifest.media_id, &loader)?;
-    make_host_keys(context, &root)?;
+    make_keys(context, &root)?;
     staging::plant_runtime(context.platform, &root, Path::new(PROGRAM), context.media)
 }
 
-/// OpenSSH makes its host keys when it is installed, not when it starts: a deployed image has none.
-fn make_host_keys(context: &Context<'_>, root: &Path) -> platform::Result<()> {
-    if !context.platform.exists(&root.join("usr/bin/ssh-keygen"))
-        || !context.platform.exists(&root.join("etc/ssh"))
-    {
-        return Ok(());
+/// What the programs make when they are installed and not when they start: a deployed image has none of it. By the
+/// program, the folder that must be there, and the arguments.
+const KEYS: [(&str, &str, &[&str]); 2] = [
+    ("usr/bin/ssh-keygen", "etc/ssh", &["-A"]),
+    (
+        "usr/sbin/make-ssl-cert",
+        "etc/ssl",
+        &["generate-default-snakeoil"],
+    ),
+];
+
+fn make_keys(context: &Context<'_>, root: &Path) -> platform::Result<()> {
+    for (program, folder, arguments) in KEYS {
+        if !context.platform.exists(&root.join(program)) || !context.platform.exists(&root.join(folder)) {
+            continue;
+        }
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let mut command = commands::program(name, arguments);
+        command.root = Some(root.to_owned());
+        let output = context.run(command)?;
+        anyhow::ensure!(output.code == 0, "{name} ended with {}", output.code);
     }
-    let mut command = commands::program("ssh-keygen", &["-A"]);
-    command.root = Some(root.to_owned());
-    let output = context.run(command)?;
-    anyhow::ensure!(output.code == 0, "ssh-keygen -A ended with {}", output.code);
     Ok(())
 }
 

@@ -228,8 +228,7 @@ fn system(world: &World, id: &str, media_id: &str) -> Started {
     let Some((drive, part)) = found else {
         return Started::Nothing;
     };
-    let volume = &world.drives[drive].parts[part].volume;
-    let custom = volume.bytes("boot/grub/custom.cfg").is_some();
+    let custom = world.system_bytes(drive, part, "boot/grub/custom.cfg").is_some();
     if let Some((state_drive, state_part, state)) = state(world, media_id).filter(|_| custom) {
         let staged = world.drives[state_drive].parts[state_part]
             .volume
@@ -238,7 +237,7 @@ fn system(world: &World, id: &str, media_id: &str) -> Started {
             return Started::Pe;
         }
     }
-    if volume.bytes("boot/grub/grub.cfg").is_none() || world.system_hangs {
+    if world.system_bytes(drive, part, "boot/grub/grub.cfg").is_none() || world.system_hangs {
         return Started::Nothing;
     }
     Started::Os(drive, part)

@@ -7,7 +7,10 @@ use runtime::platform::{Disk, Disks, NewPartition, NewTable, Result, Role, Space
 use runtime::target::ConfirmedTarget;
 
 use crate::machine::Memory;
-use crate::world::{BootSector, Part, Place, Volume, key};
+use crate::world::{BootSector, Node, Part, Place, Volume, key};
+
+/// As FAT32's 4 GiB, for images of a few kilobytes.
+pub(crate) const LARGEST_FILE: u64 = 1500;
 
 impl Disks for Memory {
     fn disks(&self) -> Result<Vec<Disk>> {
@@ -74,6 +77,12 @@ impl Disks for Memory {
         if world.volume(&place).kind.is_empty() {
             bail!("mounting {}: no file system", device.display());
         }
+        if world.volume(&place).damaged {
+            bail!("mounting {}: the superblock is damaged", device.display());
+        }
+        if writable {
+            world.volume_mut(&place).unclean = false;
+        }
         let folder = Path::new("/run/media-runtime/mounts").join(device.file_name().context("no device")?);
         let mounted = world
             .volatile
@@ -85,7 +94,45 @@ impl Disks for Memory {
     }
 
     fn unmount(&self, device: &Path) -> Result<()> {
-        self.world_mut().volatile.mounts.remove(device);
+        let mut world = self.world_mut();
+        if let Some((folder, _)) = world.volatile.mounts.remove(device) {
+            let inside = &mut world.volatile.inside;
+            inside.retain(|at, from| *from != folder && !at.starts_with(&folder));
+        }
+        Ok(())
+    }
+
+    fn unclean(&self, device: &Path) -> Result<Option<String>> {
+        let world = self.world();
+        let place = world
+            .device(device)
+            .ok_or_else(|| anyhow!("no {}", device.display()))?;
+        Ok(world
+            .volume(&place)
+            .unclean
+            .then(|| "was not shut down cleanly".into()))
+    }
+
+    fn mount_inside(&self, folder: &Path, at: &Path) -> Result<()> {
+        if self.world().volatile.inside.contains_key(at) {
+            return Ok(());
+        }
+        let (place, key, writable) = self.world().locate(at);
+        let mut world = self.world_mut();
+        if !world.volume(&place).tree.contains_key(&key) {
+            anyhow::ensure!(writable, "making {}: read-only file system", at.display());
+            world.volume_mut(&place).put(&key, Node::Folder);
+        }
+        world.volatile.inside.insert(at.to_owned(), folder.to_owned());
+        Ok(())
+    }
+
+    fn unmount_inside(&self, at: &Path) -> Result<()> {
+        let mut world = self.world_mut();
+        let inside = &mut world.volatile.inside;
+        let holds = inside.keys().any(|other| other != at && other.starts_with(at));
+        anyhow::ensure!(!holds, "unmounting {}: it is busy", at.display());
+        inside.remove(at);
         Ok(())
     }
 
@@ -100,7 +147,12 @@ impl Disks for Memory {
     }
 
     fn remove_overlay(&self, view: &Path) -> Result<()> {
-        self.world_mut().volatile.views.remove(view);
+        let mut world = self.world_mut();
+        world.volatile.views.remove(view);
+        world
+            .volatile
+            .inside
+            .retain(|at, from| from != view && !at.starts_with(view));
         Ok(())
     }
 
@@ -117,6 +169,7 @@ impl Disks for Memory {
         Ok(Space {
             free: volume.capacity.saturating_sub(used),
             used,
+            largest_file: (volume.kind == "vfat").then_some(LARGEST_FILE),
         })
     }
 }

@@ -166,7 +166,16 @@ fn power_on(machine: &Memory) -> Started {
     };
     match started {
         Started::Pe => volatile.memory.put("proc/self/exe", file("the runtime")),
-        Started::Os(disk, part) => volatile.root = Some((disk, part)),
+        Started::Os(disk, part) => {
+            volatile.root = Some((disk, part));
+            for (point, (drive, part)) in world.mounted_by_system(disk, part) {
+                let drive = &world.drives[drive];
+                let device = drive.node(drive.parts[part].number);
+                let folder = Path::new("/run/media-runtime/mounts").join(device.file_name().expect("a node"));
+                volatile.mounts.insert(device, (folder.clone(), true));
+                volatile.inside.insert(point.into(), folder);
+            }
+        }
         Started::Nothing => {}
     }
     world.volatile = volatile;

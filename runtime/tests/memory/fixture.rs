@@ -86,13 +86,15 @@ impl MediaBuilder {
             images: vec![Image::new("Debian", tree)],
         };
         self.add(id, PackageKind::Image, None, &[]);
+        self.put_image(id, &wim.to_bytes());
+    }
+
+    /// Puts another WIM in the place of an image.
+    pub(crate) fn put_image(&mut self, id: &str, wim: &[u8]) {
         let path = format!("packages/{id}/{id}.wim");
-        self.packages
-            .last_mut()
-            .expect("just added")
-            .path
-            .clone_from(&path);
-        self.content.insert(path, wim.to_bytes());
+        let package = self.packages.iter_mut().find(|package| package.id == id);
+        package.expect("a package").path.clone_from(&path);
+        self.content.insert(path, wim.to_vec());
     }
 
     fn add_repository(&mut self) {

@@ -14,7 +14,7 @@ use runtime::platform::{Files as _, Images, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Memory;
-use crate::world::{Node, Tree};
+use crate::world::{Node, Place, Tree};
 
 /// A WIM.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub(crate) struct Wim {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Image {
     pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) mount_point: Option<String>,
     entries: Vec<(String, Stored)>,
 }
 
@@ -41,7 +43,16 @@ impl Image {
         let entries = tree.iter().map(|(path, node)| (path.clone(), stored(node)));
         Self {
             name: name.into(),
+            mount_point: None,
             entries: entries.collect(),
+        }
+    }
+
+    /// Captured from the volume with that mount point.
+    pub(crate) fn of_volume(mount_point: &str, tree: &Tree) -> Self {
+        Self {
+            mount_point: Some(mount_point.into()),
+            ..Self::new(mount_point, tree)
         }
     }
 
@@ -88,6 +99,7 @@ impl Images for Memory {
         let describe = |(number, image): (usize, &Image)| ImageInfo {
             index: u32::try_from(number + 1).unwrap_or(u32::MAX),
             name: image.name.clone(),
+            mount_point: image.mount_point.clone(),
             total_bytes: bytes.len() as u64,
             ..ImageInfo::default()
         };
@@ -118,8 +130,11 @@ impl Memory {
         let Where::Folder(folder) = &apply.target else {
             bail!("only folders are applied to")
         };
-        self.partition_at(folder)
-            .context("applying to a folder of the boot image")?;
+        let (place, _, _) = self.world().locate(folder);
+        anyhow::ensure!(
+            matches!(place, Place::Volume(_, Some(_))),
+            "applying to a folder of the boot image"
+        );
         let bytes = self.read(&apply.wim)?.context("the image is gone")?;
         let wim = Wim::parse(&bytes)?;
         let image = wim
@@ -134,7 +149,9 @@ impl Memory {
                 Stored::Link(to) => self.link(&target, to)?,
                 Stored::Folder => {
                     let (place, key) = self.writable(&target, 0)?;
-                    self.world_mut().volume_mut(&place).put(&key, Node::Folder);
+                    if !key.is_empty() {
+                        self.world_mut().volume_mut(&place).put(&key, Node::Folder);
+                    }
                 }
             }
             done += 1;
@@ -166,7 +183,16 @@ impl Memory {
                 .filter(|(path, _)| kept(path))
                 .map(|(p, n)| (p.clone(), n.clone()))
                 .collect();
-            wim.images.push(Image::new(&image.name, &tree));
+            let taken = Image::new(&image.name, &tree);
+            anyhow::ensure!(
+                wim.images.iter().all(|other| other.name != image.name),
+                "two images are called {}",
+                image.name
+            );
+            wim.images.push(Image {
+                mount_point: image.mount_point.clone(),
+                ..taken
+            });
         }
         let bytes = wim.to_bytes();
         for part in 1..=4 {

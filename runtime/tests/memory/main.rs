@@ -18,4 +18,5 @@ mod random;
 mod refusals;
 mod runs;
 mod secrets;
+mod volumes;
 mod world;

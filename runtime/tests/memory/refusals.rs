@@ -11,7 +11,7 @@ use crate::world::{Drive, Node, Volume, World, file};
 
 /// The run fails with those words, and every disk, share and firmware entry is as it was.
 #[track_caller]
-fn refused(before: &World, words: &[&str]) {
+pub(crate) fn refused(before: &World, words: &[&str]) {
     let (after, report) = run_to_end(before.clone());
     let reason = report.reason();
     for word in words {
@@ -85,7 +85,7 @@ fn a_missing_package() {
 
 #[test]
 fn an_index_that_the_image_does_not_have() {
-    let text = |text: String| text.replace("index = 1", "index = 5");
+    let text = |text: String| text.replace("all-volumes = true", "index = 5");
     refused(
         &deploys(text),
         &["Apply the operating system", "index 5", "1 images"],

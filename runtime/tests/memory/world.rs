@@ -23,6 +23,10 @@ pub(crate) struct Volume {
     pub(crate) kind: String,
     pub(crate) label: String,
     pub(crate) capacity: u64,
+    /// Its journal would have to be replayed.
+    pub(crate) unclean: bool,
+    /// It cannot be mounted.
+    pub(crate) damaged: bool,
     pub(crate) tree: Tree,
 }
 
@@ -45,6 +49,7 @@ pub(crate) struct Drive {
     pub(crate) serial: String,
     pub(crate) size: u64,
     pub(crate) bus: Bus,
+    pub(crate) sector_size: u32,
     pub(crate) is_media: bool,
     pub(crate) volume_set: String,
     pub(crate) table_id: String,
@@ -128,6 +133,8 @@ pub(crate) struct Volatile {
     /// By device: the folder, and whether it is writable.
     pub(crate) mounts: BTreeMap<PathBuf, (PathBuf, bool)>,
     pub(crate) views: BTreeMap<PathBuf, Volume>,
+    /// What is shown inside another volume or view: by its place, the folder that it comes from.
+    pub(crate) inside: BTreeMap<PathBuf, PathBuf>,
     pub(crate) connected: BTreeMap<String, PathBuf>,
     pub(crate) memory: Volume,
 }
@@ -196,6 +203,7 @@ impl Drive {
             serial: format!("SERIAL-{name}"),
             size,
             bus,
+            sector_size: 512,
             is_media: false,
             volume_set: String::new(),
             table_id: String::new(),
@@ -241,6 +249,7 @@ impl Drive {
             size: part.size,
             file_system: part.volume.kind.clone(),
             label: part.volume.label.clone(),
+            uuid: format!("uuid-of-{}", part.id),
         };
         Disk {
             number,
@@ -249,7 +258,7 @@ impl Drive {
             serial: self.serial.clone(),
             wwn: String::new(),
             size: self.size,
-            sector_size: 512,
+            sector_size: self.sector_size,
             bus: self.bus,
             removable: self.bus == Bus::Usb,
             read_only: self.whole.is_some(),
@@ -313,6 +322,12 @@ impl World {
     /// Where a path leads: the place, the key in its tree, and whether it can be written.
     pub(crate) fn locate(&self, path: &Path) -> (Place, String, bool) {
         let volatile = &self.volatile;
+        // The last in the order of the names lies deepest.
+        let mut inside = volatile.inside.iter().rev();
+        let shown = inside.find_map(|(at, from)| Some(from.join(path.strip_prefix(at).ok()?)));
+        if let Some(shown) = shown {
+            return self.locate(&shown);
+        }
         let mounted = volatile.mounts.iter().find_map(|(device, (folder, writable))| {
             let rest = path.strip_prefix(folder).ok()?;
             Some((self.device(device)?, key(rest), *writable))
@@ -338,6 +353,38 @@ impl World {
                 }
                 _ => (Place::Memory, key(path), true),
             })
+    }
+
+    /// The volumes that an installed system mounts inside its root, by mount point.
+    pub(crate) fn mounted_by_system(&self, drive: usize, part: usize) -> BTreeMap<String, (usize, usize)> {
+        let fstab = self.drives[drive].parts[part].volume.bytes("etc/fstab");
+        let text = String::from_utf8_lossy(fstab.map_or(&[], Vec::as_slice)).into_owned();
+        let line = |line: &str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (id, point) = (fields.first()?.strip_prefix("PARTUUID=")?, fields.get(1)?);
+            let linux = ["ext4", "xfs", "btrfs"].contains(fields.get(2)?) && point.len() > 1;
+            let mut places = self.drives.iter().enumerate().flat_map(|(drive, found)| {
+                found
+                    .parts
+                    .iter()
+                    .enumerate()
+                    .map(move |(part, found)| (drive, part, found))
+            });
+            let (drive, part, _) = places.find(|(_, _, found)| linux && found.id == id)?;
+            Some((point.to_string(), (drive, part)))
+        };
+        text.lines().filter_map(line).collect()
+    }
+
+    /// A file of an installed system, on whichever of its volumes it lies.
+    pub(crate) fn system_bytes(&self, drive: usize, part: usize, path: &str) -> Option<&Vec<u8>> {
+        let mounted = self.mounted_by_system(drive, part);
+        let inside = mounted.iter().rev().find_map(|(point, place)| {
+            let rest = path.strip_prefix(&point[1..])?.strip_prefix('/')?;
+            Some((*place, rest))
+        });
+        let ((drive, part), path) = inside.unwrap_or(((drive, part), path));
+        self.drives[drive].parts[part].volume.bytes(path)
     }
 
     /// The operation at which the power failed last.

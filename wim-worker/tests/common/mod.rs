@@ -92,6 +92,7 @@ pub(crate) fn image(source: &Path, name: &str) -> CaptureImage {
         flags: None,
         creator: None,
         version: None,
+        mount_point: None,
         exclude: Vec::new(),
         exclude_exceptions: Vec::new(),
         unix_data: true,
@@ -117,6 +118,7 @@ pub(crate) fn apply(wim: &Path, index: u32, folder: &Path) -> Apply {
         parts: Vec::new(),
         index,
         target,
+        inside: Vec::new(),
         unix_data: true,
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{Linux, fat_peek, probe, table};
+use super::{Linux, fat_peek, probe, recovery, table};
 use crate::platform::{
     Bus, Command, Disk, Disks, NewPartition, NewTable, Partition, Processes, Result, Space,
 };
@@ -96,6 +96,19 @@ impl Disks for Linux {
         self.unmount_volume(device)
     }
 
+    fn unclean(&self, device: &Path) -> Result<Option<String>> {
+        recovery::unclean(device, &probe::probe(device).kind)
+            .with_context(|| format!("looking at the journal of {}", device.display()))
+    }
+
+    fn mount_inside(&self, folder: &Path, at: &Path) -> Result<()> {
+        self.show_inside(folder, at)
+    }
+
+    fn unmount_inside(&self, at: &Path) -> Result<()> {
+        self.hide_inside(at)
+    }
+
     fn overlay(&self, folder: &Path) -> Result<PathBuf> {
         self.mount_overlay(folder)
     }
@@ -122,8 +135,17 @@ impl Disks for Linux {
         Ok(Space {
             free: volume.f_bavail * volume.f_frsize,
             used: used * volume.f_frsize,
+            largest_file: largest_file(place)?,
         })
     }
+}
+
+/// FAT counts the bytes of a file with 32 bits.
+fn largest_file(place: &Path) -> Result<Option<u64>> {
+    const MSDOS_SUPER_MAGIC: i64 = 0x4d44;
+    let found =
+        rustix::fs::statfs(place).with_context(|| format!("asking for the kind of {}", place.display()))?;
+    Ok((found.f_type as i64 == MSDOS_SUPER_MAGIC).then_some(u64::from(u32::MAX)))
 }
 
 fn is_disk(name: &str) -> bool {
@@ -253,6 +275,7 @@ fn partition(folder: &Path, name: &str, found: Option<&table::Table>) -> Partiti
         size: number(folder.join("size")) * 512,
         file_system: volume.kind,
         label: volume.label,
+        uuid: probe::uuid(&path).unwrap_or_default(),
         path,
     }
 }

@@ -16,6 +16,7 @@ mod network;
 mod packages;
 mod probe;
 mod processes;
+mod recovery;
 mod table;
 
 /// Linux.
@@ -23,6 +24,8 @@ mod table;
 pub struct Linux {
     /// Mounted volumes: folder by device, and whether it is writable.
     mounted: RefCell<BTreeMap<PathBuf, (PathBuf, bool)>>,
+    /// Volumes and views that are shown inside others: the folder that they come from, and where.
+    inside: RefCell<Vec<(PathBuf, PathBuf)>>,
     /// Views: work folder by view.
     overlays: RefCell<BTreeMap<PathBuf, PathBuf>>,
     /// Connected shares: folder by share.

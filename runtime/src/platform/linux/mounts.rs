@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use std::ffi::CStr;
+
 use anyhow::{Context as _, bail};
-use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
+};
 
 use super::{Linux, probe};
 use crate::platform::Result;
@@ -15,15 +19,13 @@ const VIEWS: &str = "/run/media-runtime/views";
 impl Linux {
     pub(super) fn mount_volume(&self, device: &Path, writable: bool) -> Result<PathBuf> {
         let known = self.mounted.borrow().get(device).cloned();
-        if let Some((folder, was_writable)) = known {
-            if writable && !was_writable {
-                mount_remount(&folder, MountFlags::empty(), "")
-                    .with_context(|| format!("making {} writable", device.display()))?;
-                self.mounted
-                    .borrow_mut()
-                    .insert(device.to_owned(), (folder.clone(), true));
-            }
-            return Ok(folder);
+        match known {
+            Some((folder, was_writable)) if was_writable || !writable => return Ok(folder),
+            // A mount that leaves the journal alone cannot be made writable: it is mounted anew.
+            Some(_) => self
+                .unmount_volume(device)
+                .with_context(|| format!("making {} writable", device.display()))?,
+            None => {}
         }
         let name = device
             .file_name()
@@ -38,10 +40,50 @@ impl Linux {
     }
 
     pub(super) fn unmount_volume(&self, device: &Path) -> Result<()> {
-        let Some((folder, _)) = self.mounted.borrow_mut().remove(device) else {
+        let Some((folder, _)) = self.mounted.borrow().get(device).cloned() else {
             return Ok(());
         };
-        unmount(&folder, UnmountFlags::empty()).with_context(|| format!("unmounting {}", device.display()))
+        self.hide_all_of(&folder)?;
+        unmount(&folder, UnmountFlags::empty())
+            .with_context(|| format!("unmounting {}", device.display()))?;
+        self.mounted.borrow_mut().remove(device);
+        Ok(())
+    }
+
+    pub(super) fn show_inside(&self, folder: &Path, at: &Path) -> Result<()> {
+        if self.inside.borrow().iter().any(|(_, known)| known == at) {
+            return Ok(());
+        }
+        if !at.is_dir() {
+            fs::create_dir_all(at).with_context(|| format!("making the mount point {}", at.display()))?;
+        }
+        mount_bind(folder, at)
+            .with_context(|| format!("showing {} at {}", folder.display(), at.display()))?;
+        self.inside.borrow_mut().push((folder.to_owned(), at.to_owned()));
+        // What is shown inside this one later must not appear in the folder that it comes from.
+        mount_change(at, MountPropagationFlags::PRIVATE)
+            .with_context(|| format!("separating {}", at.display()))
+    }
+
+    pub(super) fn hide_inside(&self, at: &Path) -> Result<()> {
+        if !self.inside.borrow().iter().any(|(_, known)| known == at) {
+            return Ok(());
+        }
+        unmount(at, UnmountFlags::empty())
+            .with_context(|| format!("taking out what is shown at {}", at.display()))?;
+        self.inside.borrow_mut().retain(|(_, known)| known != at);
+        Ok(())
+    }
+
+    /// Takes out what is shown inside a folder, and the folder from where it is shown; the newest first, since it can
+    /// lie inside an older one.
+    fn hide_all_of(&self, folder: &Path) -> Result<()> {
+        let all = self.inside.borrow().clone();
+        let concerned = |(from, at): &&(PathBuf, PathBuf)| from == folder || at.starts_with(folder);
+        all.iter()
+            .rev()
+            .filter(concerned)
+            .try_for_each(|(_, at)| self.hide_inside(at))
     }
 
     pub(super) fn mount_overlay(&self, folder: &Path) -> Result<PathBuf> {
@@ -76,6 +118,7 @@ impl Linux {
         let Some(work) = self.overlays.borrow_mut().remove(view) else {
             return Ok(());
         };
+        self.hide_all_of(view)?;
         unmount(view, UnmountFlags::empty()).with_context(|| format!("unmounting {}", view.display()))?;
         unmount(&work, UnmountFlags::empty()).with_context(|| format!("unmounting {}", work.display()))
     }
@@ -83,32 +126,12 @@ impl Linux {
 
 fn mount_by_kind(device: &Path, folder: &Path, writable: bool) -> Result<()> {
     let found = probe::probe(device);
-    let (kind, options) = match found.kind.as_str() {
-        // Every change reaches the medium at once: these volumes carry the journal and are pulled out early.
-        "vfat" => ("vfat", c"utf8,iocharset=ascii,flush"),
-        "exfat" => ("exfat", c"iocharset=utf8"),
-        "iso9660" => ("iso9660", c"utf8"),
-        "ntfs" => ("ntfs3", c""),
-        "ext4" => ("ext4", c""),
-        "xfs" => ("xfs", c"nouuid"),
-        "btrfs" => ("btrfs", c""),
-        "" => bail!("{} has no file system that is known", device.display()),
-        other => bail!(
-            "{} has a {other} volume, which cannot be used here",
-            device.display()
-        ),
-    };
-    if !writable && probe::needs_recovery(device) {
-        bail!(
-            "{} was not shut down cleanly, and even a read-only mount would change it; start that system once and shut \
-             it down",
-            device.display()
-        );
-    }
-    let flags = if writable {
-        MountFlags::empty()
-    } else {
-        MountFlags::RDONLY
+    let (kind, options, untouched) =
+        options(&found.kind).with_context(|| format!("{} cannot be mounted", device.display()))?;
+    let (flags, options) = match (writable, untouched) {
+        (true, _) => (MountFlags::empty(), options),
+        (false, None) => (MountFlags::RDONLY, options),
+        (false, Some(untouched)) => (UNTRUSTED, untouched),
     };
     mount(device, folder, kind, flags, options).with_context(|| {
         format!(
@@ -117,4 +140,41 @@ fn mount_by_kind(device: &Path, folder: &Path, writable: bool) -> Result<()> {
             if writable { "" } else { ", read-only" }
         )
     })
+}
+
+/// A volume that is only looked at: nothing of it is run.
+const UNTRUSTED: MountFlags = MountFlags::RDONLY
+    .union(MountFlags::NOSUID)
+    .union(MountFlags::NODEV)
+    .union(MountFlags::NOEXEC);
+
+/// The kernel's file system, its options, and those with which a read-only mount leaves the journal as it is: by
+/// itself, it is replayed, and the disk changes.
+fn options(kind: &str) -> Result<(&'static str, &'static CStr, Option<&'static CStr>)> {
+    Ok(match kind {
+        // Every change reaches the medium at once: these volumes carry the journal and are pulled out early.
+        "vfat" => ("vfat", c"utf8,iocharset=ascii,flush", None),
+        "exfat" => ("exfat", c"iocharset=utf8", None),
+        "iso9660" => ("iso9660", c"utf8", None),
+        "ntfs" => ("ntfs3", c"", None),
+        "ext4" => ("ext4", c"", Some(c"noload")),
+        "xfs" => ("xfs", c"nouuid", Some(c"nouuid,norecovery")),
+        "btrfs" => ("btrfs", c"", Some(c"rescue=nologreplay")),
+        "" => bail!("it has no file system that is known"),
+        other => bail!("a {other} volume cannot be used here"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_is_never_replayed_by_a_read_only_mount() {
+        for kind in ["ext4", "xfs", "btrfs"] {
+            let (_, _, untouched) = options(kind).unwrap();
+            assert!(untouched.is_some(), "{kind}");
+        }
+        assert!(options("crypto_LUKS").is_err() && options("").is_err());
+    }
 }

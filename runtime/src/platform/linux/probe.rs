@@ -31,13 +31,6 @@ pub(super) fn probe(device: &Path) -> Found {
     identify(&bytes)
 }
 
-/// Whether a mount would have to replay the journal of an ext4 volume (`EXT4_FEATURE_INCOMPAT_RECOVER`).
-pub(super) fn needs_recovery(device: &Path) -> bool {
-    let mut features = [0; 4];
-    let read = File::open(device).and_then(|file| file.read_exact_at(&mut features, 0x460));
-    read.is_ok() && probe(device).kind == "ext4" && features[0] & 4 != 0
-}
-
 /// The UUID of a Linux file system, as udev names it.
 pub(super) fn uuid(device: &Path) -> Option<String> {
     let offset = match probe(device).kind.as_str() {
@@ -85,7 +78,8 @@ fn identify(bytes: &[u8]) -> Found {
     match () {
         () if at(0x10040, b"_BHRfS_M") => found("btrfs", field(0x1012B, 256)),
         () if at(0x8001, b"CD001") => found("iso9660", field(0x8028, 32)),
-        () if at(0x438, &[0x53, 0xEF]) => found(ext_kind(bytes), field(0x478, 16)),
+        // ext2 and ext3 share ext4's signature; the kernel's ext4 mounts all of them.
+        () if at(0x438, &[0x53, 0xEF]) => found("ext4", field(0x478, 16)),
         () if at(0, b"XFSB") => found("xfs", field(0x6C, 12)),
         () if at(3, b"EXFAT   ") => found("exfat", String::new()),
         () if at(3, b"NTFS    ") => found("ntfs", String::new()),
@@ -96,11 +90,6 @@ fn identify(bytes: &[u8]) -> Found {
         () if at(0x218, b"LVM2 001") => found("LVM2_member", String::new()),
         () => Found::default(),
     }
-}
-
-/// ext2 and ext3 share ext4's signature; the kernel's ext4 mounts all of them.
-fn ext_kind(_: &[u8]) -> &'static str {
-    "ext4"
 }
 
 fn text(bytes: &[u8]) -> String {

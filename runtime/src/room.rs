@@ -1,0 +1,101 @@
+//! Room for the images of a sequence, on the disk and on its volumes: what cannot hold them is refused while it is
+//! untouched.
+
+use anyhow::bail;
+use media_format::wim::info::ImageInfo;
+use task_sequence::Action;
+use task_sequence::steps::ApplyOperatingSystemImage;
+
+use crate::context::{Context, resolved};
+use crate::layout::{self, Planned};
+use crate::platform::Result;
+use crate::volumes;
+
+/// Bytes that the largest operating system of the sequence needs.
+pub fn needed(context: &Context<'_>) -> u64 {
+    let systems = systems(context);
+    let sizes = systems
+        .iter()
+        .map(|system| system.iter().map(ImageInfo::disk_bytes).sum());
+    sizes.max().unwrap_or(0)
+}
+
+/// Compares the images with the volumes that they come onto.
+///
+/// # Errors
+/// When a volume is smaller than its image.
+pub fn check(context: &Context<'_>, planned: &Planned) -> Result<()> {
+    let volumes = volumes_of(planned);
+    for system in systems(context) {
+        if let [image] = system.as_slice() {
+            fits(
+                image.disk_bytes(),
+                volumes.iter().map(|(_, size)| size).sum(),
+                "its volumes have",
+            )?;
+            continue;
+        }
+        for (point, size) in &volumes {
+            let images = system.iter().filter(|image| home(image, &volumes) == point);
+            let bytes = images.map(ImageInfo::disk_bytes).sum();
+            fits(bytes, *size, &format!("the volume for {point} has"))?;
+        }
+    }
+    Ok(())
+}
+
+fn fits(needed: u64, size: u64, holder: &str) -> Result<()> {
+    if needed > size {
+        bail!("the image needs {needed} bytes and {holder} {size}; give the volume more room");
+    }
+    Ok(())
+}
+
+/// The volumes of the system's tree: mount point and size.
+fn volumes_of(planned: &Planned) -> Vec<(String, u64)> {
+    let points = layout::mount_points(planned);
+    let volumes = planned.table.partitions.iter().zip(points);
+    volumes
+        .filter(|(partition, (_, point))| {
+            let kind = partition.file_system.as_deref().unwrap_or_default();
+            !point.is_empty() && volumes::KINDS.contains(&kind)
+        })
+        .map(|(partition, (_, point))| (point, partition.size))
+        .collect()
+}
+
+/// The mount point of the volume that an image comes onto.
+fn home<'a>(image: &ImageInfo, volumes: &'a [(String, u64)]) -> &'a str {
+    let path = image.mount_point.as_deref().unwrap_or("/");
+    let holding = volumes
+        .iter()
+        .map(|(point, _)| point.as_str())
+        .filter(|point| *point == path || volumes::relative(path, point).is_some());
+    holding.max_by_key(|point| point.len()).unwrap_or("/")
+}
+
+/// The images of each operating system that the sequence applies to volumes that it does not name.
+fn systems(context: &Context<'_>) -> Vec<Vec<ImageInfo>> {
+    let steps = context.sequence.all_steps();
+    let steps = steps
+        .into_iter()
+        .filter_map(|step| resolved(step, context.variables).ok());
+    steps
+        .filter(|step| !step.common.disabled)
+        .filter_map(|step| match &step.action {
+            Action::ApplyOperatingSystemImage(options) => images(context, options),
+            _ => None,
+        })
+        .collect()
+}
+
+/// An image that is missing or damaged is refused by the check of its own step, with that step's name.
+fn images(context: &Context<'_>, options: &ApplyOperatingSystemImage) -> Option<Vec<ImageInfo>> {
+    let wim = context.content(options.package.as_str()).ok()?;
+    let mut images = context.platform.image_info(&wim).ok()?.images;
+    if !options.all_volumes.unwrap_or(false) {
+        let index = options.index.unwrap_or(1);
+        images.retain(|image| image.index == index);
+    }
+    Some(images)
+}

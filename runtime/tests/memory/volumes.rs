@@ -1,0 +1,306 @@
+//! Systems on several volumes: spread over them, captured from them, restored to them.
+
+use std::collections::BTreeMap;
+
+use media_format::manifest::MediaLayout;
+use runtime::platform::{Bus, Firmware};
+
+use crate::cuts::cut_everywhere;
+use crate::driver::run_to_end;
+use crate::fixture::{
+    self, MediaBuilder, SHARE, build_and_capture, capture_existing, deploy, installed, machine,
+};
+use crate::images::{Image, Wim};
+use crate::refusals::refused;
+use crate::runs::with_account;
+use crate::world::{Drive, Tree, Volume, World, file};
+
+const TO_SHARE: &str = r"\\server\captures\ref.wim";
+/// `/srv` is on no volume of its own, and nobody has said what the last one is for.
+const PARTITIONS: &str = r#"disk = { only = true }
+  partitions = [
+    { kind = "primary", size = "1 GB", mount-point = "/home" },
+    { kind = "primary", size = "2 GB", mount-point = "/" },
+    { kind = "primary", size = "1 GB", mount-point = "/var/log", file-system = "xfs" },
+    { kind = "primary", size = "1 GB", mount-point = "/var/", file-system = "btrfs" },
+    { kind = "primary", size = "500 MB", mount-point = "/boot" },
+    { kind = "primary", size = "200 MB" },
+  ]"#;
+
+fn on_volumes(sequence: &str) -> String {
+    assert!(sequence.contains("disk = { only = true }"));
+    sequence
+        .replace("disk = { only = true }", PARTITIONS)
+        .replace("style = \"by-firmware\"", "style = \"gpt\"")
+}
+
+fn captures(firmware: Firmware) -> World {
+    machine(
+        firmware,
+        &with_account(MediaLayout::Iso, &on_volumes(&build_and_capture(TO_SHARE))),
+    )
+}
+
+/// The images by their mount points.
+fn images(world: &World) -> BTreeMap<String, (String, Tree)> {
+    let bytes = world.shares[SHARE].volume.bytes("ref.wim").expect("a capture");
+    let wim = Wim::parse(bytes).unwrap();
+    let image = |image: &Image| {
+        let point = image.mount_point.clone().unwrap_or_default();
+        (point, (image.name.clone(), image.tree()))
+    };
+    wim.images.iter().map(image).collect()
+}
+
+/// The volume that was made with that mount point: its place among the partitions of the first disk.
+fn volume<'a>(world: &'a World, point: &str) -> &'a Volume {
+    let places = ["/home", "/", "/var/log", "/var", "/boot", ""];
+    let place = places.iter().position(|known| *known == point).unwrap();
+    let parts = &world.drives[0].parts;
+    &parts[parts.len() - places.len() + place].volume
+}
+
+#[test]
+fn a_system_is_spread_over_its_volumes_and_captured_from_each() {
+    for firmware in [Firmware::Uefi, Firmware::Bios] {
+        let (world, report) = run_to_end(captures(firmware));
+        report.assert_succeeded();
+        assert!(volume(&world, "/").bytes("etc/os-release").is_some());
+        assert!(volume(&world, "/").bytes("var/lib/dpkg/status").is_none());
+        assert!(volume(&world, "/var").bytes("lib/dpkg/status").is_some());
+        assert!(volume(&world, "/boot").bytes("grub/grub.cfg").is_some());
+        assert!(
+            report
+                .log
+                .contains("nothing was applied to it and it has no mount point")
+        );
+
+        let images = images(&world);
+        let points: Vec<_> = images.keys().map(String::as_str).collect();
+        assert_eq!(points, ["/", "/boot", "/home", "/var", "/var/log"]);
+        assert_ne!(images["/"].0, images["/home"].0);
+        let (root, var) = (&images["/"].1, &images["/var"].1);
+        assert!(root.contains_key("etc/os-release") && root.contains_key("opt-tool"));
+        assert!(var.contains_key("lib/dpkg/status") && !var.contains_key("lib/media-runtime"));
+        assert!(images["/boot"].1.contains_key("grub/grub.cfg"));
+        assert!(!images["/boot"].1.contains_key("grub/custom.cfg"));
+        assert_eq!(root.keys().filter(|path| path.starts_with("var/")).count(), 0);
+    }
+}
+
+#[test]
+fn every_volume_is_in_the_fstab_after_the_one_that_it_lies_in() {
+    let media = MediaBuilder::new(MediaLayout::Iso, &on_volumes(&deploy()));
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    let fstab = volume(&world, "/").bytes("etc/fstab").unwrap();
+    let fstab = String::from_utf8(fstab.clone()).unwrap();
+    let points: Vec<_> = fstab
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(' ').nth(1))
+        .collect();
+    assert_eq!(points, ["/", "/boot", "/home", "/var", "/var/log", "/boot/efi"]);
+    assert!(
+        volume(&world, "/var")
+            .tree
+            .keys()
+            .all(|path| !path.contains("media-runtime"))
+    );
+}
+
+#[test]
+fn a_cut_at_every_operation_is_survived_with_several_volumes() {
+    assert_eq!(cut_everywhere(&captures(Firmware::Uefi)), BTreeMap::new());
+}
+
+/// Media that deploys what a run on several volumes has captured, with files in `/home`.
+fn deploys(edit: impl Fn(String) -> String) -> MediaBuilder {
+    let (world, _) = run_to_end(captures(Firmware::Uefi));
+    let mut wim = Wim::parse(world.shares[SHARE].volume.bytes("ref.wim").unwrap()).unwrap();
+    let mut home = Volume::default();
+    home.put("user/work", file("kept"));
+    for image in wim
+        .images
+        .iter_mut()
+        .filter(|image| image.mount_point.as_deref() == Some("/home"))
+    {
+        *image = Image::of_volume("/home", &home.tree);
+    }
+    // The order in the file says nothing.
+    wim.images.reverse();
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &edit(deploy()));
+    media.put_image("reference", &wim.to_bytes());
+    media
+}
+
+#[test]
+fn each_image_comes_back_to_its_volume() {
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &deploys(|text| on_volumes(&text))));
+    report.assert_succeeded();
+    assert!(volume(&world, "/home").bytes("user/work").is_some());
+    assert!(volume(&world, "/var").bytes("lib/dpkg/status").is_some());
+    assert!(volume(&world, "/").bytes("etc/os-release").is_some());
+    assert!(volume(&world, "/").bytes("lib/dpkg/status").is_none());
+}
+
+#[test]
+fn on_a_layout_with_one_volume_the_images_of_all_volumes_become_one_tree() {
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &deploys(|text| text)));
+    report.assert_succeeded();
+    let root = &world.drives[0].parts[1].volume;
+    for path in [
+        "etc/os-release",
+        "home/user/work",
+        "var/lib/dpkg/status",
+        "opt-tool",
+    ] {
+        assert!(root.bytes(path).is_some(), "{path} is missing");
+    }
+}
+
+#[test]
+fn one_image_of_several_volumes_is_refused() {
+    let index = |number| move |text: String| text.replace("all-volumes = true", &format!("index = {number}"));
+    let root = machine(Firmware::Uefi, &deploys(index(5)));
+    refused(&root, &["further volumes", "/home", "all-volumes = true"]);
+    let other = machine(Firmware::Uefi, &deploys(index(1)));
+    refused(&other, &["is no system by itself"]);
+}
+
+#[test]
+fn an_image_that_is_larger_than_its_volume_is_refused_before_the_disk_is_touched() {
+    let small = |text: String| {
+        on_volumes(&text).replace(
+            "\"1 GB\", mount-point = \"/home\"",
+            "\"1 MB\", mount-point = \"/home\"",
+        )
+    };
+    let mut media = deploys(small);
+    let noise: String = (0..400_000).map(|n| char::from(b'a' + (n % 26) as u8)).collect();
+    let mut home = Volume::default();
+    home.put("noise", file(noise));
+    let wim = Wim {
+        images: vec![
+            Image::of_volume("/", &fixture::reference()),
+            Image::of_volume("/home", &home.tree),
+        ],
+    };
+    media.put_image("reference", &wim.to_bytes());
+    refused(
+        &machine(Firmware::Uefi, &media),
+        &[
+            "Partition the disk",
+            "the volume for /home has",
+            "give the volume more room",
+        ],
+    );
+}
+
+/// An installed system whose `/var`, `/home` and `/srv` are volumes of their own, the last one on another disk.
+fn existing() -> World {
+    let mut world = installed(&with_account(MediaLayout::Iso, &capture_existing(TO_SHARE)));
+    let root = &mut world.drives[0].parts[1].volume;
+    root.tree
+        .retain(|path, _| !path.starts_with("var/") && !path.starts_with("home/"));
+    let fstab = "UUID=uuid-of-part-root / ext4 defaults 0 1\nUUID=uuid-of-part-var /var xfs defaults 0 2\n\
+                 LABEL=people /home ext4 defaults 0 2\n/dev/vdb1 /srv btrfs nofail 0 2\n\
+                 /dev/mapper/vg-old /old ext4 defaults 0 2\n";
+    root.put("etc/fstab", file(fstab));
+    let mut var = Volume::new("xfs", 1 << 30);
+    var.put("lib/dpkg/status", file("hello 1.0\n"));
+    var.put("log/syslog", file("what happened"));
+    var.put("cache/apt/pkgcache.bin", file("cache"));
+    var.put("lib/systemd/random-seed", file("seed"));
+    let mut home = Volume {
+        label: "people".into(),
+        ..Volume::new("ext4", 1 << 30)
+    };
+    home.put("user/work", file("kept"));
+    home.put("user/.bash_history", file("ls"));
+    let mut srv = Volume::new("btrfs", 1 << 30);
+    srv.put("www/index.html", file("kept"));
+    let unused = Volume::new("ext4", 1 << 30);
+    let disk = world.drives[0].clone();
+    world.drives[0] = disk
+        .with("part-var", var)
+        .with("part-home", home)
+        .with("part-unused", unused);
+    let second = Drive::empty("vdb", 8 << 30, Bus::Virtio).with("part-srv", srv);
+    world.drives.insert(1, second);
+    world
+}
+
+#[test]
+fn an_existing_system_is_captured_from_all_its_volumes_and_generalized_on_each() {
+    let before = existing();
+    let (world, report) = run_to_end(before.clone());
+    report.assert_succeeded();
+    assert_eq!(world.drives, before.drives, "nothing of the machine is changed");
+    let images = images(&world);
+    let points: Vec<_> = images.keys().map(String::as_str).collect();
+    assert_eq!(points, ["/", "/home", "/srv", "/var"]);
+    let var = &images["/var"].1;
+    assert!(var.contains_key("lib/dpkg/status"));
+    for gone in ["log/syslog", "cache/apt/pkgcache.bin", "lib/systemd/random-seed"] {
+        assert!(!var.contains_key(gone), "{gone} was captured");
+    }
+    let home = &images["/home"].1;
+    assert!(home.contains_key("user/work") && !home.contains_key("user/.bash_history"));
+    assert!(report.log.contains("not captured: /old (/dev/mapper/vg-old)"));
+    assert!(
+        report
+            .log
+            .contains("not captured: /dev/vda5 (ext4): it is no volume of the system")
+    );
+}
+
+#[test]
+fn a_system_that_lacks_an_essential_volume_is_not_captured() {
+    let mut world = existing();
+    world.drives[0].parts.remove(2);
+    refused(
+        &world,
+        &["the system's /var (UUID=uuid-of-part-var) cannot be captured"],
+    );
+}
+
+#[test]
+fn a_dirty_volume_of_the_system_is_refused_and_a_damaged_other_one_is_passed_over() {
+    for part in [1, 2] {
+        let mut world = existing();
+        world.drives[0].parts[part].volume.unclean = true;
+        let node = format!("/dev/vda{}", part + 1);
+        refused(&world, &[&node, "was not shut down cleanly", "shut it down"]);
+    }
+    let mut world = existing();
+    world.drives[0].parts[4].volume.damaged = true;
+    let volume = Volume {
+        unclean: true,
+        ..Volume::new("ext4", 1 << 30)
+    };
+    let dirty = Drive::empty("vdc", 8 << 30, Bus::Virtio).with("dirty", volume);
+    world.drives.insert(2, dirty);
+    let (after, report) = run_to_end(world.clone());
+    report.assert_succeeded();
+    assert!(
+        report
+            .log
+            .contains("not looked at: /dev/vda5: mounting /dev/vda5: the superblock is damaged")
+    );
+    assert_eq!(after.drives, world.drives);
+}
+
+#[test]
+fn without_a_system_what_could_not_be_looked_at_is_named() {
+    let mut world = existing();
+    world.drives[0].parts[1].volume.damaged = true;
+    refused(
+        &world,
+        &[
+            "no disk of the machine has an installed Linux",
+            "/dev/vda2",
+            "the superblock is damaged",
+        ],
+    );
+}
