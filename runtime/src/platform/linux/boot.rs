@@ -32,7 +32,7 @@ impl Boot for Linux {
     fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String> {
         link_by_uuid(disk)?;
         let bound = boot
-            .map(|boot| Bound::folder(boot, &root.join("boot/efi")))
+            .map(|boot| Bound::folder(boot, root, "boot/efi"))
             .transpose()?;
         let installed = self.install_grub(root, disk, boot.is_some());
         bound.map_or(Ok(()), Bound::release)?;

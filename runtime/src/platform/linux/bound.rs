@@ -1,11 +1,11 @@
 //! Folders of the boot image shown inside an applied system, while a program of that system runs.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_bind_recursive, mount_change, unmount};
 
+use super::beneath::mount_point;
 use crate::platform::Result;
 
 /// What programs such as GRUB's and OpenSSH's expect to see.
@@ -21,25 +21,26 @@ impl Bound {
     pub(super) fn system(root: &Path) -> Result<Self> {
         let mut bound = Self { points: Vec::new() };
         for name in SYSTEM {
-            bound.bind(&Path::new("/").join(name), &root.join(name))?;
+            bound.bind(&Path::new("/").join(name), root, name)?;
         }
         Ok(bound)
     }
 
-    /// One folder inside another place.
-    pub(super) fn folder(from: &Path, to: &Path) -> Result<Self> {
+    /// One folder at that place inside a root.
+    pub(super) fn folder(from: &Path, root: &Path, inside: &str) -> Result<Self> {
         let mut bound = Self { points: Vec::new() };
-        bound.bind(from, to)?;
+        bound.bind(from, root, inside)?;
         Ok(bound)
     }
 
-    fn bind(&mut self, from: &Path, to: &Path) -> Result<()> {
-        fs::create_dir_all(to)?;
-        mount_bind_recursive(from, to)
+    fn bind(&mut self, from: &Path, root: &Path, inside: &str) -> Result<()> {
+        let to = mount_point(root, Path::new(inside))
+            .with_context(|| format!("making {inside} in {}; it may not be a link", root.display()))?;
+        mount_bind_recursive(from, &to)
             .with_context(|| format!("showing {} inside the system", from.display()))?;
         // Unmounting inside must never reach the boot image's own mounts.
-        mount_change(to, MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-        self.points.push(to.to_owned());
+        mount_change(&to, MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+        self.points.push(to);
         Ok(())
     }
 

@@ -9,27 +9,38 @@ use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
 use super::Linux;
+use super::beneath::Held;
 use crate::platform::{Files, Result};
 
 impl Files for Linux {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
-        match fs::read(path) {
+        let read = || {
+            let found = self.target_of(path)?;
+            only_files(&found)?;
+            fs::read(found.path())
+        };
+        match read() {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
         }
     }
 
     fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-        make_folder_of(path)?;
-        replace(path, bytes, mode).with_context(|| format!("writing {}", path.display()))?;
-        flush_folder_of(path);
-        Ok(())
+        let write = || {
+            let entry = self.entry_of(path, true)?;
+            replace(entry.path(), mode, |file| file.write_all(bytes))?;
+            flush_folder_of(entry.path());
+            Ok::<(), std::io::Error>(())
+        };
+        write().with_context(|| format!("writing {}", path.display()))
     }
 
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
         let write = || {
-            let file = OpenOptions::new().write(true).open(path)?;
+            let found = self.target_of(path)?;
+            only_files(&found)?;
+            let file = OpenOptions::new().write(true).open(found.path())?;
             file.write_all_at(bytes, offset)?;
             file.sync_all()
         };
@@ -37,80 +48,91 @@ impl Files for Linux {
     }
 
     fn link(&self, path: &Path, to: &str) -> Result<()> {
-        make_folder_of(path)?;
-        self.remove(path)?;
-        symlink(to, path).with_context(|| format!("linking {} to {to}", path.display()))
+        let link = || {
+            let entry = self.entry_of(path, true)?;
+            remove(entry.path())?;
+            symlink(to, entry.path())
+        };
+        link().with_context(|| format!("linking {} to {to}", path.display()))
     }
 
     fn remove(&self, path: &Path) -> Result<()> {
-        let removed = match fs::symlink_metadata(path) {
-            Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-            Ok(_) => fs::remove_file(path),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(());
+        let removed = self.entry_of(path, false).and_then(|entry| {
+            remove(entry.path())?;
+            flush_folder_of(entry.path());
+            Ok(())
+        });
+        match removed {
+            Err(error) if !is_absent(&error) => {
+                Err(error).with_context(|| format!("removing {}", path.display()))
             }
-            Err(error) => Err(error),
-        };
-        removed.with_context(|| format!("removing {}", path.display()))?;
-        flush_folder_of(path);
-        Ok(())
+            _ => Ok(()),
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        File::open(from)
-            .and_then(|file| file.sync_all())
-            .with_context(|| format!("flushing {}", from.display()))?;
-        fs::rename(from, to).with_context(|| format!("renaming {} to {}", from.display(), to.display()))?;
-        flush_folder_of(to);
-        Ok(())
+        let rename = || {
+            let (old, new) = (self.entry_of(from, false)?, self.entry_of(to, false)?);
+            only_files(&self.target_of(from)?)?;
+            File::open(old.path())?.sync_all()?;
+            fs::rename(old.path(), new.path())?;
+            flush_folder_of(new.path());
+            Ok::<(), std::io::Error>(())
+        };
+        rename().with_context(|| format!("renaming {} to {}", from.display(), to.display()))
     }
 
     fn copy(&self, from: &Path, to: &Path) -> Result<()> {
-        make_folder_of(to)?;
         let copy = || {
-            fs::copy(from, to)?;
-            File::open(to)?.sync_all()
+            let (source, entry) = (self.target_of(from)?, self.entry_of(to, true)?);
+            only_files(&source)?;
+            let mut source = File::open(source.path())?;
+            let mode = source.metadata()?.permissions().mode() & 0o7777;
+            replace(entry.path(), mode, |file| {
+                std::io::copy(&mut source, file).map(drop)
+            })
         };
         copy().with_context(|| format!("copying {} to {}", from.display(), to.display()))
     }
 
     fn exists(&self, path: &Path) -> bool {
-        fs::symlink_metadata(path).is_ok()
+        self.look_at(path).is_some()
     }
 
     fn list(&self, path: &Path) -> Result<Vec<String>> {
-        let entries = match fs::read_dir(path) {
-            Ok(entries) => entries,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(vec![]);
-            }
-            Err(error) => return Err(error).with_context(|| format!("listing {}", path.display())),
+        let list = || {
+            let entries = fs::read_dir(self.target_of(path)?.path())?;
+            let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+            names.collect::<std::io::Result<Vec<String>>>()
         };
-        let mut names = Vec::new();
-        for entry in entries {
-            let name = entry
-                .with_context(|| format!("listing {}", path.display()))?
-                .file_name();
-            names.push(name.to_string_lossy().into_owned());
-        }
+        let mut names = match list() {
+            Err(error) if is_absent(&error) => vec![],
+            names => names.with_context(|| format!("listing {}", path.display()))?,
+        };
         names.sort();
         Ok(names)
     }
 
     fn is_folder(&self, path: &Path) -> bool {
-        fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+        self.look_at(path).is_some_and(|found| found.is_dir())
     }
 
     fn is_link(&self, path: &Path) -> bool {
-        fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
+        self.look_at(path).is_some_and(|found| found.is_symlink())
     }
 
     fn modified(&self, path: &Path) -> Option<std::time::SystemTime> {
-        fs::metadata(path).ok()?.modified().ok()
+        let found = self.target_of(path).ok()?;
+        fs::metadata(found.path()).ok()?.modified().ok()
     }
 
     fn digest(&self, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<([u8; 32], u64)> {
-        let mut file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+        let open = || {
+            let found = self.target_of(path)?;
+            only_files(&found)?;
+            File::open(found.path())
+        };
+        let mut file = open().with_context(|| format!("opening {}", path.display()))?;
         let mut buffer = vec![0; 1 << 20];
         let (mut hash, mut size) = (Sha256::new(), 0);
         loop {
@@ -129,16 +151,41 @@ impl Files for Linux {
     }
 }
 
-fn make_folder_of(path: &Path) -> Result<()> {
-    let Some(folder) = path.parent() else {
-        return Ok(());
-    };
-    fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))
+impl Linux {
+    fn look_at(&self, path: &Path) -> Option<fs::Metadata> {
+        let entry = self.entry_of(path, false).ok()?;
+        fs::symlink_metadata(entry.path()).ok()
+    }
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// On a volume that anybody may have made: opening a pipe would wait for ever, and a device is not the volume's.
+fn only_files(found: &Held) -> std::io::Result<()> {
+    if found.is_on_volume() && !fs::metadata(found.path())?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if is_absent(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Beside the old file and renamed, so that a cut leaves either of the two. What lies at the place of the new file is
 /// removed, never followed: an applied image may hold a link or a device there. The old file's owner stays.
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+fn replace(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -151,7 +198,7 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
         .create_new(true)
         .mode(mode)
         .open(&new)?;
-    file.write_all(bytes)?;
+    fill(&mut file)?;
     // A volume without owners and modes refuses some; the content is what counts there.
     if let Ok(old) = fs::symlink_metadata(path) {
         let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
@@ -164,5 +211,130 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
 fn flush_folder_of(path: &Path) {
     if let Some(folder) = path.parent() {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    /// A volume whose links lead out of it, beside what must not be touched.
+    struct Hostile {
+        _folder: tempfile::TempDir,
+        machine: Linux,
+        root: PathBuf,
+        outside: PathBuf,
+    }
+
+    fn hostile() -> Hostile {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, outside) = (folder.path().join("root"), folder.path().join("outside"));
+        for path in [&root, &outside, &root.join("real")] {
+            fs::create_dir(path).unwrap();
+        }
+        fs::write(outside.join("shadow"), "outside").unwrap();
+        fs::write(root.join("real/source"), "source").unwrap();
+        symlink(&outside, root.join("absolute")).unwrap();
+        symlink("../outside", root.join("up")).unwrap();
+        symlink("/", root.join("top")).unwrap();
+        symlink("/real", root.join("within")).unwrap();
+        symlink(outside.join("shadow"), root.join("file")).unwrap();
+        symlink(format!("/proc/{}/root", std::process::id()), root.join("magic")).unwrap();
+        let machine = Linux::new();
+        let mounted = (root.clone(), true);
+        machine.mounted.borrow_mut().insert("/dev/none".into(), mounted);
+        Hostile {
+            _folder: folder,
+            machine,
+            root,
+            outside,
+        }
+    }
+
+    #[test]
+    fn no_link_leads_out_of_a_volume() {
+        let Hostile {
+            machine,
+            root,
+            outside,
+            ..
+        } = &hostile();
+        let shadow = outside.join("shadow").display().to_string();
+        let ways = ["absolute/shadow", "up/shadow", "file", "magic/etc/passwd"].map(str::to_owned);
+        let ways = ways
+            .into_iter()
+            .chain([format!("top{shadow}"), format!("top/..{shadow}")]);
+        for way in ways {
+            let path = root.join(&way);
+            assert_eq!(machine.read(&path).unwrap_or_default(), None, "{way} was read");
+            assert!(machine.digest(&path, &mut |_| {}).is_err(), "{way} was read");
+            assert!(machine.write_at(&path, 0, b"x").is_err(), "{way} was written");
+            assert!(
+                machine.copy(&path, &root.join("copied")).is_err(),
+                "{way} was copied"
+            );
+            // What they lead to is made on the volume, or not at all.
+            let _ = machine.write(&path, b"new", 0o644);
+            let _ = machine.link(&path, "elsewhere");
+            let _ = machine.copy(&root.join("real/source"), &path);
+            let _ = machine.rename(&path, &root.join("moved"));
+            let _ = machine.remove(&path);
+        }
+        machine.remove(&root.join("absolute")).unwrap();
+        assert_eq!(fs::read(outside.join("shadow")).unwrap(), b"outside");
+        assert_eq!(fs::read_dir(outside).unwrap().count(), 1);
+        assert!(Path::new("/etc/passwd").exists());
+    }
+
+    #[test]
+    fn links_lead_to_places_on_the_volume() {
+        let Hostile { machine, root, .. } = &hostile();
+        machine
+            .write(&root.join("within/deep/er/name"), b"one", 0o600)
+            .unwrap();
+        machine
+            .write(&root.join("top/top/real/two"), b"two", 0o644)
+            .unwrap();
+        assert_eq!(fs::read(root.join("real/deep/er/name")).unwrap(), b"one");
+        assert_eq!(fs::read(root.join("real/two")).unwrap(), b"two");
+        assert_eq!(machine.list(&root.join("within")).unwrap(), ["deep", "source", "two"]);
+        assert!(machine.is_link(&root.join("within")) && !machine.is_folder(&root.join("within")));
+        assert!(machine.is_folder(root) && machine.exists(&root.join("up")));
+        machine.remove(&root.join("within")).unwrap();
+        assert!(
+            root.join("real/two").exists(),
+            "the link is removed, not what it leads to"
+        );
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
+        let Hostile { machine, root, .. } = &hostile();
+        let pipe = root.join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
+        let error = format!("{:#}", machine.read(&pipe).unwrap_err());
+        assert!(error.contains("no file"), "{error}");
+        machine.write(&pipe, b"now a file", 0o600).unwrap();
+        assert_eq!(machine.read(&pipe).unwrap().unwrap(), b"now a file");
+    }
+
+    #[test]
+    fn nothing_is_shown_where_a_link_leads() {
+        let Hostile { root, outside, .. } = &hostile();
+        for inside in ["absolute", "absolute/dev", "up/dev", "within"] {
+            let point = super::super::beneath::mount_point(root, Path::new(inside));
+            assert!(point.is_err(), "{inside}");
+        }
+        assert_eq!(fs::read_dir(outside).unwrap().count(), 1);
+        let point = super::super::beneath::mount_point(root, Path::new("boot/efi")).unwrap();
+        assert!(point.is_dir());
     }
 }

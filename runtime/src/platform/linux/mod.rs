@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+mod beneath;
 mod boot;
 mod bound;
 mod disks;
