@@ -1,2 +1,4 @@
 //! What Windows reads when it is set up and started: answer files, the boot configuration store, driver
 //! packages. Planned from values in memory; nothing here touches a file.
+
+pub mod bcd;
