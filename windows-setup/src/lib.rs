@@ -2,3 +2,4 @@
 //! packages. Planned from values in memory; nothing here touches a file.
 
 pub mod bcd;
+pub mod unattend;
