@@ -10,9 +10,10 @@ use roxmltree::{Document, Node, NodeId};
 use task_sequence::Variables;
 use task_sequence::validate::{computer_name, product_key};
 
+use super::edit::{addition, indentation, written};
 use super::settings::{Image, Settings};
-use super::source::{self, at, content, written_name};
-use super::tree::{Content, Element, Meets, WCM};
+use super::source::{self, at};
+use super::tree::{Content, Element, Meets};
 use super::{Error, answers, expand};
 
 /// The user's file with our settings in it.
@@ -59,7 +60,7 @@ pub fn merge(own: &[u8], variables: &Variables, settings: &Settings, image: &Ima
     check_values(&document)?;
     let ours = answers::tree(settings, image)?;
     let mut merging = Merging::default();
-    merging.meet(&[document.root_element()], &ours, &[]);
+    merging.meet(&[document.root_element()], &[&ours]);
     let edits = merging.edits(&text, &document)?;
     let text = source::replaced(&text, edits);
     let joins_domain = joins_domain(&source::parse(&text)?);
@@ -133,32 +134,79 @@ struct Merging {
 }
 
 impl Merging {
-    /// Merges the children of ours into elements of the file that are the same as ours: there can be several,
-    /// such as two `settings` of one pass.
-    fn meet(&mut self, theirs: &[Node<'_, '_>], ours: &Element, path: &[String]) {
-        for child in ours.children() {
-            let same: Vec<Node<'_, '_>> = theirs
-                .iter()
-                .flat_map(|node| node.children())
-                .filter(|node| is_same(*node, child))
-                .collect();
-            let path: Vec<String> = path.iter().cloned().chain([label(child)]).collect();
+    /// Merges the children of the last of `around` into elements of the file that are the same as it: there can
+    /// be several, such as two `settings` of one pass.
+    fn meet(&mut self, theirs: &[Node<'_, '_>], around: &[&Element]) {
+        for child in around.last().map_or(&[][..], |ours| ours.children()) {
+            let chain: Vec<&Element> = around.iter().copied().chain([child]).collect();
+            let same = same_in(theirs, child);
             match (same.first(), child.meets) {
-                (None, _) => self.add(theirs[0], child),
-                (Some(_), Meets::Merges(_)) => self.meet(&same, child, &path),
+                (Some(_), Meets::Merges(_)) => self.meet(&same, &chain),
                 (Some(_), Meets::Command) => {}
-                (Some(node), Meets::Yields) if is_empty(*node) => {
-                    self.filled.push((node.id(), child.clone()))
+                (Some(node), _) if !is_empty(*node) => self.decided(*node, &chain),
+                (found, _) => {
+                    if let Some(child) = self.undecided(theirs[0], &chain) {
+                        self.put(theirs[0], found.copied(), child);
+                    }
                 }
-                (Some(node), _) if same_value(*node, child) => {}
-                (Some(_), _) => self.kept.push(Kept { path }),
             }
         }
     }
 
-    fn add(&mut self, node: Node<'_, '_>, child: &Element) {
+    /// The last of `chain` without what the file gives in another pass; `None` where nothing is left.
+    fn undecided(&mut self, place: Node<'_, '_>, chain: &[&Element]) -> Option<Element> {
+        let ours = *chain.last()?;
+        if let Some(node) = elsewhere(place, chain) {
+            self.decided(node, chain);
+            return None;
+        }
+        let (Content::Children(children), Meets::Merges(_)) = (&ours.content, ours.meets) else {
+            return Some(ours.clone());
+        };
+        let left = children.iter().filter_map(|child| {
+            let chain: Vec<&Element> = chain.iter().copied().chain([child]).collect();
+            self.undecided(place, &chain)
+        });
+        let left: Vec<Element> = left.collect();
+        (!left.is_empty()).then(|| Element {
+            content: Content::Children(left),
+            ..ours.clone()
+        })
+    }
+
+    /// The file has the setting.
+    fn decided(&mut self, node: Node<'_, '_>, chain: &[&Element]) {
+        let Some(ours) = chain.last().filter(|ours| !same_value(node, ours)) else {
+            return;
+        };
+        let settings = node
+            .ancestors()
+            .find(|around| around.tag_name().name() == "settings");
+        let pass = settings
+            .and_then(|settings| settings.attribute("pass"))
+            .unwrap_or_default();
+        let names = chain[2..chain.len() - 1]
+            .iter()
+            .chain([ours])
+            .map(|element| label(element));
+        let kept = Kept {
+            path: std::iter::once(pass.to_owned()).chain(names).collect(),
+        };
+        // Ours may stand in two passes.
+        if !self.kept.contains(&kept) {
+            self.kept.push(kept);
+        }
+    }
+
+    fn put(&mut self, parent: Node<'_, '_>, empty: Option<Node<'_, '_>>, child: Element) {
+        match empty {
+            Some(node) => self.filled.push((node.id(), child)),
+            None => self.add(parent, child),
+        }
+    }
+
+    fn add(&mut self, node: Node<'_, '_>, mut child: Element) {
         let added = self.added.entry(node.id().get()).or_default();
-        let mut child = child.clone();
         if child.meets == Meets::Command {
             renumber(&mut child, last_order(node) + added.len() + 1);
         }
@@ -180,6 +228,30 @@ impl Merging {
         }
         Ok(edits)
     }
+}
+
+fn same_in<'a, 'input>(around: &[Node<'a, 'input>], ours: &Element) -> Vec<Node<'a, 'input>> {
+    let children = around.iter().flat_map(|node| node.children());
+    children.filter(|node| is_same(*node, ours)).collect()
+}
+
+/// The passes of a start, in which most settings are read alike: the later would undo what the earlier did.
+const PASSES_OF_A_START: [&str; 2] = ["specialize", "oobeSystem"];
+
+/// A value that the file gives in another pass than we do. `chain` leads from the root to our element.
+fn elsewhere<'a, 'input>(place: Node<'a, 'input>, chain: &[&Element]) -> Option<Node<'a, 'input>> {
+    let (ours, inside) = chain
+        .split_last()
+        .filter(|(ours, _)| ours.meets == Meets::Yields)?;
+    let passes = place.document().root_element().children().filter(|node| {
+        let pass = node.attribute("pass").unwrap_or_default();
+        node.tag_name().name() == "settings" && PASSES_OF_A_START.contains(&pass)
+    });
+    let mut nodes: Vec<Node<'a, 'input>> = passes.collect();
+    for element in inside.iter().skip(2) {
+        nodes = same_in(&nodes, element);
+    }
+    same_in(&nodes, ours).into_iter().find(|node| !is_empty(*node))
 }
 
 /// What a reader of the log calls an element.
@@ -258,69 +330,5 @@ fn renumber(command: &mut Element, number: usize) {
         for child in children.iter_mut().filter(|child| child.name == "Order") {
             child.content = Content::Text(number.to_string());
         }
-    }
-}
-
-/// Our children at the end of an element of the file.
-fn addition(text: &str, node: Node<'_, '_>, children: &[Element]) -> Result<(Range<usize>, String), Error> {
-    let line = line_end(text);
-    let outer = indentation(text, node);
-    let inner = inner_indentation(text, node);
-    let mut new = String::new();
-    for child in children {
-        new.push_str(&format!("{line}{inner}{}", written(text, node, child, &inner)?));
-    }
-    let Some(content) = content(text, node) else {
-        // `<element/>` becomes a pair of tags.
-        let end = node.range().end;
-        let name = written_name(text, node);
-        return Ok((end - "/>".len()..end, format!(">{new}{line}{outer}</{name}>")));
-    };
-    let last = content.start + text[content.clone()].trim_end().len();
-    if !text[last..content.end].contains('\n') {
-        new.push_str(&format!("{line}{outer}"));
-    }
-    Ok((last..last, new))
-}
-
-/// An element of ours as text for a place in the file: with the prefix of its surroundings, and so deep.
-fn written(text: &str, place: Node<'_, '_>, element: &Element, depth: &str) -> Result<String, Error> {
-    let prefix = written_name(text, place)
-        .split_once(':')
-        .map(|(prefix, _)| format!("{prefix}:"))
-        .unwrap_or_default();
-    let declared = place.lookup_namespace_uri(Some("wcm")) == Some(WCM);
-    let element = if element.needs_wcm() && !declared {
-        element.clone().attribute("xmlns:wcm", WCM)
-    } else {
-        element.clone()
-    };
-    Ok(element
-        .write(&prefix)?
-        .replace('\n', &format!("{}{depth}", line_end(text))))
-}
-
-fn line_end(text: &str) -> &'static str {
-    if text.contains("\r\n") { "\r\n" } else { "\n" }
-}
-
-/// The blanks before an element that begins its line.
-fn indentation<'a>(text: &'a str, node: Node<'_, '_>) -> &'a str {
-    let start = node.range().start;
-    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-    let before = &text[line_start..start];
-    if before.trim().is_empty() { before } else { "" }
-}
-
-/// The blanks before the children of an element: as its first child has them.
-fn inner_indentation(text: &str, node: Node<'_, '_>) -> String {
-    let outer = indentation(text, node);
-    let first = node
-        .children()
-        .find(Node::is_element)
-        .map(|child| indentation(text, child));
-    match first {
-        Some(inner) if inner.len() > outer.len() => inner.to_owned(),
-        _ => format!("{outer}{}", if outer.contains('\t') { "\t" } else { "  " }),
     }
 }

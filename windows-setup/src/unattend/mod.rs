@@ -6,6 +6,7 @@
 
 mod answers;
 mod commands;
+mod edit;
 mod error;
 mod expand;
 mod from_steps;

@@ -99,18 +99,10 @@ impl Element {
         !declares && (uses || self.children().iter().any(Self::needs_wcm))
     }
 
-    /// Windows set-up could not read, or not mean, a text with control characters in it.
+    /// Windows set-up accepts no empty value, and could not read, or not mean, control characters.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if let Content::Text(text) = &self.content
-            && let Some(bad) = text
-                .chars()
-                .find(|c| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
-        {
-            let why = format!(
-                "its value has the character U+{:04X} in it, which no answer file can have",
-                u32::from(bad)
-            );
-            return Err(Error::setting(self.name, why));
+        if let Content::Text(text) = &self.content {
+            check_text(text).map_err(|why| Error::setting(self.name, why))?;
         }
         self.children().iter().try_for_each(Self::check)
     }
@@ -140,5 +132,21 @@ impl Element {
             })?,
         };
         Ok(())
+    }
+}
+
+fn check_text(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("its value is empty, which Windows does not accept: leave the setting out".into());
+    }
+    match text
+        .chars()
+        .find(|c| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
+    {
+        Some(bad) => Err(format!(
+            "its value has the character U+{:04X} in it, which no answer file can have",
+            u32::from(bad)
+        )),
+        None => Ok(()),
     }
 }

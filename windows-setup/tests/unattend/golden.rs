@@ -222,6 +222,11 @@ fn what_windows_would_not_accept_is_refused() {
         })
         .contains("260 characters")
     );
+    let empty = Settings {
+        registered_user: Some(String::new()),
+        ..Settings::default()
+    };
+    assert!(refused(empty).contains("leave the setting out"));
     let paths = vec!["x".repeat(260)];
     assert!(
         refused(Settings {

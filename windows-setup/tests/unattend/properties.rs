@@ -21,9 +21,10 @@ fn read(xml: &str, name: &str) -> Option<String> {
 }
 
 fn possible(text: &str) -> bool {
-    !text
-        .chars()
-        .any(|c| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
+    !text.is_empty()
+        && !text
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
 proptest! {
@@ -42,10 +43,10 @@ proptest! {
         };
         match answer_file(&settings, &AMD64) {
             Ok(xml) => {
+                let unit = unit.strip_prefix("LDAP://").unwrap_or(&unit).to_owned();
                 prop_assert!(possible(&user) && possible(&unit) && possible(&password));
                 prop_assert_eq!(read(&xml, "RegisteredOwner"), Some(user));
                 prop_assert_eq!(read(&xml, "Password"), Some(password));
-                let unit = unit.strip_prefix("LDAP://").unwrap_or(&unit).to_owned();
                 prop_assert_eq!(read(&xml, "MachineObjectOU"), Some(unit));
             }
             Err(_) => prop_assert!(!(possible(&user) && possible(&unit) && possible(&password))),
