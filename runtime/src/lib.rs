@@ -8,6 +8,7 @@ pub mod destination;
 pub mod engine;
 pub mod existing;
 pub mod facts;
+pub mod finished;
 pub mod fstab;
 pub mod generalize;
 pub mod journal;

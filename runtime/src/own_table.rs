@@ -13,13 +13,14 @@ const MOST_ALIKE: u32 = 8;
 /// Whether an interrupted or failed run of this media has partitioned the disk: it may be done again, and what lies on
 /// it is nobody's.
 pub fn is_interrupted(context: &Context<'_>, disk: &Disk) -> bool {
-    is_own(context, disk)
+    is_own(disk, &context.media.manifest.media_id)
         && !boot_state::is_complete(context.platform, disk, &context.media.manifest.media_id)
 }
 
-fn is_own(context: &Context<'_>, disk: &Disk) -> bool {
+/// Whether a run of that media has partitioned the disk.
+pub fn is_own(disk: &Disk, media_id: &str) -> bool {
     (0..MOST_ALIKE)
-        .map(|number| own_guid(context, disk, number))
+        .map(|number| own_guid(disk, media_id, number))
         .any(|guid| {
             [signature(&guid), guid]
                 .iter()
@@ -27,8 +28,8 @@ fn is_own(context: &Context<'_>, disk: &Disk) -> bool {
         })
 }
 
-fn own_guid(context: &Context<'_>, disk: &Disk, number: u32) -> String {
-    let namespace = Uuid::parse_str(&context.media.manifest.media_id).unwrap_or(Uuid::NAMESPACE_OID);
+fn own_guid(disk: &Disk, media_id: &str, number: u32) -> String {
+    let namespace = Uuid::parse_str(media_id).unwrap_or(Uuid::NAMESPACE_OID);
     let name = format!("{}#{number}", target::identity(disk));
     Uuid::new_v5(&namespace, name.as_bytes()).to_string()
 }
@@ -50,7 +51,8 @@ pub fn free_guid(context: &Context<'_>, disk: &Disk) -> Result<String, Failure> 
             .into_iter()
             .any(|other| other.table_id.eq_ignore_ascii_case(id))
     };
-    let mut candidates = (0..MOST_ALIKE).map(|number| own_guid(context, disk, number));
+    let mut candidates =
+        (0..MOST_ALIKE).map(|number| own_guid(disk, &context.media.manifest.media_id, number));
     let free = candidates.find(|guid| !taken(guid) && !taken(&signature(guid)));
     free.ok_or_else(|| {
         Failure::new(format!(

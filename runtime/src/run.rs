@@ -391,7 +391,7 @@ impl Run<'_> {
         boot_state::clean(self).context("removing the run's traces from the target")?;
         Ok(Finished::Over {
             failure: None,
-            finish: self.media.manifest.options.finish,
+            finish: crate::finished::finish(self)?,
         })
     }
 

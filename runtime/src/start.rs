@@ -8,7 +8,6 @@ use media_format::manifest::{SequenceEntry, hex};
 use sha2::{Digest as _, Sha256};
 use task_sequence::{Action, Declared, TaskSequence, Variables};
 
-use crate::boot_state;
 use crate::context::Reporter;
 use crate::journal::{Journal, Saved};
 use crate::log::Log;
@@ -16,6 +15,7 @@ use crate::media::Media;
 use crate::platform::{Platform, Result};
 use crate::questions::Questions;
 use crate::run::{Finished, Run};
+use crate::{boot_state, finished};
 
 /// Asks the person at the machine.
 pub trait Operator {
@@ -55,6 +55,9 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
     let found = boot_state::find(start.platform, &media.manifest.media_id)?;
     if found.is_none() && start.here == Environment::Os && boot_state::clean_again(start.platform)? {
         return Ok(cleaned(start));
+    }
+    if found.is_none() && start.here == Environment::Pe {
+        finished::check(start)?;
     }
     let entry = choose(start, found.as_ref().map(|(saved, _)| saved.sequence.as_str()))?;
     let text = media.sequence(start.platform, entry)?;

@@ -9,6 +9,7 @@ mod disks;
 mod driver;
 mod failures;
 mod files;
+mod finished;
 mod fixture;
 mod images;
 mod machine;

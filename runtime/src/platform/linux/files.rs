@@ -298,7 +298,10 @@ mod tests {
             .unwrap();
         assert_eq!(fs::read(root.join("real/deep/er/name")).unwrap(), b"one");
         assert_eq!(fs::read(root.join("real/two")).unwrap(), b"two");
-        assert_eq!(machine.list(&root.join("within")).unwrap(), ["deep", "source", "two"]);
+        assert_eq!(
+            machine.list(&root.join("within")).unwrap(),
+            ["deep", "source", "two"]
+        );
         assert!(machine.is_link(&root.join("within")) && !machine.is_folder(&root.join("within")));
         assert!(machine.is_folder(root) && machine.exists(&root.join("up")));
         machine.remove(&root.join("within")).unwrap();
