@@ -18,28 +18,49 @@ use crate::{staging, volumes};
 /// # Errors
 /// When a journal is there that cannot be understood.
 pub fn find(platform: &dyn Platform, media_id: &str) -> Result<Option<(Saved, u64)>> {
-    for disk in platform.disks()?.iter().filter(|disk| !disk.is_media) {
-        for partition in disk
-            .partitions
-            .iter()
-            .filter(|partition| partition.file_system == "vfat")
-        {
-            let Some(block) = platform.peek(&partition.path, &paths::state(media_id))? else {
-                continue;
-            };
-            let ours = BootState::decode(&block).is_ok_and(|state| state.media_id() == Some(media_id));
-            if !ours {
-                continue;
-            }
-            let Some(bytes) = platform.peek(&partition.path, paths::JOURNAL)? else {
-                continue;
-            };
-            if let Some(found) = Journal::read(&bytes)? {
-                return Ok(Some(found));
-            }
+    for volume in states(platform, media_id)? {
+        let Some(bytes) = platform.peek(&volume, paths::JOURNAL)? else {
+            continue;
+        };
+        if let Some(found) = Journal::read(&bytes)? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
+}
+
+/// The volumes on which a run of this media has its boot state.
+///
+/// # Errors
+/// When the disks cannot be looked at.
+pub fn states(platform: &dyn Platform, media_id: &str) -> Result<Vec<PathBuf>> {
+    let disks = platform.disks()?;
+    let disks = disks.iter().filter(|disk| !disk.is_media);
+    let volumes = disks.flat_map(|disk| &disk.partitions);
+    let volumes = volumes.filter(|partition| partition.file_system == "vfat");
+    let mut found = Vec::new();
+    for volume in volumes {
+        let block = platform.peek(&volume.path, &paths::state(media_id))?;
+        let ours =
+            |block: Vec<u8>| BootState::decode(&block).is_ok_and(|state| state.media_id() == Some(media_id));
+        if block.is_some_and(ours) {
+            found.push(volume.path.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Gives up the run of the installed system that runs, whose journal is lost: the next start of the media begins anew.
+///
+/// # Errors
+/// When its boot partition cannot be written.
+pub fn give_up(platform: &dyn Platform, media_id: &str) -> Result<()> {
+    for volume in states(platform, media_id)? {
+        let boot = platform.mount(&volume, true)?;
+        platform.remove(&boot.join(paths::state(media_id)))?;
+        platform.remove(&boot.join(paths::JOURNAL))?;
+    }
+    staging::remove_unit(platform, Path::new("/"))
 }
 
 /// Writes the boot state of a new run.

@@ -1,7 +1,7 @@
 //! What the run puts on the target so that a restart reaches it whatever the firmware's boot order, and how it
 //! takes all of it away again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use media_format::paths;
@@ -18,8 +18,9 @@ pub const LOADER: &str = "/EFI/media-runtime/shimx64.efi";
 const CUSTOM: &str = "boot/grub/custom.cfg";
 const UNIT: &str = "etc/systemd/system/media-runtime.service";
 const WANTED: &str = "etc/systemd/system/multi-user.target.wants/media-runtime.service";
-/// The line that tells our own file from the user's.
-const MARK: &str = "# media-runtime: removed at the end of the run\n";
+/// The lines around our part of a file that may be the user's.
+const BEGIN: &str = "# media-runtime: from here to the end mark, removed at the end of the run\n";
+const END: &str = "# media-runtime: end mark\n";
 
 /// Copies the boot image to the target's boot partition and makes the firmware start it first.
 ///
@@ -83,11 +84,30 @@ pub fn plant_runtime(platform: &dyn Platform, root: &Path, program: &Path, media
     )?;
     platform.write(&root.join(UNIT), unit().as_bytes(), 0o644)?;
     platform.link(&root.join(WANTED), "/etc/systemd/system/media-runtime.service")?;
-    platform.write(
-        &root.join(CUSTOM),
-        custom_menu(&media.manifest.media_id).as_bytes(),
-        0o644,
-    )
+    let custom = root.join(CUSTOM);
+    let users = platform.read(&custom)?.unwrap_or_default();
+    let users = without_ours(&users).unwrap_or(users);
+    // Before the user's part, which may start something itself.
+    let ours = custom_menu(&media.manifest.media_id).into_bytes();
+    platform.write(&custom, &[ours, users].concat(), 0o644)
+}
+
+/// The user's part of GRUB's file; nothing where we have added none.
+fn without_ours(text: &[u8]) -> Option<Vec<u8>> {
+    let find = |mark: &str, text: &[u8]| text.windows(mark.len()).position(|part| part == mark.as_bytes());
+    let begin = find(BEGIN, text)?;
+    let length = find(END, &text[begin..])? + END.len();
+    Some([&text[..begin], &text[begin + length..]].concat())
+}
+
+/// Takes our part out of GRUB's file, and the file where it was only ours.
+fn restore_custom_menu(platform: &dyn Platform, path: &Path) -> Result<()> {
+    let text = platform.read(path)?;
+    match text.as_deref().and_then(without_ours) {
+        None => Ok(()),
+        Some(users) if users.is_empty() => platform.remove(path),
+        Some(users) => platform.write(path, &users, 0o644),
+    }
 }
 
 fn unit() -> String {
@@ -103,7 +123,7 @@ fn unit() -> String {
 /// Reaches the boot image from the installed system's own GRUB when the media is not first, or not there.
 fn custom_menu(media_id: &str) -> String {
     format!(
-        "{MARK}search --no-floppy --file /{state} --set=media_state\n\
+        "{BEGIN}search --no-floppy --file /{state} --set=media_state\n\
          if [ -n \"$media_state\" ]; then\n\
          \x20 load_env --file ($media_state)/{state} next media\n\
          \x20 if [ \"$next\" = \"pe\" -a \"$media\" = \"{media_id}\" ]; then\n\
@@ -111,18 +131,11 @@ fn custom_menu(media_id: &str) -> String {
          \x20   initrd ($media_state)/{initrd}\n\
          \x20   boot\n\
          \x20 fi\n\
-         fi\n",
+         fi\n{END}",
         state = paths::state(media_id),
         kernel = paths::KERNEL,
         initrd = paths::INITRD,
     )
-}
-
-/// What [`plant_runtime`] put into the system, as paths inside it: removed at the end, never captured. What starts
-/// the runtime goes late, so that a cut before it leads here again.
-pub fn planted() -> Vec<PathBuf> {
-    let installed = PathBuf::from(paths::INSTALLED.trim_start_matches('/'));
-    vec![CUSTOM.into(), WANTED.into(), UNIT.into(), installed]
 }
 
 /// Removes what starts the runtime in the system under `root`; its folder with the log stays.
@@ -140,15 +153,12 @@ pub fn remove_unit(platform: &dyn Platform, root: &Path) -> Result<()> {
 /// # Errors
 /// When something cannot be removed.
 pub fn remove_runtime(platform: &dyn Platform, root: &Path) -> Result<()> {
-    planted().iter().try_for_each(|path| {
-        let path = root.join(path);
-        let custom = path.ends_with(CUSTOM);
-        let users_own = custom
-            && platform
-                .read(&path)?
-                .is_some_and(|text| !text.starts_with(MARK.as_bytes()));
-        if users_own { Ok(()) } else { platform.remove(&path) }
-    })
+    restore_custom_menu(platform, &root.join(CUSTOM))?;
+    let installed = paths::INSTALLED.trim_start_matches('/');
+    // What starts the runtime goes late, so that a cut before it leads here again.
+    [WANTED, UNIT, installed]
+        .iter()
+        .try_for_each(|path| platform.remove(&root.join(path)))
 }
 
 /// Mount units of the target, for its `fstab`.
@@ -174,4 +184,22 @@ pub fn fstab(target: &Target) -> String {
         lines.push_str(&format!("PARTUUID={efi} /boot/efi vfat umask=0077 0 1\n"));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_part_of_grubs_file_comes_back_byte_for_byte() {
+        let ours = custom_menu("4b2c");
+        for users in [&b""[..], b"set timeout=3\n", b"no line end, and no text \xff"] {
+            let both = [ours.as_bytes(), users].concat();
+            assert_eq!(without_ours(&both).as_deref(), Some(users));
+            assert_eq!(without_ours(users), None);
+        }
+        // Somebody has added a line before ours.
+        let around = [b"before\n", ours.as_bytes(), b"after\n"].concat();
+        assert_eq!(without_ours(&around).as_deref(), Some(&b"before\nafter\n"[..]));
+    }
 }

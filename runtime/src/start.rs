@@ -56,8 +56,8 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
     if found.is_none() && start.here == Environment::Os && boot_state::clean_again(start.platform)? {
         return Ok(cleaned(start));
     }
-    if found.is_none() && start.here == Environment::Pe {
-        finished::check(start)?;
+    if found.is_none() {
+        nothing_to_resume(start)?;
     }
     let entry = choose(start, found.as_ref().map(|(saved, _)| saved.sequence.as_str()))?;
     let text = media.sequence(start.platform, entry)?;
@@ -66,7 +66,6 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
     let digest = hex(&Sha256::digest(text.as_bytes()));
     let journal = match found {
         Some((saved, number)) => resume(start, saved, number, &digest)?,
-        None if start.here == Environment::Os => bail!("the journal of the run is on no disk of the machine"),
         None => begin(start, entry, &digest),
     };
     let questions = Questions::new(start.operator, media);
@@ -86,6 +85,29 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         views: Default::default(),
     };
     Ok(run.go())
+}
+
+/// A run whose journal is lost cannot go on: its traces must not keep the machine from beginning anew.
+fn nothing_to_resume(start: &Start<'_>) -> Result<()> {
+    let media_id = &start.media.manifest.media_id;
+    let lost = !boot_state::states(start.platform, media_id)?.is_empty();
+    match (start.here, lost) {
+        (Environment::Pe, false) => finished::check(start),
+        (Environment::Pe, true) => {
+            start.log.warning(
+                "the journal of an earlier run is damaged, so that run cannot go on: a new one begins",
+            );
+            Ok(())
+        }
+        (Environment::Os, true) => {
+            boot_state::give_up(start.platform, media_id)?;
+            bail!(
+                "both copies of the run's journal are damaged, so the run cannot go on; start the machine from the \
+                 media to build it from the beginning"
+            )
+        }
+        (Environment::Os, false) => bail!("the journal of the run is on no disk of the machine"),
+    }
 }
 
 /// A cut came while the traces of a successful run were removed.

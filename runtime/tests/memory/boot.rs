@@ -228,7 +228,8 @@ fn system(world: &World, id: &str, media_id: &str) -> Started {
     let Some((drive, part)) = found else {
         return Started::Nothing;
     };
-    let custom = world.system_bytes(drive, part, "boot/grub/custom.cfg").is_some();
+    let custom = world.system_bytes(drive, part, "boot/grub/custom.cfg");
+    let custom = custom.is_some_and(|text| String::from_utf8_lossy(text).contains("media_state"));
     if let Some((state_drive, state_part, state)) = state(world, media_id).filter(|_| custom) {
         let staged = world.drives[state_drive].parts[state_part]
             .volume

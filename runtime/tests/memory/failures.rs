@@ -5,11 +5,11 @@ use media_format::manifest::MediaLayout;
 use media_format::paths;
 use runtime::platform::Firmware;
 
-use crate::driver::{Ended, Report, run_to_end};
+use crate::driver::{Ended, Report, run_to_cut, run_to_end};
 use crate::fixture::{MEDIA, MediaBuilder, SHARE, deploy, machine};
 use crate::images::{Image, Wim};
 use crate::runs::to_share;
-use crate::world::{World, file};
+use crate::world::{Node, World, file};
 
 /// A deployment with further steps, inside the installed system.
 fn with_steps(steps: &str) -> (World, Report) {
@@ -162,4 +162,70 @@ fn an_input_output_error_anywhere_is_told_and_harms_no_other_disk() {
         }
         assert_eq!(after.drives[1..], begin.drives[1..], "{operation}");
     }
+}
+
+/// The machine, cut at that operation, with a journal that nothing can be read from.
+fn with_damaged_journal(operation: &str) -> World {
+    let world = to_share(Firmware::Uefi, MediaLayout::Iso);
+    let (done, _) = run_to_end(world.clone());
+    let at = done.operations.iter().position(|name| name.contains(operation));
+    let mut cut = world;
+    cut.cuts.insert(at.unwrap() + 1);
+    let (mut off, report) = run_to_cut(cut);
+    assert_eq!(report.ended, Ended::Off);
+    let boot = &mut off.drives[0].parts[0].volume;
+    let Some(Node::File(bytes, _)) = boot.tree.get_mut(paths::JOURNAL) else {
+        panic!("no journal")
+    };
+    *bytes = bytes.iter().map(|byte| byte ^ 0x55).collect::<Vec<u8>>().into();
+    off
+}
+
+#[test]
+fn a_damaged_journal_stops_the_run_and_the_next_start_begins_anew() {
+    let (world, report) = run_to_end(with_damaged_journal("/opt-tool"));
+    assert!(
+        report.reason().contains("both copies of the run's journal"),
+        "{}",
+        report.reason()
+    );
+    assert!(report.reason().contains("start the machine from the media"));
+    let (_, report) = run_to_end(world);
+    report.assert_succeeded();
+    let (_, report) = run_to_end(with_damaged_journal("capture to"));
+    report.assert_succeeded();
+    assert!(
+        report.log.contains("the journal of an earlier run is damaged"),
+        "{}",
+        report.log
+    );
+}
+
+#[test]
+fn grubs_own_custom_file_of_a_reference_stays_as_it_was() {
+    const CUSTOM: &str = "boot/grub/custom.cfg";
+    const USERS: &[u8] = b"set timeout=3\n";
+    let mut tree = crate::fixture::reference();
+    tree.insert("boot/grub".into(), Node::Folder);
+    tree.insert(CUSTOM.into(), file(USERS));
+    let media = |sequence: &str| {
+        let mut media = crate::runs::with_account(MediaLayout::Iso, sequence);
+        let wim = Wim {
+            images: vec![Image::new("Debian", &tree)],
+        };
+        media.put_image("reference", &wim.to_bytes());
+        machine(Firmware::Uefi, &media)
+    };
+    let (world, report) = run_to_end(media(&deploy()));
+    report.assert_succeeded();
+    let left = world.drives[0].parts[1].volume.bytes(CUSTOM);
+    assert_eq!(left.map(Vec::as_slice), Some(USERS));
+    let sequence = crate::fixture::build_and_capture(r"\\server\captures\ref.wim");
+    let mut begin = media(&sequence);
+    // The system's own GRUB has to lead to the boot image.
+    begin.media_first = false;
+    let (world, report) = run_to_end(begin);
+    report.assert_succeeded();
+    let captured = crate::outcome::captured(&world, "ref.wim").unwrap();
+    assert!(matches!(captured.get(CUSTOM), Some(Node::File(bytes, _)) if bytes.as_slice() == USERS));
 }
