@@ -32,8 +32,7 @@ pub struct Extent {
     pub length: u64,
     /// The origin of the bytes.
     pub content: Content,
-    /// Written after all others and after verification: what makes the medium boot (TRUST: an unfinished
-    /// medium does not boot).
+    /// Written after all others: what makes the medium boot, so that an unfinished one does not.
     pub last: bool,
 }
 

@@ -1,8 +1,12 @@
 //! Everything that depends on the operating system of the engineer's machine.
 
+mod direct;
+
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub use direct::{ALIGNMENT, AlignedBuffer, open_direct};
 
 /// What tells one state of a file's content from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,6 +108,43 @@ pub fn read_exact_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Res
     use std::io::{Read, Seek, SeekFrom};
     file.seek(SeekFrom::Start(offset))?;
     file.read_exact(buffer)
+}
+
+/// Reads at a place of a file until the buffer is full or the file ends; gives how many bytes came.
+///
+/// # Errors
+/// When it cannot be read.
+#[cfg(unix)]
+pub fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    // After a part that is no whole block only the end can follow.
+    while done < buffer.len() && done % ALIGNMENT == 0 {
+        match std::os::unix::fs::FileExt::read_at(file, &mut buffer[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Reads at a place of a file until the buffer is full or the file ends; gives how many bytes came.
+///
+/// # Errors
+/// When it cannot be read.
+#[cfg(not(unix))]
+pub fn read_up_to(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(offset))?;
+    let mut done = 0;
+    while done < buffer.len() {
+        match file.read(&mut buffer[done..])? {
+            0 => break,
+            count => done += count,
+        }
+    }
+    Ok(done)
 }
 
 /// Writes all bytes at a place of a file.

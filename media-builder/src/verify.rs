@@ -1,8 +1,9 @@
 //! `media-builder verify`: reads finished media back with the readers, which share no code with planners and
 //! writers, and compares every byte that counts with the manifest.
 
+mod content;
+
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -10,11 +11,9 @@ use disk_image::read::{Format, Image, Kind, Node, ReadError, Run, Volume};
 use media_format::manifest::{self, FileEntry, Manifest, MediaLayout, hex};
 use media_format::paths;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::media;
 
-const BUFFER: usize = 1 << 20;
 /// El Torito's numbers of the platforms that media starts on.
 const PLATFORMS: [(u8, &str); 2] = [(0, "BIOS"), (0xef, "UEFI")];
 /// What may come onto a stick after it was written: results, and what Windows leaves on every disk.
@@ -62,7 +61,11 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyR
     match media::manifest(&image) {
         Ok(manifest) => {
             report.media_id = Some(manifest.media_id.clone());
-            check_files(&image, &manifest, &mut report, progress)?;
+            let mut checks = find_files(&image, &manifest, &mut report);
+            checks.extend(find_regions(&image, &manifest, &mut report.problems));
+            // In the order of the medium: a stick reads that several times as fast.
+            checks.sort_by_key(|check| check.runs.first().and_then(|run| run.offset));
+            check_contents(path, &checks, &mut report, progress);
         }
         Err(error) => report.problems.push(format!("{error:#}")),
     }
@@ -77,10 +80,22 @@ fn check_boot(image: &Image, problems: &mut Vec<String>) {
             problems.push(format!("the boot catalogue has no entry for {name}"));
         }
     }
-    let signature = image.device().bytes(510, 2).unwrap_or_default();
-    if image.format() == Format::Disk && signature != [0x55, 0xaa] {
-        problems.push("sector 0 has no boot signature: the media was not finished".into());
+    if image.format() == Format::Disk {
+        let table = image.device().bytes(446, 66).unwrap_or_default();
+        problems.extend(check_protective(&table).err().map(str::to_owned));
     }
+}
+
+/// The table of sector 0 that keeps a BIOS, and whoever does not know GPT, from taking the disk for an empty one.
+fn check_protective(table: &[u8]) -> Result<(), &'static str> {
+    let [entry @ .., 0x55, 0xaa] = table else {
+        return Err("sector 0 has no boot signature: the media was not finished");
+    };
+    let first = matches!(entry, [0 | 0x80, _, _, _, 0xee, _, _, _, 1, 0, 0, 0, ..]);
+    if !first || entry.iter().skip(16).any(|byte| *byte != 0) {
+        return Err("sector 0 has no protective partition");
+    }
+    Ok(())
 }
 
 /// The files of a volume by path; upper and lower case are the same where the volume says so.
@@ -111,20 +126,16 @@ fn key(volume: &dyn Volume, path: &str) -> String {
     }
 }
 
-/// A file of the manifest that was found on the media.
+/// Bytes that must have a digest: a file of the manifest that was found on the media, or a region.
 struct Check<'a> {
-    entry: &'a FileEntry,
-    volume: &'a dyn Volume,
-    node: Node,
+    what: String,
+    length: u64,
+    sha256: &'a str,
+    /// Where they lie, from the start of the medium.
     runs: Vec<Run>,
 }
 
-fn check_files(
-    image: &Image,
-    manifest: &Manifest,
-    report: &mut VerifyReport,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<()> {
+fn find_files<'a>(image: &Image, manifest: &'a Manifest, report: &mut VerifyReport) -> Vec<Check<'a>> {
     let expected = if image.format() == Format::Iso {
         MediaLayout::Iso
     } else {
@@ -153,14 +164,34 @@ fn check_files(
             Err(error) => report.problems.push(format!("{error:#}")),
         }
     }
-    // In the order of the medium: a stick reads that several times as fast.
-    checks.sort_by_key(|check| (check.entry.volume, check.runs.first().and_then(|run| run.offset)));
-    check_contents(checks, report, progress);
-    Ok(())
+    report.files = checks.len();
+    checks
+}
+
+/// What is in no file and does not change when the media is used.
+fn find_regions<'a>(image: &Image, manifest: &'a Manifest, problems: &mut Vec<String>) -> Vec<Check<'a>> {
+    let mut checks = Vec::new();
+    for region in &manifest.regions {
+        let (offset, length) = (region.offset, region.length);
+        let what = format!("{length} bytes from byte {offset}, which are in no file");
+        match image.device().window(offset, length) {
+            Ok(_) => checks.push(Check {
+                what,
+                length,
+                sha256: &region.sha256,
+                runs: vec![Run {
+                    offset: Some(offset),
+                    length,
+                }],
+            }),
+            Err(error) => problems.push(format!("{what}: {error}")),
+        }
+    }
+    checks
 }
 
 fn compare_names<'a>(
-    mut listing: Listing<'a>,
+    mut listing: Listing<'_>,
     entries: impl Iterator<Item = &'a FileEntry>,
     problems: &mut Vec<String>,
 ) -> Vec<Check<'a>> {
@@ -175,12 +206,12 @@ fn compare_names<'a>(
                     entry.path, node.size, entry.size
                 ));
             }
-            Some(node) => match listing.volume.runs(&node) {
+            Some(node) => match listing.volume.extents(&node) {
                 Ok(runs) => checks.push(Check {
-                    entry,
-                    volume: listing.volume,
-                    node,
-                    runs,
+                    what: entry.path.clone(),
+                    length: entry.size,
+                    sha256: &entry.sha256,
+                    runs: on_medium(runs, listing.volume),
                 }),
                 Err(error) => problems.push(format!("{}: {error}", entry.path)),
             },
@@ -199,35 +230,36 @@ fn compare_names<'a>(
     checks
 }
 
-fn check_contents(checks: Vec<Check>, report: &mut VerifyReport, progress: &mut dyn FnMut(u64, u64)) {
-    let total = checks.iter().map(|check| check.entry.size).sum();
-    let mut buffer = vec![0; BUFFER];
-    for check in checks {
-        let done = report.bytes;
-        let digest = digest(&check, &mut buffer, &mut |read| progress(done + read, total));
-        match digest {
-            Ok(digest) if digest.eq_ignore_ascii_case(&check.entry.sha256) => {}
-            Ok(_) => report
-                .problems
-                .push(format!("{}: its content has changed", check.entry.path)),
-            Err(error) => report.problems.push(format!("{}: {error:#}", check.entry.path)),
-        }
-        report.files += 1;
-        report.bytes += check.entry.size;
-        progress(report.bytes, total);
+/// From places in a volume to places on the medium.
+fn on_medium(mut runs: Vec<Run>, volume: &dyn Volume) -> Vec<Run> {
+    let base = volume.device().offset();
+    for run in &mut runs {
+        run.offset = run.offset.map(|offset| base + offset);
     }
+    runs
 }
 
-fn digest(check: &Check, buffer: &mut [u8], progress: &mut dyn FnMut(u64)) -> Result<String> {
-    let mut content = check.volume.content(&check.node)?;
-    let (mut digest, mut read) = (Sha256::new(), 0);
-    loop {
-        let count = content.read(buffer)?;
-        if count == 0 {
-            return Ok(hex(&digest.finalize()));
+fn check_contents(
+    path: &Path,
+    checks: &[Check],
+    report: &mut VerifyReport,
+    progress: &mut dyn FnMut(u64, u64),
+) {
+    let total = checks.iter().map(|check| check.length).sum();
+    let runs: Vec<Vec<Run>> = checks.iter().map(|check| check.runs.clone()).collect();
+    let digests = content::digests(path, &runs, &mut |done| progress(done, total));
+    let mut digests = match digests {
+        Ok(digests) => digests,
+        Err(error) => return report.problems.push(format!("reading the content: {error}")),
+    };
+    for (number, check) in checks.iter().enumerate() {
+        match digests.remove(&number) {
+            Some(Ok(digest)) if hex(&digest).eq_ignore_ascii_case(check.sha256) => {}
+            Some(Err(error)) => report.problems.push(format!("{}: {error}", check.what)),
+            _ => report
+                .problems
+                .push(format!("{}: its content has changed", check.what)),
         }
-        digest.update(&buffer[..count]);
-        read += count as u64;
-        progress(read);
+        report.bytes += check.length;
     }
 }

@@ -6,9 +6,16 @@
 mod common;
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use common::{Fixture, compare, judge};
+use disk_image::Content;
+use disk_image::read::Image;
+use media_builder::execute::{self, Event};
+use media_builder::plan::{self, DEFAULT_TIMESTAMP, Format, PlanOptions};
+use media_builder::project::Project;
+use media_builder::resolve::{self, DigestCache};
 use media_format::manifest::{Manifest, MediaLayout, Volume};
 
 fn manifest(folder: &Path) -> Manifest {
@@ -149,6 +156,61 @@ fn two_builds_are_the_same_whatever_the_times_and_the_cache() {
         fixture.succeed(&["build", "-o", name]);
         assert!(first == fs::read(fixture.path(name)).unwrap(), "{name} differs");
     }
+}
+
+#[test]
+fn an_image_that_does_not_come_back_as_planned_gets_no_name() {
+    let fixture = Fixture::new();
+    let project = Project::read(&fixture.path("media.toml")).unwrap();
+    let media = resolve::resolve(project, &DigestCache::default()).unwrap();
+    for (format, name) in [(Format::Iso, "media.iso"), (Format::Usb, "media.img")] {
+        fixture.write(name, "the older file");
+        let options = PlanOptions {
+            format,
+            timestamp: DEFAULT_TIMESTAMP,
+        };
+        let mut plan = plan::plan(&media, options).unwrap();
+        // A writer that loses the end of the longest file.
+        let longest = plan.layout.extents.iter_mut().max_by_key(|extent| {
+            let is_file = matches!(extent.content, Content::Source { .. });
+            if is_file { extent.length } else { 0 }
+        });
+        let longest = longest.unwrap();
+        longest.length -= 1;
+        let id = match longest.content {
+            Content::Source { source, .. } => source,
+            _ => unreachable!("the longest one is a file"),
+        };
+        let mut cache = DigestCache::default();
+        let path = fixture.path(name);
+        let mut verified = false;
+        let error = execute::execute(&plan, &media.sources, &path, &mut cache, &mut |event| {
+            verified |= matches!(event, Event::Verifying { .. });
+        });
+        let said = error.unwrap_err().to_string();
+        let file = media.sources.path(id).file_name().unwrap();
+        assert!(verified && said.contains("read back"), "{said}");
+        assert!(
+            said.contains(&format!("{}: its content has changed", file.display())),
+            "{said}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), b"the older file");
+        assert!(!fixture.path(&format!("{name}.partial")).exists());
+    }
+}
+
+#[test]
+fn the_boot_menu_looks_for_the_state_of_its_own_media() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let image = Image::open(&fixture.path("media.iso")).unwrap();
+    let mut menu = String::new();
+    let mut file = image.boot().unwrap().open("boot/grub/grub.cfg").unwrap();
+    file.read_to_string(&mut menu).unwrap();
+    let report = fixture.succeed(&["inspect", "media.iso", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let id = report["manifest"]["media-id"].as_str().unwrap();
+    assert!(menu.contains(&format!("search --no-floppy --file /media-runtime/{id}.env ")));
 }
 
 #[test]

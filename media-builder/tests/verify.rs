@@ -50,6 +50,11 @@ fn damage_anywhere_on_an_iso_is_found() {
         .position(|word| word == b"tool")
         .unwrap();
     let end = fs::metadata(fixture.path("media.iso")).unwrap().len() as usize;
+    let entries = image.iso().unwrap().boot_entries();
+    let boot = |platform| {
+        let mut entries = entries.iter().filter(|entry| entry.platform == platform);
+        entries.next().unwrap().offset as usize
+    };
     assert_found(
         &fixture,
         "media.iso",
@@ -71,6 +76,13 @@ fn damage_anywhere_on_an_iso_is_found() {
                 "initrd.img: its content has changed",
             ),
             (place(iso, 0, "media-runtime/media.json"), "manifest"),
+            (100, "which are in no file"),
+            (446 + 4, "which are in no file"),
+            (boot(0) + 30_000, "which are in no file"),
+            (boot(0xef) + 3, "which are in no file"),
+            (boot(0xef) + 200_000, "which are in no file"),
+            (17 * sector, "which are in no file"),
+            (folder + 5, "which are in no file"),
         ],
     );
 }
@@ -88,11 +100,25 @@ fn damage_anywhere_on_a_stick_is_found() {
     let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
     let reserved = usize::from(u16::from_le_bytes([bytes[fat + 14], bytes[fat + 15]])) * 512;
     let copy = fat + reserved + number(fat + 36) * 512;
+    let cluster = usize::from(bytes[fat + 13]) * 512;
+    let root_folder = copy + number(fat + 36) * 512 + (number(fat + 44) - 2) * cluster;
+    // The first entry that is neither the label nor a part of a long name.
+    let entry = |at: &usize| !matches!(bytes[at + 11], 0x08 | 0x0f);
+    let root = (root_folder..root_folder + cluster)
+        .step_by(32)
+        .find(entry)
+        .unwrap();
     assert_found(
         &fixture,
         "media.img",
         &[
+            (100, "which are in no file"),
+            (446 + 4, "protective partition"),
+            (446 + 16, "protective partition"),
             (510, "boot signature"),
+            ((1 << 20) + 29_000, "which are in no file"),
+            (copy - number(fat + 36) * 512 + 4 * 5, "allocation tables differ"),
+            (root, "is not named by the manifest"),
             (512 + 60, "partition table"),
             (bytes.len() - 512 + 60, "partition table"),
             (fat + 100, "boot sector"),

@@ -35,6 +35,21 @@ pub struct Manifest {
     pub packages: Vec<Package>,
     /// Every file of the media except the manifest itself.
     pub files: Vec<FileEntry>,
+    /// What lies in no file and must not change: boot code, tables, and the folders of an ISO.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
+}
+
+/// Bytes of the image or medium that are in no file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Region {
+    /// Bytes from the start of the medium.
+    pub offset: u64,
+    /// Bytes.
+    pub length: u64,
+    /// SHA-256, 64 hexadecimal digits.
+    pub sha256: String,
 }
 
 /// ISO or stick.
@@ -312,6 +327,11 @@ mod tests {
             sequences: vec![],
             packages: vec![package("a", "packages/a"), package("ab", "packages/ab")],
             files: vec![file("packages/a/1"), file("packages/ab/2")],
+            regions: vec![Region {
+                offset: 0,
+                length: 440,
+                sha256: "0".repeat(64),
+            }],
         }
     }
 
@@ -324,6 +344,18 @@ mod tests {
             .map(|f| f.path.as_str())
             .collect();
         assert_eq!(files, ["packages/a/1"]);
+    }
+
+    #[test]
+    fn media_of_before_there_were_regions_and_room_at_the_end_are_read() {
+        let older = Manifest {
+            regions: vec![],
+            ..manifest()
+        };
+        let mut bytes = older.to_bytes();
+        assert!(!String::from_utf8_lossy(&bytes).contains("regions"));
+        bytes.extend(b"   ");
+        assert_eq!(Manifest::parse(&bytes).unwrap(), older);
     }
 
     #[test]

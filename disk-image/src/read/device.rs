@@ -70,6 +70,11 @@ impl Device {
         self.length
     }
 
+    /// Where it begins, in bytes from the start of the source.
+    pub fn offset(&self) -> u64 {
+        self.base
+    }
+
     /// A part of it.
     ///
     /// # Errors

@@ -117,11 +117,11 @@ pub trait Volume {
         self.list(&self.find(path)?)
     }
 
-    /// The bytes of a file.
+    /// Where exactly the bytes of a file lie, without the rest of its last cluster.
     ///
     /// # Errors
-    /// When the chain of its clusters is damaged.
-    fn content(&self, file: &Node) -> Result<Content, ReadError> {
+    /// When the chain of its clusters is damaged or too short.
+    fn extents(&self, file: &Node) -> Result<Vec<Run>, ReadError> {
         let mut left = file.size;
         let mut runs = self.runs(file)?;
         for run in &mut runs {
@@ -132,7 +132,16 @@ pub trait Volume {
             let why = format!("{}: its size says {} bytes more than it has", file.name, left);
             return Err(self.device().damaged("file", 0, why));
         }
-        Ok(Content::new(self.device().clone(), runs))
+        runs.retain(|run| run.length > 0);
+        Ok(runs)
+    }
+
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// When the chain of its clusters is damaged or too short.
+    fn content(&self, file: &Node) -> Result<Content, ReadError> {
+        Ok(Content::new(self.device().clone(), self.extents(file)?))
     }
 
     /// Opens the file at a path.

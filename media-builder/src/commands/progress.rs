@@ -27,7 +27,11 @@ impl Progress {
         match event {
             Event::Started { total } => self.bar.set_length(total),
             Event::Advanced { done } => self.bar.set_position(done),
-            Event::Flushing => self.bar.set_message(", flushing"),
+            Event::Verifying { done, total } => {
+                self.bar.set_message(", reading back");
+                self.bar.set_length(total);
+                self.bar.set_position(done);
+            }
         }
     }
 

@@ -86,7 +86,18 @@ pub enum ExecuteError {
         /// Its length.
         bytes: usize,
     },
-    /// The thread that hashes ended early.
-    #[error("the digests could not be computed: the hashing thread ended")]
-    HasherEnded,
+    /// What was written is not what was to be written.
+    #[error(
+        "{path} was read back and is not what was written: {problems}: check the disk and the memory of this machine",
+        path = path.display(), problems = problems.join("; ")
+    )]
+    Verify {
+        /// The partial file.
+        path: PathBuf,
+        /// What differs.
+        problems: Vec<String>,
+    },
+    /// A thread ended early.
+    #[error("a thread that writes or hashes ended")]
+    Ended,
 }

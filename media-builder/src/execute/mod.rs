@@ -1,13 +1,15 @@
 //! The only code that writes images: one ascending pass over the extents, which hashes what it copies.
 //!
-//! Order: everything, then what is only known at the end (the manifest), a flush, then what makes the medium
-//! boot, a flush, and the final name. Until then the file is called `NAME.partial`.
+//! Order: everything, then what is only known at the end (the manifest), then what makes the medium boot; a flush, and
+//! all of it read back and judged by the readers; the final name. Until then the file is called `NAME.partial`.
 
 mod batch;
 mod error;
 mod hasher;
 mod output;
+mod pipeline;
 mod reader;
+mod regions;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,9 +20,10 @@ pub use error::ExecuteError;
 
 use crate::plan::{LATE_MANIFEST, MediaPlan};
 use crate::resolve::{DigestCache, Sources};
+use crate::verify;
 use batch::Batch;
-use hasher::Hasher;
 use output::Output;
+use pipeline::Pipeline;
 use reader::Reader;
 
 /// What the writer reports.
@@ -36,8 +39,13 @@ pub enum Event {
         /// Bytes so far.
         done: u64,
     },
-    /// All is written, and is made to last.
-    Flushing,
+    /// All is written, and is read back: so many bytes of so many.
+    Verifying {
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
 }
 
 /// What was written.
@@ -52,7 +60,8 @@ pub struct Written {
 /// Writes the image. An older file of that name stays until the new one is complete.
 ///
 /// # Errors
-/// When something cannot be read or written, or changed meanwhile; the partial file is removed.
+/// When something cannot be read or written, changed meanwhile, or does not come back as it was written; the partial
+/// file is removed.
 pub fn execute(
     plan: &MediaPlan,
     sources: &Sources,
@@ -65,10 +74,9 @@ pub fn execute(
     progress(Event::Started { total });
     let digests = copy(plan, sources, &output, progress)?;
     check_expected(sources, &digests)?;
-    write_late(plan, &output, &digests)?;
-    progress(Event::Flushing);
-    output.flush()?;
+    write_late(plan, sources, &output, &digests)?;
     write_last(plan, &output)?;
+    flush_and_verify(&output, progress)?;
     output.finish()?;
     for (id, digest) in &digests {
         cache.insert(sources.get(*id).key(), *digest);
@@ -95,18 +103,11 @@ fn copy(
     progress: &mut dyn FnMut(Event),
 ) -> Result<BTreeMap<SourceId, [u8; 32]>, ExecuteError> {
     let mut reader = Reader::new(sources);
-    let hasher = Hasher::start();
-    let mut batch = Batch::new(output, hasher, known(plan, sources));
-    for extent in plan.layout.extents.iter().filter(|extent| !extent.last) {
-        match &extent.content {
-            Content::Bytes(bytes) => batch.bytes(extent.offset, bytes, progress)?,
-            Content::Source { source, offset } => {
-                batch.source(extent, *source, *offset, &mut reader, progress)?;
-            }
-            Content::Zero | Content::Late(_) => {}
-        }
-    }
-    let mut digests = batch.finish(progress)?;
+    let mut digests = std::thread::scope(|scope| {
+        let mut batch = Batch::new(Pipeline::start(scope, output), known(plan, sources));
+        let filled = fill(plan, &mut batch, &mut reader, progress);
+        batch.finish(filled, progress)
+    })?;
     for id in plan.sources() {
         // A planner that tears a file apart in another order than the file's costs a second look at it.
         if let std::collections::btree_map::Entry::Vacant(place) = digests.entry(id) {
@@ -115,6 +116,43 @@ fn copy(
     }
     reader.close()?;
     Ok(digests)
+}
+
+fn fill(
+    plan: &MediaPlan,
+    batch: &mut Batch<'_>,
+    reader: &mut Reader<'_>,
+    progress: &mut dyn FnMut(Event),
+) -> Result<(), ExecuteError> {
+    for extent in plan.layout.extents.iter().filter(|extent| !extent.last) {
+        match &extent.content {
+            Content::Bytes(bytes) => batch.bytes(extent.offset, bytes, progress)?,
+            Content::Source { source, offset } => batch.source(extent, *source, *offset, reader, progress)?,
+            Content::Zero | Content::Late(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads the image back while the system still flushes the rest of it.
+fn flush_and_verify(output: &Output, progress: &mut dyn FnMut(Event)) -> Result<(), ExecuteError> {
+    let (flushed, report) = std::thread::scope(|scope| {
+        let flushing = scope.spawn(|| output.flush());
+        let report = verify::verify(output.partial(), &mut |done, total| {
+            progress(Event::Verifying { done, total });
+        });
+        (flushing.join().map_err(|_| ExecuteError::Ended), report)
+    });
+    flushed??;
+    let problems = match report {
+        Ok(report) if report.is_good() => return Ok(()),
+        Ok(report) => report.problems,
+        Err(error) => vec![format!("{error:#}")],
+    };
+    Err(ExecuteError::Verify {
+        path: output.partial().to_owned(),
+        problems,
+    })
 }
 
 fn known(plan: &MediaPlan, sources: &Sources) -> BTreeMap<SourceId, [u8; 32]> {
@@ -139,20 +177,22 @@ fn check_expected(sources: &Sources, digests: &BTreeMap<SourceId, [u8; 32]>) -> 
 
 fn write_late(
     plan: &MediaPlan,
+    sources: &Sources,
     output: &Output,
     digests: &BTreeMap<SourceId, [u8; 32]>,
 ) -> Result<(), ExecuteError> {
-    let manifest = plan.finished_manifest(digests);
+    let mut manifest = plan.finished_manifest(digests, &regions::digests(plan, sources)?);
+    // The places of the regions depend on the room for the manifest, which was planned for the longest numbers.
+    let room: u64 = late(plan).map(|extent| extent.length).sum();
+    manifest.resize(manifest.len().max(usize::try_from(room).unwrap_or(0)), b'\n');
     let mut rest = manifest.as_slice();
-    for extent in &plan.layout.extents {
-        if matches!(&extent.content, Content::Late(name) if name == LATE_MANIFEST) {
-            let length = usize::try_from(extent.length)
-                .unwrap_or(usize::MAX)
-                .min(rest.len());
-            let (part, after) = rest.split_at(length);
-            output.write(part, extent.offset)?;
-            rest = after;
-        }
+    for extent in late(plan) {
+        let length = usize::try_from(extent.length)
+            .unwrap_or(usize::MAX)
+            .min(rest.len());
+        let (part, after) = rest.split_at(length);
+        output.write(part, extent.offset)?;
+        rest = after;
     }
     if rest.is_empty() {
         Ok(())
@@ -161,6 +201,12 @@ fn write_late(
             bytes: manifest.len(),
         })
     }
+}
+
+/// The place of the manifest.
+fn late(plan: &MediaPlan) -> impl Iterator<Item = &Extent> {
+    let is_late = |extent: &&Extent| matches!(&extent.content, Content::Late(name) if name == LATE_MANIFEST);
+    plan.layout.extents.iter().filter(is_late)
 }
 
 fn write_last(plan: &MediaPlan, output: &Output) -> Result<(), ExecuteError> {

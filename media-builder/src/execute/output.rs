@@ -6,10 +6,16 @@ use std::path::{Path, PathBuf};
 use super::ExecuteError;
 use crate::platform;
 
+/// Fewer bytes are written through the system's cache, which gathers them: the medium takes its time for each write.
+const SHORT: usize = 64 * 1024;
+
 /// The partial file; dropped before it is finished, it is removed.
 #[derive(Debug)]
 pub(super) struct Output {
     file: File,
+    /// The same file, past the system's cache.
+    direct: File,
+    size: u64,
     partial: PathBuf,
     path: PathBuf,
     finished: bool,
@@ -34,8 +40,11 @@ impl Output {
             .create_new(true)
             .open(&partial)
             .map_err(create)?;
+        let direct = platform::open_direct(&partial, File::options().write(true)).map_err(create)?;
         let output = Self {
             file,
+            direct,
+            size,
             partial: partial.clone(),
             path: path.to_owned(),
             finished: false,
@@ -44,12 +53,37 @@ impl Output {
         Ok(output)
     }
 
+    /// Writes a block whose place and memory are aligned; zeroes that fill it up may reach beyond the end.
+    pub(super) fn write_block(&self, bytes: &[u8], offset: u64) -> Result<(), ExecuteError> {
+        let length = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let bytes = &bytes[..bytes.len().min(length)];
+        if bytes.len() < SHORT {
+            return self.write(bytes, offset);
+        }
+        match platform::write_all_at(&self.direct, bytes, offset) {
+            Ok(()) => Ok(()),
+            // Some file systems promise it and then refuse, and the end of an image is no whole block.
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => self.write(bytes, offset),
+            Err(source) => Err(ExecuteError::Write {
+                path: self.partial.clone(),
+                offset,
+                source,
+            }),
+        }
+    }
+
+    /// Writes bytes of any length at any place.
     pub(super) fn write(&self, bytes: &[u8], offset: u64) -> Result<(), ExecuteError> {
         platform::write_all_at(&self.file, bytes, offset).map_err(|source| ExecuteError::Write {
             path: self.partial.clone(),
             offset,
             source,
         })
+    }
+
+    /// The file as it is called until it is finished.
+    pub(super) fn partial(&self) -> &Path {
+        &self.partial
     }
 
     pub(super) fn flush(&self) -> Result<(), ExecuteError> {
@@ -60,9 +94,8 @@ impl Output {
         self.file.sync_all().map_err(flush)
     }
 
-    /// Gives the complete file its name.
+    /// Gives the complete file, which was flushed, its name.
     pub(super) fn finish(mut self) -> Result<(), ExecuteError> {
-        self.flush()?;
         let rename = |source| ExecuteError::Rename {
             path: self.path.clone(),
             source,

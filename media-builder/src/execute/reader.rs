@@ -70,19 +70,30 @@ impl<'a> Reader<'a> {
 
     /// The digest of a source, read once more.
     pub(super) fn digest(&mut self, id: SourceId) -> Result<[u8; 32], ExecuteError> {
-        let size = self.sources.get(id).size;
-        let mut buffer = vec![0; 1 << 20];
         let mut digest = Backend::default();
-        let mut offset = 0;
-        while offset < size {
-            let length = usize::try_from(size - offset)
+        self.hash(id, 0, self.sources.get(id).size, &mut digest)?;
+        Ok(digest.finish())
+    }
+
+    /// Hashes a part of a source.
+    pub(super) fn hash(
+        &mut self,
+        id: SourceId,
+        offset: u64,
+        length: u64,
+        digest: &mut Backend,
+    ) -> Result<(), ExecuteError> {
+        let mut buffer = vec![0; 1 << 20];
+        let (mut offset, end) = (offset, offset + length);
+        while offset < end {
+            let length = usize::try_from(end - offset)
                 .unwrap_or(usize::MAX)
                 .min(buffer.len());
             self.read(id, offset, &mut buffer[..length])?;
             digest.update(&buffer[..length]);
             offset += length as u64;
         }
-        Ok(digest.finish())
+        Ok(())
     }
 
     /// Ends with the last file.

@@ -13,7 +13,7 @@ pub const LATE_MANIFEST: &str = "manifest";
 /// On a stick: names the media that the data partition belongs to.
 pub const MEDIA_ID: &str = "media-runtime/media-id";
 /// Stands for a digest that is not yet known, in its length.
-const UNKNOWN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+pub(super) const UNKNOWN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Where the bytes of a file come from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod files;
 mod grub_config;
 mod ids;
 mod iso;
+mod regions;
 mod usb;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,9 +86,12 @@ pub struct MediaPlan {
 }
 
 impl MediaPlan {
-    /// The bytes of the manifest, once the digests of the sources are known.
-    pub fn finished_manifest(&self, digests: &BTreeMap<SourceId, [u8; 32]>) -> Vec<u8> {
+    /// The bytes of the manifest, once the digests of the sources and of the regions are known.
+    pub fn finished_manifest(&self, digests: &BTreeMap<SourceId, [u8; 32]>, regions: &[[u8; 32]]) -> Vec<u8> {
         let mut manifest = self.manifest.clone();
+        for (region, digest) in manifest.regions.iter_mut().zip(regions) {
+            region.sha256 = hex(digest);
+        }
         for (file, source) in manifest.files.iter_mut().zip(&self.sources_of_files) {
             if let Some(digest) = source.and_then(|source| digests.get(&source)) {
                 file.sha256 = hex(digest);
@@ -131,7 +135,12 @@ impl Contents {
 
     /// Adds the manifest's place to a tree.
     fn insert_manifest(&self, tree: &mut FileTree) -> Result<(), PlanError> {
-        let size = self.manifest.to_bytes().len() as u64;
+        let widest = regions::unknown(u64::MAX, u64::MAX);
+        let manifest = Manifest {
+            regions: vec![widest; regions::MOST],
+            ..self.manifest.clone()
+        };
+        let size = manifest.to_bytes().len() as u64;
         tree.insert(MANIFEST, size, Content::Late(LATE_MANIFEST.into()))
             .map_err(PlanError::Path)
     }
@@ -147,12 +156,20 @@ impl Contents {
     }
 
     fn finish(
-        self,
+        mut self,
         format: Format,
         layout: Layout,
         volumes: Vec<VolumePlan>,
         warnings: Vec<String>,
     ) -> MediaPlan {
+        let ranges = match format {
+            Format::Iso => regions::of_iso(&layout),
+            Format::Usb => regions::of_stick(&layout, &volumes),
+        };
+        self.manifest.regions = ranges
+            .into_iter()
+            .map(|range| regions::unknown(range.start, range.end - range.start))
+            .collect();
         let source = |file: &MediaFile| match file.origin {
             Origin::Source(id) => Some(id),
             Origin::Bytes(_) => None,
@@ -195,6 +212,7 @@ fn manifest(media: &ResolvedMedia, layout: MediaLayout, files: Vec<manifest::Fil
             .map(|package| package.entry.clone())
             .collect(),
         files,
+        regions: vec![],
     }
 }
 

@@ -152,6 +152,7 @@ impl MediaBuilder {
             }],
             packages: self.packages.clone(),
             files,
+            regions: vec![],
         }
     }
 
