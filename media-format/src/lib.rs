@@ -3,8 +3,10 @@
 //!
 //! [`manifest`] names every file of the media with its digest, [`paths`] says where things lie, [`state`] is the
 //! boot state that GRUB reads, [`journal`] the two slots that survive a power cut, [`event`] what the runtime
-//! reports on its console, [`hive`] and [`wim`] what is spoken with the workers.
+//! reports on its console, [`hive`] and [`wim`] what is spoken with the workers, [`drivers`] the index of the driver
+//! packages.
 
+pub mod drivers;
 pub mod event;
 pub mod hive;
 pub mod journal;

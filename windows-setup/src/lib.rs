@@ -2,4 +2,6 @@
 //! packages. Planned from values in memory; nothing here touches a file.
 
 pub mod bcd;
+pub mod drivers;
+pub mod inf;
 pub mod unattend;
