@@ -247,8 +247,13 @@ pub trait Files {
 pub trait Images {
     /// What a WIM says of itself.
     fn image_info(&self, wim: &Path) -> Result<WimInfo>;
-    /// Runs one request of the WIM worker to its end.
-    fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary>;
+    /// Runs one request of the WIM worker to its end, within the step's time limit.
+    fn image_request(
+        &self,
+        request: &Request,
+        limit: Option<Duration>,
+        progress: &mut dyn FnMut(&Message),
+    ) -> Result<Summary>;
 }
 
 /// The firmware's start of the machine.
@@ -350,10 +355,11 @@ impl std::fmt::Debug for Account {
 
 /// Shares.
 pub trait Network {
-    /// Mounts a share (`//server/share`) and gives the folder; a second call gives the same one.
+    /// Mounts a share (`//server/share`) and gives the folder: that one where it is given, also when the share is mounted
+    /// elsewhere already; else one where it is. A second call gives the same one.
     fn connect(&self, share: &str, account: &Account, at: Option<&Path>) -> Result<PathBuf>;
-    /// Unmounts it.
-    fn disconnect(&self, share: &str) -> Result<()>;
+    /// Unmounts the share that is mounted on that folder.
+    fn disconnect(&self, folder: &Path) -> Result<()>;
 }
 
 /// What the machine is.

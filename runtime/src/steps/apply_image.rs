@@ -127,7 +127,7 @@ pub(super) fn apply(context: &Context<'_>, wim: &Path, image: &ImageInfo, place:
     let mut warnings = Vec::new();
     context
         .platform
-        .image_request(&request, &mut |message| match message {
+        .image_request(&request, context.timeout, &mut |message| match message {
             Message::Progress { phase, done, total } => {
                 context.progress(&format!("applying: {phase:?}").to_lowercase(), *done, *total);
             }

@@ -1,6 +1,6 @@
 //! Makes a share available at a mount point.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use task_sequence::steps::ConnectToNetworkFolder;
 
@@ -11,8 +11,8 @@ use crate::platform::Account;
 
 /// An account that the server refuses is found out before anything is erased.
 pub(super) fn check(options: &ConnectToNetworkFolder, context: &Context<'_>) -> Check {
-    connect(options, context)?;
-    context.platform.disconnect(&share(options))?;
+    let folder = connect(options, context)?;
+    context.platform.disconnect(&folder)?;
     Ok(())
 }
 
@@ -24,7 +24,7 @@ pub(super) fn run(options: &ConnectToNetworkFolder, context: &mut Context<'_>) -
 fn connect(
     options: &ConnectToNetworkFolder,
     context: &Context<'_>,
-) -> std::result::Result<(), crate::context::Failure> {
+) -> std::result::Result<PathBuf, crate::context::Failure> {
     let password = options
         .password
         .as_ref()
@@ -45,7 +45,7 @@ fn connect(
     context
         .log
         .info(format!("{} is at {}", options.path, folder.display()));
-    Ok(())
+    Ok(folder)
 }
 
 fn share(options: &ConnectToNetworkFolder) -> String {

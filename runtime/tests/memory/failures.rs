@@ -229,3 +229,18 @@ fn grubs_own_custom_file_of_a_reference_stays_as_it_was() {
     let captured = crate::outcome::captured(&world, "ref.wim").unwrap();
     assert!(matches!(captured.get(CUSTOM), Some(Node::File(bytes, _)) if bytes.as_slice() == USERS));
 }
+
+#[test]
+fn a_connected_folder_is_where_the_step_says_also_when_the_capture_uses_the_share() {
+    let connect = "[[steps]]\ntype = \"connect-to-network-folder\"\npath = '\\\\server\\captures'\nat = \"Z:\"\n\
+                   account = \"capturer\"\npassword = \"%OSDCaptureAccountPassword%\"\n";
+    let sequence = crate::fixture::build_and_capture(r"\\server\captures\ref.wim");
+    let place = sequence.find("[[steps]]").unwrap();
+    let write = command("Write", "touch /mnt/Z/there", "");
+    let sequence = format!("{}{connect}{write}{}", &sequence[..place], &sequence[place..]);
+    let media = crate::runs::with_account(MediaLayout::Iso, &sequence);
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    assert!(world.shares[SHARE].volume.bytes("there").is_some());
+    assert!(world.shares[SHARE].volume.bytes("ref.wim").is_some());
+}

@@ -116,7 +116,12 @@ impl Images for Memory {
         })
     }
 
-    fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
+    fn image_request(
+        &self,
+        request: &Request,
+        _: Option<std::time::Duration>,
+        progress: &mut dyn FnMut(&Message),
+    ) -> Result<Summary> {
         match &request.operation {
             Operation::Apply(apply) => self.apply(apply, progress),
             Operation::Capture(capture) => self.capture(capture, progress),

@@ -82,20 +82,22 @@ impl Network for Memory {
                 account.user
             );
         }
-        let folder = at.map_or_else(
-            || Path::new("/run/media-runtime/shares").join(share.replace('/', "_")),
-            Into::into,
-        );
-        Ok(world
-            .volatile
-            .connected
-            .entry(share.to_owned())
-            .or_insert(folder)
-            .clone())
+        let connected = &mut world.volatile.connected;
+        let fits = |(known, folder): &&(String, std::path::PathBuf)| {
+            known == share && at.is_none_or(|at| at == folder)
+        };
+        if let Some((_, folder)) = connected.iter().find(fits) {
+            return Ok(folder.clone());
+        }
+        let own = || Path::new("/run/media-runtime/shares").join(share.replace('/', "_"));
+        let folder = at.map_or_else(own, Into::into);
+        connected.push((share.to_owned(), folder.clone()));
+        Ok(folder)
     }
 
-    fn disconnect(&self, share: &str) -> Result<()> {
-        self.world_mut().volatile.connected.remove(share);
+    fn disconnect(&self, folder: &Path) -> Result<()> {
+        let connected = &mut self.world_mut().volatile.connected;
+        connected.retain(|(_, known)| known != folder);
         Ok(())
     }
 }

@@ -135,7 +135,7 @@ pub(crate) struct Volatile {
     pub(crate) views: BTreeMap<PathBuf, Volume>,
     /// What is shown inside another volume or view: by its place, the folder that it comes from.
     pub(crate) inside: BTreeMap<PathBuf, PathBuf>,
-    pub(crate) connected: BTreeMap<String, PathBuf>,
+    pub(crate) connected: Vec<(String, PathBuf)>,
     pub(crate) memory: Volume,
 }
 

@@ -81,7 +81,9 @@ impl Linux {
         let mounted = self.mounted.borrow();
         let (views, shares) = (self.overlays.borrow(), self.shares.borrow());
         let roots = mounted.values().map(|(folder, _)| folder);
-        let roots = roots.chain(views.keys()).chain(shares.values());
+        let roots = roots
+            .chain(views.keys())
+            .chain(shares.iter().map(|(_, folder)| folder));
         let around = roots.filter_map(|root| Some((root, path.strip_prefix(root).ok()?)));
         let nearest = around.max_by_key(|(root, _)| root.components().count())?;
         Some((nearest.0.clone(), nearest.1.to_owned()))

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::wim::info::WimInfo;
@@ -13,6 +15,8 @@ use super::Linux;
 use crate::platform::{Images, Result};
 
 const WORKER: &str = "wim-worker";
+/// The worker tells its progress several times a second, except while what it has written goes to a slow stick.
+const SILENCE: Duration = Duration::from_secs(30 * 60);
 
 impl Images for Linux {
     fn image_info(&self, wim: &Path) -> Result<WimInfo> {
@@ -20,42 +24,185 @@ impl Images for Linux {
         WimInfo::read(&mut BufReader::new(file)).with_context(|| format!("reading {}", wim.display()))
     }
 
-    fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
-        let mut worker = Command::new(WORKER)
-            .env("PATH", super::processes::SEARCH_PATH)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("starting {WORKER}"))?;
-        let mut stdin = worker.stdin.take().context("the worker has no input")?;
-        stdin
-            .write_all(&serde_json::to_vec(request)?)
-            .context("telling the worker what to do")?;
-        drop(stdin);
-        let stdout = worker.stdout.take().context("the worker has no output")?;
-        let mut end = None;
-        for line in BufReader::new(stdout).lines() {
-            let message: Message = serde_json::from_str(&line?).context("understanding the worker")?;
-            progress(&message);
-            if matches!(message, Message::Done { .. } | Message::Failed { .. }) {
-                end = Some(message);
+    fn image_request(
+        &self,
+        request: &Request,
+        limit: Option<Duration>,
+        progress: &mut dyn FnMut(&Message),
+    ) -> Result<Summary> {
+        let mut command = Command::new(WORKER);
+        command.env("PATH", super::processes::SEARCH_PATH);
+        let request = serde_json::to_vec(request)?;
+        follow(command, request, Patience::new(limit, SILENCE), progress)
+    }
+}
+
+/// How long the worker is waited for.
+struct Patience {
+    limit: Option<Duration>,
+    end: Option<Instant>,
+    silence: Duration,
+}
+
+impl Patience {
+    fn new(limit: Option<Duration>, silence: Duration) -> Self {
+        let end = limit.map(|limit| Instant::now() + limit);
+        Self { limit, end, silence }
+    }
+
+    /// The next line of the worker, or nothing at its end.
+    fn next(&self, lines: &Receiver<std::io::Result<String>>) -> Result<Option<String>> {
+        let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
+        if left.is_none_or(|left| !left.is_zero()) {
+            match lines.recv_timeout(left.unwrap_or(self.silence).min(self.silence)) {
+                Ok(line) => return Ok(Some(line.context("listening to the worker")?)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        let status = worker.wait()?;
-        match end {
-            Some(Message::Done { summary }) => Ok(summary),
-            Some(Message::Failed { code, error, hint }) => {
-                let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-                let code = if code == 0 {
-                    String::new()
-                } else {
-                    format!(" (libwim error {code})")
-                };
-                bail!("{error}{code}{hint}")
-            }
-            _ => Err(anyhow!(
-                "{WORKER} ended ({status}) without a result: it was killed or ran out of memory"
-            )),
+        if let (Some(end), Some(limit)) = (self.end, self.limit)
+            && Instant::now() >= end
+        {
+            bail!(
+                "{WORKER} was stopped: it had not ended after {} seconds (the step's time limit)",
+                limit.as_secs()
+            );
         }
+        bail!(
+            "{WORKER} was stopped: it had said nothing for {} seconds; a disk, the media or the share may not answer",
+            self.silence.as_secs()
+        )
+    }
+}
+
+/// The worker, which ends with whoever waits for it.
+struct Worker(Option<Child>);
+
+impl Worker {
+    fn wait(mut self) -> std::io::Result<ExitStatus> {
+        self.0
+            .take()
+            .map_or_else(|| Ok(ExitStatus::default()), |mut child| child.wait())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            // One that hangs in a disk ends when the disk answers: nobody waits for that.
+            std::thread::spawn(move || child.wait());
+        }
+    }
+}
+
+fn follow(
+    mut command: Command,
+    request: Vec<u8>,
+    patience: Patience,
+    progress: &mut dyn FnMut(&Message),
+) -> Result<Summary> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {WORKER}"))?;
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let worker = Worker(Some(child));
+    let stdout = stdout.context("the worker has no output")?;
+    // A worker that does not read what it is to do says so, or ends.
+    std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&request)));
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(stdout).lines();
+        while lines.next().is_some_and(|line| sender.send(line).is_ok()) {}
+    });
+    let mut end = None;
+    while let Some(line) = patience.next(&lines)? {
+        let message: Message = serde_json::from_str(&line).context("understanding the worker")?;
+        progress(&message);
+        if matches!(message, Message::Done { .. } | Message::Failed { .. }) {
+            end = Some(message);
+        }
+    }
+    result(end, worker.wait()?)
+}
+
+fn result(end: Option<Message>, status: ExitStatus) -> Result<Summary> {
+    match end {
+        Some(Message::Done { summary }) => Ok(summary),
+        Some(Message::Failed { code, error, hint }) => {
+            let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            let code = if code == 0 {
+                String::new()
+            } else {
+                format!(" (libwim error {code})")
+            };
+            bail!("{error}{code}{hint}")
+        }
+        _ => Err(anyhow!(
+            "{WORKER} ended ({status}) without a result: it was killed or ran out of memory"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker(script: &str, limit: Option<u64>, silence: u64) -> Result<Summary> {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let limit = limit.map(Duration::from_millis);
+        let patience = Patience::new(limit, Duration::from_millis(silence));
+        follow(command, b"{}".to_vec(), patience, &mut |_| {})
+    }
+
+    fn done() -> String {
+        let summary = Summary::default();
+        serde_json::to_string(&Message::Done { summary }).unwrap()
+    }
+
+    fn progress() -> String {
+        serde_json::to_string(&Message::Warning {
+            path: None,
+            text: "still here".into(),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_worker_that_ends_gives_its_result() {
+        assert!(
+            worker(
+                &format!("cat >/dev/null; echo '{}'", done()),
+                Some(60_000),
+                60_000
+            )
+            .is_ok()
+        );
+        let error = worker("exit 3", None, 60_000).unwrap_err().to_string();
+        assert!(error.contains("without a result"), "{error}");
+    }
+
+    #[test]
+    fn a_worker_that_says_nothing_is_ended() {
+        let pid = tempfile::NamedTempFile::new().unwrap();
+        let script = format!("echo $$ >{}; exec sleep 60", pid.path().display());
+        let began = Instant::now();
+        let error = worker(&script, None, 500).unwrap_err().to_string();
+        assert!(error.contains("said nothing"), "{error}");
+        let process = format!("/proc/{}", std::fs::read_to_string(pid.path()).unwrap().trim());
+        while Path::new(&process).exists() {
+            assert!(began.elapsed() < Duration::from_secs(20), "it still runs");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn a_worker_that_talks_for_ever_is_ended_by_the_steps_time_limit() {
+        let script = format!("while echo '{}'; do :; done", progress());
+        let error = worker(&script, Some(300), 60_000).unwrap_err().to_string();
+        assert!(error.contains("time limit"), "{error}");
     }
 }

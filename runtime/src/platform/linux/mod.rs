@@ -29,8 +29,8 @@ pub struct Linux {
     inside: RefCell<Vec<(PathBuf, PathBuf)>>,
     /// Views: work folder by view.
     overlays: RefCell<BTreeMap<PathBuf, PathBuf>>,
-    /// Connected shares: folder by share.
-    shares: RefCell<BTreeMap<String, PathBuf>>,
+    /// Connected shares: where each one is mounted.
+    shares: RefCell<Vec<(String, PathBuf)>>,
 }
 
 impl Linux {

@@ -19,23 +19,38 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 
 impl Network for Linux {
     fn connect(&self, share: &str, account: &Account, at: Option<&Path>) -> Result<PathBuf> {
-        if let Some(folder) = self.shares.borrow().get(share) {
-            return Ok(folder.clone());
+        let known = self.connected(share, at);
+        if let Some(folder) = known {
+            return Ok(folder);
         }
         let name = share.trim_start_matches('/').replace('/', "-");
         let folder = at.map_or_else(|| Path::new(SHARES).join(name), Path::to_owned);
         fs::create_dir_all(&folder)?;
         let data = options(share, account)?;
         mount_when_reachable(share, &folder, &data)?;
-        self.shares.borrow_mut().insert(share.to_owned(), folder.clone());
+        self.shares.borrow_mut().push((share.to_owned(), folder.clone()));
         Ok(folder)
     }
 
-    fn disconnect(&self, share: &str) -> Result<()> {
-        let Some(folder) = self.shares.borrow_mut().remove(share) else {
+    fn disconnect(&self, folder: &Path) -> Result<()> {
+        let known = self.shares.borrow().iter().any(|(_, known)| known == folder);
+        if !known {
             return Ok(());
-        };
-        unmount(&folder, UnmountFlags::empty()).with_context(|| format!("disconnecting {share}"))
+        }
+        unmount(folder, UnmountFlags::empty())
+            .with_context(|| format!("disconnecting the share on {}", folder.display()))?;
+        self.shares.borrow_mut().retain(|(_, known)| known != folder);
+        Ok(())
+    }
+}
+
+impl Linux {
+    /// Where the share is mounted: in that place, where one is wanted.
+    fn connected(&self, share: &str, at: Option<&Path>) -> Option<PathBuf> {
+        let shares = self.shares.borrow();
+        let mut folders = shares.iter().filter(|(known, _)| known == share);
+        let found = folders.find(|(_, folder)| at.is_none_or(|at| at == folder))?;
+        Some(found.1.clone())
     }
 }
 
@@ -121,6 +136,18 @@ fn explain(error: Errno) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_is_where_it_is_wanted() {
+        let machine = Linux::new();
+        let (share, ours, theirs) = ("//server/share", Path::new("/ours"), Path::new("/mnt/Z"));
+        machine.shares.borrow_mut().push((share.into(), ours.into()));
+        assert_eq!(machine.connected(share, None).as_deref(), Some(ours));
+        assert_eq!(machine.connected(share, Some(theirs)), None);
+        machine.shares.borrow_mut().push((share.into(), theirs.into()));
+        assert_eq!(machine.connected(share, Some(theirs)).as_deref(), Some(theirs));
+        assert_eq!(machine.connected("//server/other", None), None);
+    }
 
     #[test]
     fn a_password_with_commas_stays_one_option() {
