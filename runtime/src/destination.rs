@@ -150,8 +150,8 @@ pub fn disk(context: &Context<'_>, selector: &DiskSelector) -> Result<Disk> {
     let candidates: Vec<Disk> = disks
         .into_iter()
         .filter(|disk| !disk.is_media && own.as_ref() != Some(&disk.path))
-        // An interrupted run that does not remember itself has left its volumes on the disk that it works on.
-        .filter(|disk| !own_table::is_interrupted(context, disk))
+        // A run that does not remember itself, or is complete, has left its volumes on the disk that it works on.
+        .filter(|disk| !own_table::is_own(disk, &context.media.manifest.media_id))
         .filter(|disk| {
             disk.partitions
                 .iter()

@@ -17,7 +17,7 @@ pub fn is_interrupted(context: &Context<'_>, disk: &Disk) -> bool {
         && !boot_state::is_complete(context.platform, disk, &context.media.manifest.media_id)
 }
 
-/// Whether a run of that media has partitioned the disk.
+/// Whether a run of that media has partitioned the disk, at any time.
 pub fn is_own(disk: &Disk, media_id: &str) -> bool {
     (0..MOST_ALIKE)
         .map(|number| own_guid(disk, media_id, number))

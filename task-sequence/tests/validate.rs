@@ -158,6 +158,19 @@ fn disks_are_checked() {
     assert!(disk("gpt", "{ kind = 'logical', size = '1 GB' }").contains("only on MBR"));
     assert!(disk("mbr", "{ kind = 'logical', size = '1 GB' }").contains("needs an extended"));
     assert!(disk("gpt", &"{ kind = 'primary', size = 'rest' },".repeat(2)).contains("more than one"));
+    for (point, good) in [
+        ("/home", true),
+        ("/", true),
+        ("home", false),
+        ("/a/../b", false),
+        ("", false),
+    ] {
+        let found = disk(
+            "gpt",
+            &format!("{{ kind = 'primary', size = '1 GB', mount-point = '{point}' }}"),
+        );
+        assert_eq!(found.contains("is no mount point"), !good, "{point}: {found}");
+    }
 }
 
 #[test]

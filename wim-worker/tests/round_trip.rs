@@ -128,6 +128,7 @@ fn properties_and_exclusions_are_kept() {
     one.flags = Some("Professional".into());
     one.creator = Some("An Engineer".into());
     one.version = Some("2026.11".into());
+    one.mount_point = Some("/srv/my data".into());
     one.exclude = vec!["/tmp/*".into(), "/var/cache/*".into(), "*.bak".into()];
     one.exclude_exceptions = vec!["/tmp/keep".into()];
     let messages = run(Operation::Capture(capture(&wim, vec![one])));
@@ -138,11 +139,34 @@ fn properties_and_exclusions_are_kept() {
     assert_eq!(found.creator.as_deref(), Some("An Engineer"));
     assert_eq!(found.version.as_deref(), Some("2026.11"));
     assert_eq!(found.flags.as_deref(), Some("Professional"));
+    assert_eq!(found.mount_point.as_deref(), Some("/srv/my data"));
     let listed = String::from_utf8(judge("wimlib-imagex", &["dir", text(&wim), "1"])).unwrap();
     let listed: Vec<&str> = listed.lines().collect();
     assert_eq!(
         listed,
         ["/", "/home", "/home/a", "/tmp", "/tmp/keep", "/var", "/var/cache"]
+    );
+}
+
+#[test]
+fn volumes_that_are_mounted_inside_the_target_are_flushed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, wim) = (folder.path().join("tree"), folder.path().join("a.wim"));
+    make_tree(&tree);
+    done(&run(Operation::Capture(capture(
+        &wim,
+        vec![image(&tree, "Root")],
+    ))));
+    let target = folder.path().join("target");
+    fs::create_dir_all(target.join("etc")).unwrap();
+    let mut request = apply(&wim, 1, &target);
+    request.inside = vec![target.join("etc")];
+    done(&run(Operation::Apply(request.clone())));
+    request.inside = vec![target.join("gone")];
+    let (_, error, _) = failed(&run(Operation::Apply(request)));
+    assert!(
+        error.contains("flushing the volume of") && error.contains("gone"),
+        "{error}"
     );
 }
 

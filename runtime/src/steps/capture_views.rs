@@ -47,7 +47,7 @@ pub(super) fn name_skipped(
 ) -> platform::Result<()> {
     for disk in context.platform.disks()? {
         let holds_one = |volume: &Volume| disk.partitions.iter().any(|p| p.id == volume.id);
-        if !target.is_on(&disk) && !captured.iter().any(holds_one) {
+        if !target.is_on(&disk) && !target.volumes.iter().any(holds_one) {
             context.log.info(format!(
                 "not captured: {} (another disk)",
                 target::describe(&disk)

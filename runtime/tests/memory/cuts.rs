@@ -134,6 +134,11 @@ fn a_capture_to_a_second_disk_or_onto_the_stick_survives_a_cut_at_every_operatio
         cut_everywhere(&to_disk(Firmware::Bios, "{ number = 1 }")),
         BTreeMap::new()
     );
+    // Here the disk that the run works on, once it has volumes too, must not be taken for the destination.
+    assert_eq!(
+        cut_everywhere(&to_disk(Firmware::Uefi, "{ only = true }")),
+        BTreeMap::new()
+    );
     assert_eq!(cut_everywhere(&to_stick()), BTreeMap::new());
 }
 

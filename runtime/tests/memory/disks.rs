@@ -10,7 +10,7 @@ use crate::machine::Memory;
 use crate::world::{BootSector, Node, Part, Place, Volume, key};
 
 /// As FAT32's 4 GiB, for images of a few kilobytes.
-pub(crate) const LARGEST_FILE: u64 = 1500;
+pub(crate) const LARGEST_FILE: u64 = 1000;
 
 impl Disks for Memory {
     fn disks(&self) -> Result<Vec<Disk>> {

@@ -304,3 +304,133 @@ fn without_a_system_what_could_not_be_looked_at_is_named() {
         ],
     );
 }
+
+#[test]
+fn a_data_image_goes_to_the_volume_that_got_nothing_of_the_system() {
+    let step = "  [[steps.steps]]\n  type = \"apply-data-image\"\n  name = \"Data\"\n  package = \"reference\"\n  index = 1\n\n\
+                \x20 [[steps.steps]]\n  type = \"apply-os-settings\"";
+    let before = "  [[steps.steps]]\n  type = \"apply-os-settings\"";
+    let sequence = deploy();
+    assert!(sequence.contains(before));
+    let sequence = on_volumes(&sequence.replace(before, step));
+    let (world, report) = run_to_end(machine(
+        Firmware::Uefi,
+        &MediaBuilder::new(MediaLayout::Iso, &sequence),
+    ));
+    report.assert_succeeded();
+    assert!(volume(&world, "/home").bytes("etc/os-release").is_some());
+    assert!(volume(&world, "/").bytes("etc/fstab").is_some());
+}
+
+/// The existing system with a second disk that the capture goes to.
+fn existing_to_disk(kind: &str, compression: &str) -> World {
+    let destination = "destination = \"%OSDCaptureDestination%\"";
+    let sequence = capture_existing("media:unused.wim");
+    assert!(sequence.contains(destination));
+    let sequence = sequence.replace(
+        destination,
+        &format!("destination = {{ disk = {{ only = true }}, path = \"ref.wim\" }}\n  compression = \"{compression}\""),
+    );
+    let mut world = installed(&MediaBuilder::new(MediaLayout::Iso, &sequence));
+    let archive = Drive::empty("vdb", 8 << 30, Bus::Virtio).with("archive", Volume::new(kind, 1 << 30));
+    world.drives.insert(1, archive);
+    world
+}
+
+#[test]
+fn the_disk_of_an_existing_system_is_not_the_destination_of_its_capture() {
+    let (world, report) = run_to_end(existing_to_disk("exfat", "xpress"));
+    report.assert_succeeded();
+    assert!(world.drives[1].parts[0].volume.bytes("ref.wim").is_some());
+}
+
+#[test]
+fn a_volume_of_the_system_that_the_capture_goes_to_is_not_captured() {
+    let mut world = existing_to_disk("ext4", "xpress");
+    let fstab = "PARTUUID=part-root / ext4 defaults 0 1\nPARTUUID=archive /backup ext4 defaults 0 2\n";
+    world.drives[0].parts[1].volume.put("etc/fstab", file(fstab));
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert!(
+        report
+            .log
+            .contains("/dev/vdb1 (ext4): it is the destination of the capture")
+    );
+    let wim = Wim::parse(world.drives[1].parts[0].volume.bytes("ref.wim").unwrap()).unwrap();
+    assert_eq!(wim.images.len(), 1);
+}
+
+#[test]
+fn an_image_that_fat32_cannot_hold_is_refused_before_it_is_written() {
+    let mut known = crate::runs::to_disk(Firmware::Uefi, "{ number = 1 }");
+    known.drives[1].parts[0].volume.kind = "vfat".into();
+    refused(&known, &["Capture the operating system", "FAT32", "exFAT"]);
+    let mut unknown = existing_to_disk("vfat", "none");
+    let large = vec![b'x'; usize::try_from(crate::disks::LARGEST_FILE).unwrap() + 1];
+    unknown.drives[0].parts[1]
+        .volume
+        .put("home/user/large", file(large));
+    refused(&unknown, &["Capture the operating system", "FAT32", "exFAT"]);
+}
+
+#[test]
+fn a_bios_does_not_start_from_sectors_of_4096_bytes() {
+    let world = |firmware| {
+        let mut world = machine(firmware, &MediaBuilder::new(MediaLayout::Iso, &deploy()));
+        world.drives[0].sector_size = 4096;
+        world
+    };
+    refused(
+        &world(Firmware::Bios),
+        &["Partition the disk", "sectors of 4096 bytes", "UEFI"],
+    );
+    run_to_end(world(Firmware::Uefi)).1.assert_succeeded();
+}
+
+#[test]
+fn a_capture_leaves_out_who_the_machine_is_and_keeps_what_is_the_users() {
+    let mut world = installed(&with_account(MediaLayout::Iso, &capture_existing(TO_SHARE)));
+    let gone = [
+        "etc/nvme/hostid",
+        "etc/nvme/hostnqn",
+        "etc/krb5.keytab",
+        "etc/shadow-",
+        "etc/ssl/private/ssl-cert-snakeoil.key",
+        "etc/ssl/certs/ssl-cert-snakeoil.pem",
+        "var/lib/samba/private/secrets.tdb",
+        "var/lib/systemd/coredump/core.1",
+        "var/crash/report",
+    ];
+    let kept = [
+        "mnt/data/file",
+        "media/disc/file",
+        "var/lib/private/service/state",
+        "var/lib/samba/private/readme",
+        "etc/ssl/private/own.key",
+        "boot/efi/note",
+    ];
+    let root = &mut world.drives[0].parts[1].volume;
+    for path in gone.iter().chain(&kept) {
+        root.put(path, file("content"));
+    }
+    root.put("usr/lib/open-iscsi/startup-checks.sh", file("program"));
+    root.put(
+        "etc/iscsi/initiatorname.iscsi",
+        file("InitiatorName=iqn.1993-08.org.debian:01:abc"),
+    );
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    let tree = &images(&world)["/"].1;
+    for path in gone {
+        assert!(!tree.contains_key(path), "{path} was captured");
+    }
+    for path in kept {
+        assert!(tree.contains_key(path), "{path} is missing");
+    }
+    let initiator = Volume {
+        tree: tree.clone(),
+        ..Volume::default()
+    };
+    let initiator = initiator.bytes("etc/iscsi/initiatorname.iscsi").unwrap().clone();
+    assert_eq!(String::from_utf8(initiator).unwrap(), "GenerateName=yes\n");
+}

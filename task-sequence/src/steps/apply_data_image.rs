@@ -18,7 +18,8 @@ pub struct ApplyDataImage {
     /// Which image of the file, counted from 1; 1 where absent.
     #[serde(default, skip_serializing_if = "Setting::is_absent")]
     pub index: Setting<u32>,
-    /// Applies all images of the file, one after the other, onto the volumes in order.
+    /// Applies all images of the file: each to the volume with the mount point that it was captured from, and those
+    /// without one onto the next free volumes in order.
     #[serde(default, skip_serializing_if = "Setting::is_absent")]
     pub all_volumes: Setting<bool>,
     /// The volume; without it, the next free one.

@@ -1,4 +1,4 @@
-//! `apply-operating-system-image`: applies the image of an operating system; everything on the volume is deleted first.
+//! `apply-operating-system-image`: applies the image of an operating system onto its volumes; everything on them is deleted first.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,8 @@ use crate::setting::{Setting, settings};
 use crate::validate::Check;
 use super::{Place, StepOptions, StepType, VolumeSelector};
 
-/// Applies the image of an operating system; everything on the volume is deleted first.
+/// Applies the image of an operating system; everything on the volume is deleted first. On Linux the volume is the root,
+/// all volumes with a mount point are mounted inside it, and the image is spread over them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ApplyOperatingSystemImage {
@@ -18,7 +19,8 @@ pub struct ApplyOperatingSystemImage {
     /// Which image of the file, counted from 1; 1 where absent.
     #[serde(default, skip_serializing_if = "Setting::is_absent")]
     pub index: Setting<u32>,
-    /// Applies all images of the file, one after the other, onto the volumes in order.
+    /// Applies all images of the file: each to the mount point that it was captured from, and those without one onto
+    /// the next free volumes in order.
     #[serde(default, skip_serializing_if = "Setting::is_absent")]
     pub all_volumes: Setting<bool>,
     /// The volume; without it, the next free one.

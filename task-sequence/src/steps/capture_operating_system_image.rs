@@ -39,7 +39,7 @@ pub struct CaptureOperatingSystemImage {
     /// The folder of the system on its volume, where it cannot be found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_root: Option<String>,
-    /// Further paths and patterns that are not captured.
+    /// Further patterns that are not captured: `/home/*` from the root of the system, `*.bak` anywhere.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
     /// An installation that was captured before may be captured again.

@@ -136,7 +136,18 @@ fn check_names(partitions: &[Partition], check: &mut Check<'_>) {
         {
             check.error(format!("two partitions are mounted at `{mount_point}`"));
         }
+        if let Some(mount_point) = &partition.mount_point
+            && !is_plain_path(mount_point)
+        {
+            check.error(format!("`{mount_point}` is no mount point: a path such as `/home` is"));
+        }
     }
+}
+
+/// Absolute and without detours; a variable is known only later.
+fn is_plain_path(path: &str) -> bool {
+    let plain = |part: &str| part != "." && part != "..";
+    path.contains('%') || (path.starts_with('/') && !path.contains("//") && path.split('/').all(plain))
 }
 
 fn check_mbr(partitions: &[Partition], check: &mut Check<'_>) {
