@@ -1,7 +1,8 @@
-//! What Windows reads when it is set up and started: answer files, the boot configuration store, driver
-//! packages. Planned from values in memory; nothing here touches a file.
+//! What Windows reads when it is set up and started: answer files, the boot configuration store, the registry
+//! of an installation, driver packages. Planned from values in memory; nothing here touches a file.
 
 pub mod bcd;
 pub mod drivers;
 pub mod inf;
+pub mod offline_registry;
 pub mod unattend;
