@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use disk_image::read::{Format, Image};
 use media_format::Manifest;
+use media_format::drivers::{DriverIndex, DriverInf};
 use media_format::manifest::{Finish, Package};
 use serde::Serialize;
 
@@ -23,8 +24,37 @@ pub struct Inspection {
     pub partitions: Vec<PartitionSummary>,
     /// Its volumes.
     pub volumes: Vec<String>,
+    /// Its driver packages, where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drivers: Option<DriverSummary>,
     /// The manifest as it lies on the media.
     pub manifest: Manifest,
+}
+
+/// How many INF files the driver packages have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DriverSummary {
+    /// Those that can be used.
+    pub infs: usize,
+    /// Those of them that have no valid signature.
+    pub unsigned: usize,
+    /// Those of them that the system may not start without.
+    pub boot_critical: usize,
+    /// Those with errors, which are left out.
+    pub refused: usize,
+}
+
+impl From<&DriverIndex> for DriverSummary {
+    fn from(index: &DriverIndex) -> Self {
+        let count = |is: fn(&&DriverInf) -> bool| index.infs.iter().filter(is).count();
+        Self {
+            infs: index.infs.len(),
+            unsigned: count(|inf| !inf.signature.is_signed()),
+            boot_critical: count(|inf| inf.boot_critical),
+            refused: index.refused.len(),
+        }
+    }
 }
 
 /// A partition.
@@ -60,6 +90,9 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         boot: boot_chain(&image, &manifest),
         partitions: table.iter().map(summary).collect(),
         volumes: image.volumes().map(|volume| volume.label().to_owned()).collect(),
+        drivers: media::drivers(&image, &manifest)?
+            .as_ref()
+            .map(DriverSummary::from),
         manifest,
     })
 }
@@ -174,6 +207,13 @@ impl Inspection {
         writeln!(text, "packages")?;
         for package in &self.manifest.packages {
             writeln!(text, "  {}", self.package(package))?;
+        }
+        if let Some(drivers) = &self.drivers {
+            writeln!(
+                text,
+                "drivers: {} INF files, {} unsigned, {} boot-critical; {} with errors are left out",
+                drivers.infs, drivers.unsigned, drivers.boot_critical, drivers.refused
+            )?;
         }
         let total = self.manifest.files.iter().map(|file| file.size).sum();
         writeln!(text, "{} files, {}", self.manifest.files.len(), bytes(total))

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use disk_image::read::{Image, Volume};
+use media_format::drivers::DriverIndex;
 use media_format::{Manifest, manifest, paths};
 
-/// A manifest that is longer is none of ours.
+/// A manifest or index that is longer is none of ours.
 const MAX_MANIFEST: u64 = 256 << 20;
 
 /// Opens an image file or a device.
@@ -26,14 +27,31 @@ pub fn manifest(image: &Image) -> Result<Manifest> {
     let boot = image
         .boot()
         .context("there is no boot volume: this is no media of media-builder")?;
-    let file = boot
-        .open(paths::MANIFEST)
-        .context("reading the manifest: is this media of media-builder?")?;
-    let mut bytes = Vec::new();
-    file.take(MAX_MANIFEST)
-        .read_to_end(&mut bytes)
-        .context("reading the manifest")?;
+    let bytes =
+        read(boot, paths::MANIFEST).context("reading the manifest: is this media of media-builder?")?;
     Ok(Manifest::parse(&bytes)?)
+}
+
+/// The index of the driver packages, where the media has one.
+///
+/// # Errors
+/// When it is damaged.
+pub fn drivers(image: &Image, manifest: &Manifest) -> Result<Option<DriverIndex>> {
+    let file = manifest
+        .files
+        .iter()
+        .find(|file| file.role == manifest::Role::Drivers);
+    let Some((file, boot)) = file.zip(image.boot()) else {
+        return Ok(None);
+    };
+    let bytes = read(boot, &file.path).context("reading the driver index")?;
+    Ok(Some(DriverIndex::parse(&bytes)?))
+}
+
+fn read(volume: &dyn Volume, path: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    volume.open(path)?.take(MAX_MANIFEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The volume that the manifest means.

@@ -205,6 +205,8 @@ pub enum Role {
     Sequence,
     /// Secrets.
     Secrets,
+    /// The index of the driver packages.
+    Drivers,
     /// Content of a package.
     Package,
 }

@@ -8,6 +8,8 @@ pub const MANIFEST: &str = "media-runtime/media.json";
 pub const SEQUENCES: &str = "media-runtime/sequences";
 /// Secrets of an unattended media, readable by whoever holds it.
 pub const SECRETS: &str = "media-runtime/secrets.json";
+/// The index of the driver packages ([`crate::drivers`]), where there are any.
+pub const DRIVERS: &str = "media-runtime/drivers.json";
 /// The kernel of the boot image, on the media and staged on the target.
 pub const KERNEL: &str = "media-runtime/boot/vmlinuz";
 /// The initramfs of the boot image, on the media and staged on the target.

@@ -110,6 +110,7 @@ pub(super) fn boot_files(media: &ResolvedMedia) -> Vec<MediaFile> {
         ));
     }
     files.extend(secrets_file(media));
+    files.extend(drivers_file(media));
     files
 }
 
@@ -145,6 +146,16 @@ fn secrets_file(media: &ResolvedMedia) -> Option<MediaFile> {
         .ok()
         .filter(|_| !values.is_empty())?;
     Some(MediaFile::text(paths::SECRETS, Role::Secrets, &text))
+}
+
+fn drivers_file(media: &ResolvedMedia) -> Option<MediaFile> {
+    let bytes = media.drivers.as_ref()?.to_bytes();
+    Some(MediaFile::new(
+        paths::DRIVERS,
+        Volume::Boot,
+        Role::Drivers,
+        Origin::Bytes(bytes),
+    ))
 }
 
 /// The content of the packages, for the given volume.

@@ -2,6 +2,7 @@
 
 mod boot;
 mod digest_cache;
+mod drivers;
 mod packages;
 mod secrets;
 mod sequences;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
+use media_format::drivers::DriverIndex;
 use uuid::Uuid;
 
 pub use boot::{BootImage, default_path};
@@ -41,6 +43,8 @@ pub struct ResolvedMedia {
     pub sequences: Vec<Sequence>,
     /// The packages that they refer to, and those that these need.
     pub packages: Vec<ResolvedPackage>,
+    /// What the INF files of the driver packages say; none without driver packages.
+    pub drivers: Option<DriverIndex>,
     /// Values of secret variables.
     pub secrets: Secrets,
     /// The files behind it all.
@@ -67,8 +71,10 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
         &packages,
         &mut problems,
     ));
-    let warnings = warnings.collect();
+    let mut warnings: Vec<String> = warnings.collect();
     problems.into_result()?;
+    let (drivers, about_drivers) = drivers::index(&packages, &sources);
+    warnings.extend(about_drivers);
     sources.look_up(cache);
     let media_id = media_id(&project, &sequences, &boot, &packages, &sources);
     Ok(ResolvedMedia {
@@ -77,6 +83,7 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
         boot,
         sequences,
         packages,
+        drivers,
         secrets,
         sources,
         warnings,

@@ -10,6 +10,7 @@ mod bound;
 mod disks;
 mod fat_peek;
 mod files;
+pub mod hardware_ids;
 mod identity;
 mod images;
 mod mounts;
