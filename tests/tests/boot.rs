@@ -153,10 +153,7 @@ fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
     let image = Image::at(&wims[0]);
     image.verify();
     image.has_applications_and_update();
-    assert_eq!(
-        image.paths_that_count(),
-        captured_on_the_stick().paths_that_count()
-    );
+    image.assert_same_files(captured_on_the_stick());
 }
 
 #[test]
@@ -200,11 +197,50 @@ fn a_damaged_payload_is_refused_before_anything_is_erased() {
     support::assert_empty(&disk);
 }
 
+/// The first has no room for the partitions, the second none for the image.
 #[test]
 fn a_disk_that_is_too_small_is_refused() {
     let _machine = one_at_a_time();
+    for size in [300 << 20, 900 << 20] {
+        let disk = support::empty_disk_of("small", size);
+        let media = project("media", "usb", &[]);
+        let said = failing_try(&media, &["--firmware=bios", "--disk", &disk]);
+        assert!(said.contains("before anything was changed"), "{said}");
+        assert!(said.contains("bytes"), "{said}");
+        support::assert_empty(&disk);
+    }
+}
+
+#[test]
+fn the_stick_itself_is_never_the_target() {
+    let _machine = one_at_a_time();
     let media = project("media", "usb", &[]);
-    let said = failing_try(&media, &["--firmware=bios", "--disk=300M"]);
-    assert!(said.contains("bytes"), "{said}");
-    assert!(said.contains("Partition the disk"), "{said}");
+    let said = failing_try(&media, &["--firmware=uefi", "--no-disk"]);
+    assert!(said.contains("before anything was changed"), "{said}");
+    assert!(said.contains("no disk"), "{said}");
+}
+
+#[test]
+fn a_full_capture_destination_is_refused_before_anything_is_erased() {
+    let _machine = one_at_a_time();
+    let disk = support::empty_disk("full-destination");
+    let media = project("second-disk", "iso", &[]);
+    let said = failing_try(&media, &["--firmware=bios", "--disk", &disk, "--second-disk=64M"]);
+    assert!(said.contains("bytes free and about"), "{said}");
+    assert!(said.contains("choose another destination"), "{said}");
+    support::assert_empty(&disk);
+}
+
+/// The opposite boot order: every restart reaches the boot image that is staged on the disk.
+#[test]
+fn a_machine_that_starts_its_disk_first_reaches_the_boot_image_again() {
+    let _machine = one_at_a_time();
+    demo(&["second-disk", "--media-last"]);
+    let wims = support::files_below(&out("demo/second-disk"), ".wim");
+    assert_eq!(wims.len(), 1, "{wims:?}");
+    Image::at(&wims[0]).has_applications_and_update();
+    demo(&["share", "--media-last"]);
+    let wims = support::files_below(&out("demo/share"), ".wim");
+    assert_eq!(wims.len(), 1, "{wims:?}");
+    Image::at(&wims[0]).assert_same_files(captured_on_the_stick());
 }

@@ -25,9 +25,15 @@ pub struct Args {
     /// How the media is attached [default: an ISO as CD, an image as stick].
     #[arg(long, value_enum)]
     attach: Option<Attach>,
+    /// The firmware starts the disks before the media [default: the media first].
+    #[arg(long)]
+    media_last: bool,
     /// A disk: its size when it is empty, or a raw image, which is changed. Can be given several times.
     #[arg(long, value_name = "SIZE|FILE", default_value = "20G")]
     disk: Vec<DiskSource>,
+    /// The machine has no disk.
+    #[arg(long, conflicts_with_all = ["disk", "then_boot"])]
+    no_disk: bool,
     /// What the disks hang on.
     #[arg(long, value_enum, default_value = "virtio")]
     disk_bus: Bus,
@@ -131,7 +137,8 @@ fn resolve(args: Args) -> Options {
         media: args.media,
         attach: args.attach,
         firmware: args.firmware,
-        disks: args.disk,
+        media_last: args.media_last,
+        disks: if args.no_disk { vec![] } else { args.disk },
         bus: args.disk_bus,
         second_disk: args.second_disk,
         accelerator: args.accelerator,

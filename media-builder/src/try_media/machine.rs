@@ -85,9 +85,9 @@ pub struct Machine {
     pub nic: Option<String>,
     /// Command that serves a connection to the share, on its standard input.
     pub share: Option<String>,
-    /// The media, first in the boot order.
+    /// The media.
     pub media: Option<(PathBuf, Attach)>,
-    /// The disks, after the media in the boot order.
+    /// The disks.
     pub disks: Vec<Disk>,
     /// File that gets what the machine writes to its serial port.
     pub serial: PathBuf,
@@ -95,7 +95,12 @@ pub struct Machine {
     pub monitor: Option<PathBuf>,
     /// Whether a window shows the screen.
     pub display: bool,
+    /// Whether the firmware starts the media before the disks, or after them.
+    pub media_first: bool,
 }
+
+/// In the firmware's order after every disk.
+const LAST: u32 = 99;
 
 /// Address of the share inside the machine.
 pub const SHARE_ADDRESS: &str = "10.0.2.100";
@@ -190,7 +195,7 @@ impl Machine {
             args.pair("-device", "virtio-scsi-pci,id=scsi0");
         }
         if let Some((path, attach)) = &self.media {
-            media(args, path, *attach);
+            media(args, path, *attach, if self.media_first { 1 } else { LAST });
         }
         for (number, disk) in self.disks.iter().enumerate() {
             disk.device(args, number);
@@ -198,7 +203,7 @@ impl Machine {
     }
 }
 
-fn media(args: &mut Arguments, path: &Path, attach: Attach) {
+fn media(args: &mut Arguments, path: &Path, attach: Attach, boot: u32) {
     let path = escaped(path);
     match attach {
         Attach::Cdrom => {
@@ -206,7 +211,10 @@ fn media(args: &mut Arguments, path: &Path, attach: Attach) {
                 "-drive",
                 format!("if=none,id=media,format=raw,media=cdrom,readonly=on,file={path}"),
             );
-            args.pair("-device", "ide-cd,drive=media,bus=ide.0,bootindex=1");
+            args.pair(
+                "-device",
+                format!("ide-cd,drive=media,bus=ide.0,bootindex={boot}"),
+            );
         }
         Attach::Usb => {
             args.pair(
@@ -215,7 +223,7 @@ fn media(args: &mut Arguments, path: &Path, attach: Attach) {
             );
             args.pair(
                 "-device",
-                "usb-storage,drive=media,bus=xhci.0,removable=on,serial=MEDIA,bootindex=1",
+                format!("usb-storage,drive=media,bus=xhci.0,removable=on,serial=MEDIA,bootindex={boot}"),
             );
         }
     }
@@ -283,6 +291,7 @@ mod tests {
             serial: "/serial".into(),
             monitor: None,
             display: false,
+            media_first: true,
         }
     }
 
@@ -299,6 +308,13 @@ mod tests {
             &machine,
             "virtio-blk-pci,drive=disk0,serial=DISK0,bootindex=2"
         ));
+    }
+
+    #[test]
+    fn the_media_can_come_after_every_disk() {
+        let mut machine = machine();
+        machine.media_first = false;
+        assert!(has(&machine, "ide-cd,drive=media,bus=ide.0,bootindex=99"));
     }
 
     #[test]

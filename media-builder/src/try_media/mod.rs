@@ -44,6 +44,8 @@ pub struct Options {
     pub attach: Option<Attach>,
     /// What starts the machine.
     pub firmware: Firmware,
+    /// Whether the firmware starts the disks before it.
+    pub media_last: bool,
     /// Its disks.
     pub disks: Vec<DiskSource>,
     /// What the disks hang on.

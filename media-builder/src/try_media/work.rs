@@ -71,6 +71,7 @@ impl Work {
             serial: folder.join("serial.log"),
             monitor: Some(folder.join("qmp.sock")).filter(|path| path.as_os_str().len() <= MAX_SOCKET_PATH),
             display: options.display,
+            media_first: !options.media_last,
         };
         let stick = (attach == Attach::Usb).then_some(media);
         let work = Self {

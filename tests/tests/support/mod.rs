@@ -1,7 +1,7 @@
 //! Runs the product and looks at what it made with foreign tools.
 #![allow(unreachable_pub)] // A module of a test program has no outside.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
@@ -100,12 +100,17 @@ pub fn failing_try(media: &Path, arguments: &[&str]) -> String {
     said
 }
 
-/// A sparse disk without anything on it.
+/// A sparse disk of 20 GiB without anything on it.
 pub fn empty_disk(name: &str) -> String {
+    empty_disk_of(name, 20 << 30)
+}
+
+/// A sparse disk without anything on it.
+pub fn empty_disk_of(name: &str, bytes: u64) -> String {
     let path = out(&format!("tests/{name}-{}.raw", std::process::id()));
     fs::create_dir_all(path.parent().expect("a folder")).expect("making out/tests");
     File::create(&path)
-        .and_then(|file| file.set_len(20 << 30))
+        .and_then(|file| file.set_len(bytes))
         .expect("making a disk");
     path.display().to_string()
 }
@@ -163,6 +168,14 @@ pub fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
     }
     found
 }
+
+/// What GRUB's installer writes for one machine's volumes.
+const NAMES_ITS_VOLUME: [&str; 4] = [
+    "/boot/grub/grub.cfg",
+    "/boot/grub/x86_64-efi/core.efi",
+    "/boot/grub/x86_64-efi/grub.efi",
+    "/boot/grub/x86_64-efi/load.cfg",
+];
 
 /// A captured WIM, seen through wimlib-imagex.
 pub struct Image {
@@ -226,10 +239,47 @@ impl Image {
         }
     }
 
-    /// The paths without what differs between two machines of the same build.
-    pub fn paths_that_count(&self) -> BTreeSet<&str> {
-        let differs = |path: &&str| !path.starts_with("/boot/grub/") && !path.starts_with("/var/log/");
-        self.paths.iter().map(String::as_str).filter(differs).collect()
+    /// Asserts that both have the same files: content, kind, owner, mode and links. GRUB's files name the volume that
+    /// they start from, and each machine's has a UUID of its own.
+    pub fn assert_same_files(&self, other: &Self) {
+        let (mine, others) = (self.files(), other.files());
+        let all: BTreeSet<&String> = mine.keys().chain(others.keys()).collect();
+        let differ: Vec<_> = all
+            .into_iter()
+            .filter(|path| mine.get(*path) != others.get(*path))
+            .filter(|path| !NAMES_ITS_VOLUME.contains(&path.as_str()))
+            .collect();
+        assert!(differ.is_empty(), "these differ: {differ:#?}");
+        assert!(mine.len() > 5000, "only {} files were compared", mine.len());
+    }
+
+    /// Each path with all that `wimlib-imagex` says about it, without times and places in the WIM.
+    fn files(&self) -> BTreeMap<String, String> {
+        let about = run("wimlib-imagex", &["dir", "--detailed", &self.path, "1"]);
+        let kept = [
+            "Attributes",
+            "UNIX Data",
+            "Link Count",
+            "Reparse Tag",
+            "Hash",
+            "Uncompressed size",
+        ];
+        let mut files = BTreeMap::new();
+        let mut path = String::new();
+        for (key, value) in about.lines().filter_map(|line| line.split_once('=')) {
+            let (key, value) = (key.trim(), value.trim());
+            if key == "Full Path" {
+                path = value.trim_matches('"').to_owned();
+            }
+            if kept.contains(&key) {
+                let line = format!("{key}={value};");
+                files
+                    .entry(path.clone())
+                    .or_insert_with(String::new)
+                    .push_str(&line);
+            }
+        }
+        files
     }
 }
 
