@@ -89,6 +89,30 @@ fn awkward_names_on_every_sector_size() {
     }
 }
 
+/// Bytes of a cluster, as the boot sector says.
+fn cluster(layout: &Layout) -> u32 {
+    match &layout.extents[0].content {
+        Content::Bytes(bytes) => 1 << (bytes[108] + bytes[109]),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn many_small_files_do_not_waste_a_large_volume() {
+    let mut tree = FileTree::default();
+    for number in 0..10_000 {
+        let path = format!("{}/{number}.deb", number % 100);
+        tree.insert(&path, 4096, source(number)).expect("unique");
+    }
+    let size = minimum_size(&tree);
+    assert!(size < 50 * MIB, "{size}");
+    assert_eq!(cluster(&plan(&tree, &params(1024 * MIB, 512)).unwrap()), 4096);
+    let roomy = judge(&tree, &params(4096 * MIB, 512));
+    assert_eq!(cluster(&roomy), 8192);
+    let few = plan(&one("image.wim", 700 * MIB), &params(1024 * MIB, 512)).unwrap();
+    assert_eq!(cluster(&few), 32 * 1024);
+}
+
 #[test]
 fn an_empty_tree_is_a_sound_volume() {
     let size = minimum_size(&FileTree::default());

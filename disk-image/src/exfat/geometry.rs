@@ -34,8 +34,8 @@ pub(super) enum Misfit {
 }
 
 impl Geometry {
-    pub(super) fn choose(size: u64, sector: u64) -> Result<Self, Misfit> {
-        let cluster = usual_cluster(size).max(sector);
+    /// Divides a volume into clusters of that size.
+    pub(super) fn choose(size: u64, sector: u64, cluster: u64) -> Result<Self, Misfit> {
         let unit = if size >= LARGE { MIB } else { cluster };
         let fat_offset = (BOOT_SECTORS * sector).next_multiple_of(unit);
         let rest = size
@@ -72,8 +72,8 @@ impl Geometry {
     }
 }
 
-/// What Windows chooses.
-fn usual_cluster(size: u64) -> u64 {
+/// The size of clusters that Windows chooses.
+pub(super) fn usual_cluster(size: u64) -> u64 {
     match size {
         0..=0x1000_0000 => 4096,
         0x1000_0001..=0x8_0000_0000 => 32 * 1024,
@@ -89,7 +89,8 @@ mod tests {
     fn every_size_is_divided_soundly() {
         for sector in [512, 1024, 2048, 4096] {
             for mib in (1..600).chain((1000..4_000_000).step_by(77_777)) {
-                let geometry = Geometry::choose(mib * MIB, sector).expect("a geometry");
+                let cluster = usual_cluster(mib * MIB) >> (mib % 4);
+                let geometry = Geometry::choose(mib * MIB, sector, cluster.max(4096)).expect("a geometry");
                 let end = geometry.heap + geometry.clusters * geometry.cluster;
                 assert!(end <= geometry.size && geometry.clusters > 0, "{geometry:?}");
                 assert!(
@@ -103,7 +104,7 @@ mod tests {
                 assert_eq!(geometry.heap % geometry.cluster, 0, "{geometry:?}");
             }
         }
-        assert_eq!(Geometry::choose(MIB - 512, 512), Err(Misfit::TooSmall));
-        assert_eq!(Geometry::choose(1 << 60, 512), Err(Misfit::TooLarge));
+        assert_eq!(Geometry::choose(MIB - 512, 512, 4096), Err(Misfit::TooSmall));
+        assert_eq!(Geometry::choose(1 << 60, 512, 128 * 1024), Err(Misfit::TooLarge));
     }
 }

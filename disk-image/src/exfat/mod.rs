@@ -12,12 +12,15 @@ use crate::flat::{Item, flatten, path};
 use crate::names::{self, NameError};
 use crate::tree::FileTree;
 use folder::{ENTRY, FolderBytes, Target};
-use geometry::{Geometry, Misfit};
+use geometry::{Geometry, Misfit, usual_cluster};
 
 const MIB: u64 = 1 << 20;
 
 /// Bytes that a folder can have at most.
 const MAX_FOLDER: u64 = 256 * MIB;
+
+/// No smaller clusters are made; also the largest size of a sector.
+const SMALLEST_CLUSTER: u64 = 4096;
 
 /// Entries of the root folder beside its content: label, bitmap, upper-case table.
 const SYSTEM_ENTRIES: u64 = 3;
@@ -186,9 +189,23 @@ impl Demand {
         self.counts(geometry).fold(0, u64::saturating_add)
     }
 
+    /// The usual size of clusters, or a smaller one where many small files would waste more than a 64th of the volume:
+    /// without it a repository of packages takes twice its size, and is written in as many pieces as it has files.
+    fn cluster(&self, size: u64) -> u64 {
+        let wasted = |cluster: u64| {
+            let rests = self.bytes.iter().map(|bytes| bytes.wrapping_neg() % cluster);
+            rests.fold(0, u64::saturating_add)
+        };
+        let halves = std::iter::successors(Some(usual_cluster(size)), |cluster| Some(cluster / 2));
+        let mut halves = halves.take_while(|cluster| *cluster > SMALLEST_CLUSTER);
+        halves
+            .find(|cluster| wasted(*cluster) <= size / 64)
+            .unwrap_or(SMALLEST_CLUSTER)
+    }
+
     fn geometry(&self, params: &Params) -> Result<Geometry, Error> {
         let (size, sector) = (params.size, u64::from(params.sector_size));
-        match Geometry::choose(size, sector) {
+        match Geometry::choose(size, sector, self.cluster(size)) {
             Ok(geometry) if self.clusters(&geometry) <= geometry.clusters => Ok(geometry),
             Err(Misfit::TooLarge) => Err(Error::TooLarge { size }),
             _ => Err(Error::TooSmall {
@@ -202,7 +219,7 @@ impl Demand {
     fn size(&self, sector: u64, spare: u64) -> u64 {
         let mut size = MIB;
         loop {
-            let missing = match Geometry::choose(size, sector) {
+            let missing = match Geometry::choose(size, sector, self.cluster(size)) {
                 Ok(geometry) => {
                     let used = self.clusters(&geometry);
                     let wanted = used.saturating_add(used / spare);
