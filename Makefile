@@ -12,7 +12,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 CARGO := scripts/cargo
 TARGET := x86_64-unknown-linux-gnu
-PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/media-runtime
+PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/hive-worker out/bin/media-runtime
 BOOT_IMAGE := out/boot-image/linux-pe.tar
 REFERENCE := out/reference/reference.wim
 
@@ -29,11 +29,11 @@ build: programs $(BOOT_IMAGE) reference ## Build the programs, the boot image an
 # Cargo knows what has changed; a copy is only renewed when its content is another, so that the boot image is kept.
 # The runtime is static, because inside a reference system it can count on no library.
 programs: | setup
-	@$(CARGO) build --quiet --locked --release -p media-builder -p wim-worker
+	@$(CARGO) build --quiet --locked --release -p media-builder -p wim-worker -p hive-worker
 	@RUSTFLAGS='-C target-feature=+crt-static' \
 	    $(CARGO) build --quiet --locked --release -p runtime --target $(TARGET)
 	@mkdir -p out/bin
-	@for file in target/release/media-builder target/release/wim-worker target/$(TARGET)/release/media-runtime; do \
+	@for file in target/release/media-builder target/release/wim-worker target/release/hive-worker target/$(TARGET)/release/media-runtime; do \
 	    cmp --silent "$$file" "out/bin/$${file##*/}" || install "$$file" out/bin/; \
 	done
 

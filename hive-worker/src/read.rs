@@ -17,8 +17,15 @@ pub(crate) fn run(read: &Read) -> Result<Vec<Answer>, Failure> {
     let name = read.hive.display();
     let hive = Hive::open(&read.hive).map_err(|e| damaged(format!("opening {name}"), &e))?;
     let answer =
-        |query| answer(&hive, query).map_err(|e| damaged(format!("reading {query:?} of {name}"), &e));
+        |query| answer(&hive, query).map_err(|e| damaged(format!("reading {} of {name}", asked(query)), &e));
     read.queries.iter().map(answer).collect()
+}
+
+fn asked(query: &Query) -> String {
+    match query {
+        Query::Value { key, name } => format!("the value {name} of {key}"),
+        Query::Key { key, .. } => format!("the key {key}"),
+    }
 }
 
 /// A failure of libhivex on a file that looked like a hive.

@@ -68,11 +68,16 @@ pub enum Error {
         /// The symbol version that is missing.
         version: String,
     },
-    /// The program that handles WIM files would not find its library.
+    /// A worker was built without the library that it is there for.
     #[error(
-        "{0} is not linked with libwim; build wim-worker where libwim's development package is installed"
+        "{program} is not linked with {library}; build it where {library}'s development package is installed"
     )]
-    WithoutLibwim(PathBuf),
+    WithoutLibrary {
+        /// The worker.
+        program: PathBuf,
+        /// Its library.
+        library: &'static str,
+    },
     /// An ELF file could not be understood.
     #[error("reading {path} as an ELF file: {why}")]
     Elf {

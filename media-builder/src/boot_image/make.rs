@@ -29,6 +29,8 @@ pub struct Options {
     pub runtime: PathBuf,
     /// `wim-worker`, linked with libwim.
     pub wim_worker: PathBuf,
+    /// `hive-worker`, linked with libhivex.
+    pub hive_worker: PathBuf,
     /// Downloaded and unpacked packages are kept here.
     pub cache: PathBuf,
     /// The time stamp of everything, in seconds since 1970.
@@ -131,7 +133,16 @@ fn root_file_system(
 }
 
 fn programs(root: &mut Initramfs, options: &Options, contents: &Contents, tree: &Tree) -> Result<()> {
-    let mut files = vec![("usr/bin/wim-worker".to_owned(), wim_worker(&options.wim_worker)?)];
+    let mut files = vec![
+        (
+            "usr/bin/wim-worker".to_owned(),
+            worker(&options.wim_worker, "libwim")?,
+        ),
+        (
+            "usr/bin/hive-worker".to_owned(),
+            worker(&options.hive_worker, "libhivex")?,
+        ),
+    ];
     for path in &contents.programs {
         files.push((path.clone(), tree.read(path, "the list of programs")?));
     }
@@ -149,12 +160,18 @@ fn programs(root: &mut Initramfs, options: &Options, contents: &Contents, tree: 
 }
 
 /// Anything else in its place would fail only on the machine, in the middle of a run.
-fn wim_worker(path: &Path) -> Result<Vec<u8>> {
+fn worker(path: &Path, library: &'static str) -> Result<Vec<u8>> {
     let bytes = read(path)?;
     let needed = elf::dynamic(&path.display().to_string(), &bytes)?.needed;
-    match needed.iter().any(|name| name.starts_with("libwim.so")) {
+    match needed
+        .iter()
+        .any(|name| name.starts_with(&format!("{library}.so")))
+    {
         true => Ok(bytes),
-        false => Err(Error::WithoutLibwim(path.to_path_buf())),
+        false => Err(Error::WithoutLibrary {
+            program: path.to_path_buf(),
+            library,
+        }),
     }
 }
 
@@ -203,10 +220,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_without_libwim_is_refused() {
-        let text = wim_worker(&std::env::current_exe().unwrap())
-            .unwrap_err()
-            .to_string();
-        assert!(text.contains("is not linked with libwim"), "{text}");
+    fn a_worker_without_its_library_is_refused() {
+        for library in ["libwim", "libhivex"] {
+            let refused = worker(&std::env::current_exe().unwrap(), library);
+            let text = refused.unwrap_err().to_string();
+            assert!(text.contains(&format!("is not linked with {library}")), "{text}");
+        }
     }
 }

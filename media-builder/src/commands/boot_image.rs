@@ -40,6 +40,9 @@ struct Build {
     /// The worker that applies and captures images; `wim-worker` beside this program unless given.
     #[arg(long, value_name = "FILE")]
     wim_worker: Option<PathBuf>,
+    /// The worker that edits registry hives; `hive-worker` beside this program unless given.
+    #[arg(long, value_name = "FILE")]
+    hive_worker: Option<PathBuf>,
     /// Folder for downloaded packages.
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
@@ -81,6 +84,7 @@ fn build(args: Build) -> anyhow::Result<()> {
         suite: args.suite,
         runtime: program(args.runtime, "media-runtime", "--runtime")?,
         wim_worker: program(args.wim_worker, "wim-worker", "--wim-worker")?,
+        hive_worker: program(args.hive_worker, "hive-worker", "--hive-worker")?,
         cache: cache.context("no place for downloaded packages: set HOME, or give --cache")?,
         source_date_epoch: super::project::timestamp()?,
         output,
