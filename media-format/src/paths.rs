@@ -22,6 +22,8 @@ pub const BIOS_CORE: &str = "media-runtime/boot/core.img";
 pub const DISK_INFO: &str = ".disk/info";
 /// The menu that Debian's signed GRUB reads next.
 pub const GRUB_CONFIG: &str = "boot/grub/grub.cfg";
+/// The runtime that goes into a Windows, on the media's boot volume where a sequence is for Windows.
+pub const WINDOWS_RUNTIME: &str = "media-runtime/windows/media-runtime.exe";
 /// Packages: `packages/<id>/…` on the data volume (on an ISO the same volume).
 pub const PACKAGES: &str = "packages";
 /// Captured images come here, on the data volume of a stick.
@@ -44,3 +46,11 @@ pub const BOOT_LABEL: &str = "MEDIA-BOOT";
 
 /// Folder of the runtime inside the reference system, from set-up until it is removed before the capture.
 pub const INSTALLED: &str = "/var/lib/media-runtime";
+/// The same folder in a Windows, from the root of its volume.
+pub const INSTALLED_WINDOWS: &str = "ProgramData/media-runtime";
+/// The runtime in that folder.
+pub const WINDOWS_PROGRAM: &str = "media-runtime.exe";
+/// The id of the run's media, in the runtime's folder of either system.
+pub const INSTALLED_MEDIA_ID: &str = "media-id";
+/// The service that starts the runtime in a Windows.
+pub const WINDOWS_SERVICE: &str = "media-runtime";

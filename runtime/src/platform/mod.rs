@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use media_format::hive::protocol::{Answer, Operation as HiveOperation};
 use media_format::wim::info::WimInfo;
 use media_format::wim::protocol::{Message, Request, Summary};
 
@@ -16,8 +17,8 @@ pub mod linux;
 pub type Result<T> = anyhow::Result<T>;
 
 /// The whole machine.
-pub trait Platform: Disks + Files + Images + Boot + Packages + Processes + Network + Machine {}
-impl<T: Disks + Files + Images + Boot + Packages + Processes + Network + Machine> Platform for T {}
+pub trait Platform: Disks + Files + Images + Hives + Boot + Packages + Processes + Network + Machine {}
+impl<T: Disks + Files + Images + Hives + Boot + Packages + Processes + Network + Machine> Platform for T {}
 
 /// How a disk is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +255,12 @@ pub trait Images {
         limit: Option<Duration>,
         progress: &mut dyn FnMut(&Message),
     ) -> Result<Summary>;
+}
+
+/// Registry hives of a Windows that does not run.
+pub trait Hives {
+    /// Does one thing with a hive on a mounted volume. A hive is replaced as a whole, after a flush, or not at all.
+    fn hive(&self, operation: &HiveOperation) -> Result<Vec<Answer>>;
 }
 
 /// The firmware's start of the machine.

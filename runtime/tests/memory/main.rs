@@ -11,6 +11,7 @@ mod failures;
 mod files;
 mod finished;
 mod fixture;
+mod hives;
 mod images;
 mod machine;
 mod outcome;

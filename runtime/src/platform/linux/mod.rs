@@ -11,6 +11,7 @@ mod disks;
 mod fat_peek;
 mod files;
 pub mod hardware_ids;
+mod hives;
 mod identity;
 mod images;
 mod mounts;
