@@ -16,6 +16,9 @@ pub struct Screen {
     state: State,
 }
 
+/// Every console has at least as many columns.
+const COLUMNS: usize = 78;
+
 /// The texts of the screen: pure, so that it can be tested.
 #[derive(Debug, Default)]
 struct State {
@@ -135,7 +138,7 @@ impl State {
             String::new(),
         ];
         if let Some(result) = &self.result {
-            lines.extend(result.iter().map(|line| format!("  {line}")));
+            lines.extend(result.iter().flat_map(|line| wrapped(line)));
             return lines;
         }
         lines.push(format!("  Step {} of {}: {}", self.number, self.of, self.step));
@@ -166,6 +169,17 @@ impl State {
             share * 100.0
         )
     }
+}
+
+/// Reasons are longer than a line of the screen; what follows stands below the text, not below its label.
+fn wrapped(line: &str) -> Vec<String> {
+    let options = textwrap::Options::new(COLUMNS)
+        .initial_indent("  ")
+        .subsequent_indent("          ");
+    textwrap::wrap(line, options)
+        .into_iter()
+        .map(std::borrow::Cow::into_owned)
+        .collect()
 }
 
 fn place(environment: Environment) -> &'static str {
@@ -210,6 +224,21 @@ mod tests {
             text.contains("Step 3 of 9: Apply") && text.contains(" 50 %, about 0:01:00 left"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_long_reason_stays_on_the_screen() {
+        let reason = "the image needs room and the volume has none ".repeat(6);
+        let lines = state(&[Event::Ended {
+            succeeded: false,
+            reason: Some(reason.clone()),
+            captured: None,
+            log: None,
+        }])
+        .lines(Duration::ZERO);
+        assert!(lines.iter().all(|line| line.len() <= COLUMNS), "{lines:#?}");
+        let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
+        assert!(words.join(" ").contains(reason.trim()), "{lines:#?}");
     }
 
     #[test]
