@@ -6,11 +6,13 @@ use anyhow::{Context as _, anyhow};
 use media_format::event::Environment;
 use media_format::paths;
 use media_format::state::{BootState, Next};
+use task_sequence::OperatingSystem;
 
 use crate::context::find_partition;
 use crate::journal::{Journal, Saved, Target};
 use crate::platform::{Disk, Firmware, Platform, Result};
 use crate::run::Run;
+use crate::windows::planted;
 use crate::{staging, volumes};
 
 /// Looks for a run of this media on the machine's disks, without mounting anything.
@@ -192,6 +194,11 @@ pub fn clean(run: &mut Run<'_>) -> Result<()> {
     let Some(target) = run.journal.saved.target.clone().filter(|target| target.ours) else {
         return Ok(());
     };
+    if run.sequence.operating_system == OperatingSystem::Windows && run.here == Environment::Pe {
+        clean_windows(run, &target)?;
+        run.journal.detach();
+        return remove_traces(run.platform, None, &target.state);
+    }
     let root = system_root(run, &target)?;
     if let Some(root) = root
         .as_deref()
@@ -202,6 +209,22 @@ pub fn clean(run: &mut Run<'_>) -> Result<()> {
     }
     run.journal.detach();
     remove_traces(run.platform, root.as_deref(), &target.state)
+}
+
+/// A Windows that was captured has nothing of the run in it any more; one whose run ends in the boot image has.
+fn clean_windows(run: &Run<'_>, target: &Target) -> Result<()> {
+    if target.system.is_empty() {
+        return Ok(());
+    }
+    let (_, device, _) = find_partition(run.platform, &target.system)?;
+    let root = volumes::assemble(run.platform, target, false)?;
+    if planted::is_there(run.platform, &root)? {
+        let root = volumes::assemble(run.platform, target, true)?;
+        let secrets = run.variables.iter().filter(|(_, _, secret)| *secret);
+        let known: Vec<&str> = secrets.map(|(_, value, _)| value).collect();
+        planted::remove(run.platform, run.log, &root, &known)?;
+    }
+    run.platform.unmount(&device)
 }
 
 /// The system of the run, to be written to; none when no image was applied.

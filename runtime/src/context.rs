@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use media_format::event::{Environment, Event};
 use media_format::manifest::Package;
-use task_sequence::{Step, TaskSequence, Variables};
+use task_sequence::{OperatingSystem, Step, TaskSequence, Variables};
 
-use crate::journal::{Journal, Target};
+use crate::journal::{Journal, Target, WindowsSystem};
 use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Command, Disk, Output, Platform, Result};
@@ -97,6 +97,22 @@ impl Context<'_> {
                 total,
             });
         }
+    }
+
+    /// Whether the sequence is for a Windows.
+    pub fn is_windows(&self) -> bool {
+        self.sequence.operating_system == OperatingSystem::Windows
+    }
+
+    /// The Windows that the run has applied.
+    ///
+    /// # Errors
+    /// When it has applied none.
+    pub fn windows(&self) -> Result<&WindowsSystem> {
+        let windows = self.target()?.windows.as_ref();
+        windows.ok_or_else(|| {
+            anyhow!("no step has applied a Windows: put an apply-operating-system-image step before this one")
+        })
     }
 
     /// A disk's partition by its id, with its disk.

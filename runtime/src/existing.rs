@@ -1,4 +1,4 @@
-//! An installed Linux that was there before the run: found, captured, never changed.
+//! An installed system that was there before the run: found, captured, never changed.
 
 use anyhow::{anyhow, bail};
 use media_format::event::Environment;
@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::fstab::{self, Entry};
 use crate::journal::{Target, Volume};
 use crate::platform::{Disk, Partition, Result};
-use crate::{target, volumes};
+use crate::{target, volumes, windows};
 
 /// Without these no captured system starts, or what was installed in it is missing.
 const ESSENTIAL: [&str; 4] = ["/boot", "/opt", "/usr", "/var"];
@@ -44,7 +44,7 @@ pub fn find(context: &Context<'_>) -> Result<(Disk, Partition)> {
     let mut systems = Vec::new();
     let mut unread = Vec::new();
     for disk in possible_disks(context)? {
-        for partition in disk.partitions.iter().filter(|p| is_linux(p)) {
+        for partition in disk.partitions.iter().filter(|p| is_candidate(context, p)) {
             match has_system(context, partition) {
                 Ok(true) => systems.push((disk.clone(), partition.clone())),
                 Ok(false) => {}
@@ -57,23 +57,26 @@ pub fn find(context: &Context<'_>) -> Result<(Disk, Partition)> {
     }
     match systems.len() {
         1 => systems.pop().ok_or_else(|| anyhow!("no system")),
-        0 => bail!("{}", nothing_found(&unread)),
+        0 => bail!("{}", nothing_found(context, &unread)),
         _ => {
             let names: Vec<_> = systems
                 .iter()
                 .map(|(_, partition)| partition.path.display().to_string())
                 .collect();
             bail!(
-                "several volumes have an installed Linux: {}; detach what is not to be captured",
+                "several volumes have an installed system: {}; detach what is not to be captured",
                 names.join(", ")
             )
         }
     }
 }
 
-fn nothing_found(unread: &[String]) -> String {
-    let nothing =
-        "no disk of the machine has an installed Linux (an ext4, XFS or Btrfs volume with /etc/os-release)";
+fn nothing_found(context: &Context<'_>, unread: &[String]) -> String {
+    let nothing = if context.is_windows() {
+        "no disk of the machine has an installed Windows (an NTFS volume with \\Windows\\System32\\config\\SYSTEM)"
+    } else {
+        "no disk of the machine has an installed Linux (an ext4, XFS or Btrfs volume with /etc/os-release)"
+    };
     if unread.is_empty() {
         return nothing.into();
     }
@@ -86,18 +89,32 @@ fn possible_disks(context: &Context<'_>) -> Result<Vec<Disk>> {
     Ok(disks)
 }
 
+fn is_candidate(context: &Context<'_>, partition: &Partition) -> bool {
+    if context.is_windows() {
+        return partition.file_system == windows::volume::NTFS && windows::existing::holds_volume(partition);
+    }
+    is_linux(partition)
+}
+
 fn is_linux(partition: &Partition) -> bool {
     volumes::KINDS.contains(&partition.file_system.as_str())
 }
 
 fn has_system(context: &Context<'_>, partition: &Partition) -> Result<bool> {
     let root = context.platform.mount(&partition.path, false)?;
-    let found = context.platform.exists(&root.join("etc/os-release"));
+    let found = if context.is_windows() {
+        windows::existing::is_there(context.platform, &root)
+    } else {
+        Ok(context.platform.exists(&root.join("etc/os-release")))
+    };
     context.platform.unmount(&partition.path)?;
-    Ok(found)
+    found
 }
 
 fn as_target(context: &Context<'_>, disk: &Disk, system: &Partition) -> Result<Target> {
+    if context.is_windows() {
+        return windows::existing::as_target(context, &possible_disks(context)?, disk, system);
+    }
     refuse_unclean(context, system)?;
     let root = context.platform.mount(&system.path, false)?;
     let text = context

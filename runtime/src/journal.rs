@@ -71,6 +71,12 @@ pub struct Target {
     pub volumes: Vec<Volume>,
     /// The system was generalized and can be captured.
     pub prepared: bool,
+    /// What was applied, when it is a Windows.
+    #[serde(default)]
+    pub windows: Option<WindowsSystem>,
+    /// The volumes of a Windows were found clean, and from then on the run itself writes to them.
+    #[serde(default)]
+    pub opened: bool,
 }
 
 impl Target {
@@ -80,6 +86,22 @@ impl Target {
             .iter()
             .any(|partition| partition.id == self.state || partition.id == self.system)
     }
+}
+
+/// The Windows that was applied, as its image says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct WindowsSystem {
+    /// The image's number for its processor.
+    pub architecture: u32,
+    /// Its major and minor version.
+    pub version: (u32, u32),
+    /// `Windows 11`, for the menu of the boot manager.
+    pub name: String,
+    /// The language of the boot manager.
+    pub language: String,
+    /// A server.
+    pub server: bool,
 }
 
 /// A volume that the run made.

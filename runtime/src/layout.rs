@@ -12,6 +12,10 @@ const EFI_SIZE: u64 = 512 * MIB;
 /// Below 260 MiB, FAT32 with the usual clusters has too few of them to be FAT32 for every firmware.
 const STATE_SIZE: u64 = 512 * MIB;
 const BIOS_BOOT_SIZE: u64 = MIB;
+/// What Windows' own set-up makes.
+const MSR_SIZE: u64 = 16 * MIB;
+/// Room for Winre.wim, which Windows moves there, and for its updates.
+const RECOVERY_SIZE: u64 = 1024 * MIB;
 /// Every partition begins at a multiple of this.
 const ALIGN: u64 = MIB;
 /// Kept free at the end, for the backup of a GPT.
@@ -49,6 +53,9 @@ pub enum LayoutError {
         "the disk has sectors of {0} bytes and a BIOS starts from sectors of 512 bytes only; start the machine with UEFI"
     )]
     SectorSize(u32),
+    /// `bootmgr` needs boot code that only Windows' own tools write.
+    #[error("Windows is set up on machines that start with UEFI only; start the machine with UEFI")]
+    WindowsOnBios,
 }
 
 /// What the planner needs besides the settings.
@@ -57,6 +64,8 @@ pub struct Input<'a> {
     pub disk: &'a Disk,
     /// The machine's firmware.
     pub firmware: Firmware,
+    /// The disk of a Windows, else of a Linux.
+    pub windows: bool,
     /// GUID of the disk; its first 8 digits are the MBR's signature.
     pub table_id: &'a str,
     /// A GUID for each partition.
@@ -72,7 +81,7 @@ pub struct Planned {
     pub settings: Vec<(u32, Option<Partition>)>,
 }
 
-/// Plans the layout of a Linux disk.
+/// Plans the layout of a disk.
 ///
 /// # Errors
 /// When the partitions do not fit or the style does not allow them.
@@ -82,7 +91,7 @@ pub fn plan(options: &FormatAndPartitionDisk, input: &mut Input<'_>) -> Result<P
         PartitionStyle::Mbr => false,
         PartitionStyle::ByFirmware => input.firmware == Firmware::Uefi,
     };
-    let wanted = complete(options, gpt, input.firmware);
+    let wanted = complete(options, gpt, input);
     check(&wanted, gpt, input)?;
     let sizes = sizes(&wanted, input.disk.size)?;
     let mut planned = Planned {
@@ -123,7 +132,8 @@ struct Wish {
     setting: Option<Partition>,
 }
 
-fn complete(options: &FormatAndPartitionDisk, gpt: bool, firmware: Firmware) -> Vec<Wish> {
+fn complete(options: &FormatAndPartitionDisk, gpt: bool, input: &Input<'_>) -> Vec<Wish> {
+    let (firmware, windows) = (input.firmware, input.windows);
     // One list may serve both firmwares: each passes over what only the other one starts from.
     let useless = match firmware {
         Firmware::Uefi => PartitionKind::BiosBoot,
@@ -142,6 +152,9 @@ fn complete(options: &FormatAndPartitionDisk, gpt: bool, firmware: Firmware) -> 
     if firmware == Firmware::Uefi && !has(PartitionKind::Efi) {
         add(Role::Efi, EFI_SIZE);
     }
+    if windows && gpt && !has(PartitionKind::Msr) {
+        add(Role::Msr, MSR_SIZE);
+    }
     if firmware == Firmware::Bios {
         if gpt && !has(PartitionKind::BiosBoot) {
             add(Role::BiosBoot, BIOS_BOOT_SIZE);
@@ -149,21 +162,32 @@ fn complete(options: &FormatAndPartitionDisk, gpt: bool, firmware: Firmware) -> 
         add(Role::State, STATE_SIZE);
     }
     if given.is_empty() {
-        wishes.push(Wish {
-            role: Role::Linux,
-            size: Extent::Rest,
-            setting: None,
-        });
+        wishes.extend(default_volumes(windows));
     }
     wishes.extend(given.iter().map(|setting| Wish {
-        role: role(setting),
+        role: role(setting, windows),
         size: setting.size.unwrap_or(Extent::Rest),
         setting: Some((*setting).clone()),
     }));
     wishes
 }
 
-fn role(setting: &Partition) -> Role {
+/// The recovery partition comes behind Windows, so that an update of it can make it larger.
+fn default_volumes(windows: bool) -> Vec<Wish> {
+    let wish = |role, size| Wish {
+        role,
+        size,
+        setting: None,
+    };
+    if windows {
+        let recovery = Extent::Bytes(Size(RECOVERY_SIZE));
+        vec![wish(Role::Data, Extent::Rest), wish(Role::Recovery, recovery)]
+    } else {
+        vec![wish(Role::Linux, Extent::Rest)]
+    }
+}
+
+fn role(setting: &Partition, windows: bool) -> Role {
     match setting.kind {
         PartitionKind::Efi => Role::Efi,
         PartitionKind::BiosBoot => Role::BiosBoot,
@@ -174,6 +198,7 @@ fn role(setting: &Partition) -> Role {
             match setting.file_system.get() {
                 Some(FileSystem::Ntfs | FileSystem::Exfat | FileSystem::Fat32) => Role::Data,
                 Some(FileSystem::Swap) => Role::Swap,
+                None if windows => Role::Data,
                 _ => Role::Linux,
             }
         }
@@ -182,6 +207,9 @@ fn role(setting: &Partition) -> Role {
 
 fn check(wishes: &[Wish], gpt: bool, input: &Input<'_>) -> Result<(), LayoutError> {
     let disk = input.disk;
+    if input.windows && input.firmware == Firmware::Bios {
+        return Err(LayoutError::WindowsOnBios);
+    }
     if input.firmware == Firmware::Bios && disk.sector_size != 512 {
         return Err(LayoutError::SectorSize(disk.sector_size));
     }
@@ -273,9 +301,10 @@ fn partition(wish: &Wish, number: u32, start: u64, size: u64, guid: String) -> N
         Role::State => ("Boot state", "BOOT-STATE"),
         Role::Swap => ("Linux swap", "swap"),
         Role::Linux => ("Linux", "root"),
+        Role::Data if setting.is_none() => ("Basic data partition", "Windows"),
         Role::Data => ("Basic data partition", ""),
         Role::Msr => ("Microsoft reserved partition", ""),
-        Role::Recovery => ("Recovery", ""),
+        Role::Recovery => ("Recovery", "Recovery"),
         Role::Extended => ("", ""),
     };
     NewPartition {
@@ -350,6 +379,15 @@ mod tests {
         size: u64,
         firmware: Firmware,
     ) -> Result<Planned, LayoutError> {
+        planned_for(options, size, firmware, false)
+    }
+
+    fn planned_for(
+        options: &FormatAndPartitionDisk,
+        size: u64,
+        firmware: Firmware,
+        windows: bool,
+    ) -> Result<Planned, LayoutError> {
         let mut count = 0;
         let mut guids = || {
             count += 1;
@@ -362,6 +400,7 @@ mod tests {
             &mut Input {
                 disk: &disk,
                 firmware,
+                windows,
                 table_id,
                 guids: &mut guids,
             },
@@ -389,6 +428,37 @@ mod tests {
         assert_eq!(bios.table.id, "0badcafe");
         assert_eq!(bios.table.partitions[1].guid, "0badcafe-02");
         assert_eq!(mount_points(&bios), [(1, String::new()), (2, "/".into())]);
+    }
+
+    #[test]
+    fn windows_gets_what_its_own_set_up_makes() {
+        let options = FormatAndPartitionDisk::default();
+        let default = planned_for(&options, 64 << 30, Firmware::Uefi, true).unwrap();
+        assert_eq!(
+            roles(&default),
+            [Role::Efi, Role::Msr, Role::Data, Role::Recovery]
+        );
+        let [_, msr, windows, recovery] = &default.table.partitions[..] else {
+            panic!("four partitions")
+        };
+        assert_eq!((msr.size, msr.file_system.as_deref()), (16 * MIB, None));
+        assert_eq!(windows.file_system.as_deref(), Some("ntfs"));
+        assert_eq!((windows.label.as_str(), recovery.size), ("Windows", 1 << 30));
+        assert_eq!(recovery.start, windows.start + windows.size);
+        let given = FormatAndPartitionDisk {
+            partitions: vec![
+                Partition::new(PartitionKind::Msr, Extent::Bytes(Size(128 * MIB))),
+                Partition::new(PartitionKind::Primary, Extent::Rest),
+            ],
+            ..Default::default()
+        };
+        let given = planned_for(&given, 64 << 30, Firmware::Uefi, true).unwrap();
+        assert_eq!(roles(&given), [Role::Efi, Role::Msr, Role::Data]);
+        assert_eq!(given.table.partitions[1].size, 128 * MIB);
+        assert_eq!(
+            planned_for(&options, 64 << 30, Firmware::Bios, true),
+            Err(LayoutError::WindowsOnBios)
+        );
     }
 
     #[test]

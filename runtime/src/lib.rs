@@ -34,3 +34,5 @@ pub mod steps;
 pub mod target;
 pub mod variables;
 pub mod volumes;
+pub mod wim_files;
+pub mod windows;

@@ -142,6 +142,23 @@ impl Media {
         Ok(self.data.join(&package.path))
     }
 
+    /// The runtime that goes into a Windows, after its digest was compared.
+    ///
+    /// # Errors
+    /// When the media does not carry it, or it differs.
+    pub fn windows_runtime(&self, platform: &dyn Platform) -> Result<PathBuf> {
+        let mut files = self.manifest.files.iter();
+        let file = files.find(|file| file.path == paths::WINDOWS_RUNTIME);
+        let file = file.ok_or_else(|| {
+            anyhow!(
+                "the media carries no {}: build it with a boot image that has it",
+                paths::WINDOWS_PROGRAM
+            )
+        })?;
+        self.verify_file(platform, file, &mut |_| {})?;
+        Ok(self.path(file))
+    }
+
     /// Compares the digests of a package's files, unless that was done already.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use task_sequence::steps::ApplyOperatingSystemImage;
 
 use crate::context::{Context, resolved};
 use crate::layout::{self, Planned};
-use crate::platform::Result;
-use crate::volumes;
+use crate::platform::{Result, Role};
+use crate::{volumes, wim_files};
 
 /// Bytes that the largest operating system of the sequence needs.
 pub fn needed(context: &Context<'_>) -> u64 {
@@ -25,6 +25,9 @@ pub fn needed(context: &Context<'_>) -> u64 {
 /// # Errors
 /// When a volume is smaller than its image.
 pub fn check(context: &Context<'_>, planned: &Planned) -> Result<()> {
+    if context.is_windows() {
+        return check_windows(context, planned);
+    }
     let volumes = volumes_of(planned);
     for system in systems(context) {
         if let [image] = system.as_slice() {
@@ -39,6 +42,26 @@ pub fn check(context: &Context<'_>, planned: &Planned) -> Result<()> {
             let images = system.iter().filter(|image| home(image, &volumes) == point);
             let bytes = images.map(ImageInfo::disk_bytes).sum();
             fits(bytes, *size, &format!("the volume for {point} has"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Each image of a Windows comes onto a volume of its own, in the order of both.
+fn check_windows(context: &Context<'_>, planned: &Planned) -> Result<()> {
+    let volumes = planned.table.partitions.iter();
+    let volumes: Vec<_> = volumes.filter(|partition| partition.role == Role::Data).collect();
+    for system in systems(context) {
+        if system.len() > volumes.len() {
+            bail!(
+                "the sequence applies {} images and the disk has {} volumes for them",
+                system.len(),
+                volumes.len()
+            );
+        }
+        for (image, volume) in system.iter().zip(&volumes) {
+            let holder = format!("volume {} has", volume.number);
+            fits(image.disk_bytes(), volume.size, &holder)?;
         }
     }
     Ok(())
@@ -108,7 +131,8 @@ fn systems(context: &Context<'_>) -> Vec<Vec<ImageInfo>> {
 
 /// An image that is missing or damaged is refused by the check of its own step, with that step's name.
 fn images(context: &Context<'_>, options: &ApplyOperatingSystemImage) -> Option<Vec<ImageInfo>> {
-    let wim = context.content(options.package.as_str()).ok()?;
+    let content = context.content(options.package.as_str()).ok()?;
+    let wim = wim_files::first(context.platform, content).ok()?;
     let mut images = context.platform.image_info(&wim).ok()?.images;
     if !options.all_volumes.unwrap_or(false) {
         let index = options.index.unwrap_or(1);

@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+use crate::journal::Target;
 use crate::platform::{Bus, Disk};
 
 /// A disk that was selected without ambiguity, is not our media, not the capture destination, and that nobody
@@ -34,6 +35,19 @@ impl ConfirmedTarget {
             Err(Refusal::Exchanged(describe(&self.disk)))
         }
     }
+}
+
+/// The disk that the run has partitioned, to make its volumes anew.
+///
+/// # Errors
+/// When it is another disk, or the run did not partition it.
+pub fn own(disks: &[Disk], disk: &Disk, target: &Target) -> Result<ConfirmedTarget, Refusal> {
+    let confirmed = ConfirmedTarget { disk: disk.clone() };
+    if !target.ours || !target.is_on(disk) || identity(disk) != target.disk {
+        return Err(Refusal::NotEmpty(describe(disk)));
+    }
+    confirmed.reconfirm(disks)?;
+    Ok(confirmed)
 }
 
 /// How the sequence names the disk. Every given property must fit.
@@ -398,6 +412,38 @@ mod tests {
             select(&disks, &first, &excluded),
             Err(Refusal::NoMatch { .. })
         ));
+    }
+
+    #[test]
+    fn only_the_disk_that_the_run_partitioned_is_its_own() {
+        let mut own_disk = disk("vda", 10, Bus::Virtio);
+        own_disk.partitions = vec![crate::platform::Partition {
+            number: 1,
+            path: "/dev/vda1".into(),
+            id: "state".into(),
+            kind: String::new(),
+            name: String::new(),
+            start: 1,
+            size: 9,
+            file_system: String::new(),
+            label: String::new(),
+            uuid: String::new(),
+        }];
+        let target = Target {
+            disk: identity(&own_disk),
+            state: "state".into(),
+            ours: true,
+            ..Target::default()
+        };
+        let disks = [own_disk.clone(), disk("vdb", 10, Bus::Virtio)];
+        assert_eq!(own(&disks, &own_disk, &target).unwrap().disk(), &own_disk);
+        assert!(own(&disks, &disks[1], &target).is_err());
+        let adopted = Target {
+            ours: false,
+            ..target.clone()
+        };
+        assert!(own(&disks, &own_disk, &adopted).is_err());
+        assert!(own(&disks[1..], &own_disk, &target).is_err());
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub fn inside(target: &Target) -> Vec<&Volume> {
 /// When a volume is not there or cannot be mounted.
 pub fn assemble(platform: &dyn Platform, target: &Target, writable: bool) -> Result<PathBuf> {
     let (_, device, _) = find_partition(platform, &target.system)?;
+    if writable && (target.ours || target.opened) {
+        platform.recover(&device)?;
+    }
     let root = platform.mount(&device, writable)?;
     for volume in inside(target) {
         let at = place(platform, &root, &volume.mount_point)?;

@@ -29,6 +29,7 @@ pub(crate) const COMPRESSION_LZMS: c_int = 3;
 const ALL_IMAGES: c_int = -1;
 const INIT_CASE_INSENSITIVE: c_int = 0x20;
 const ERROR_INVALID_PARAM: c_int = 24;
+const ERROR_PATH_DOES_NOT_EXIST: c_int = 49;
 
 const MSG_EXTRACT_FILE_STRUCTURE: c_int = 3;
 const MSG_EXTRACT_STREAMS: c_int = 4;
@@ -136,6 +137,14 @@ unsafe extern "C" {
         threads: c_uint,
     ) -> c_int;
     fn wimlib_extract_image(wim: *mut RawWim, image: c_int, target: *const c_char, flags: c_int) -> c_int;
+    fn wimlib_iterate_dir_tree(
+        wim: *mut RawWim,
+        image: c_int,
+        path: *const c_char,
+        flags: c_int,
+        found: extern "C" fn(*const c_void, *mut c_void) -> c_int,
+        context: *mut c_void,
+    ) -> c_int;
     fn wimlib_verify_wim(wim: *mut RawWim, flags: c_int) -> c_int;
     fn wimlib_free(wim: *mut RawWim);
     fn wimlib_create_decompressor(compression: c_int, block: usize, made: *mut *mut RawDecompressor)
@@ -294,6 +303,26 @@ impl Wim {
         check(unsafe { wimlib_extract_image(self.raw.as_ptr(), image, target.as_ptr(), flags) })
     }
 
+    /// Whether an image has a file or folder at that path.
+    pub(crate) fn has(&mut self, image: u32, path: &Path) -> Result<bool, LibError> {
+        let (path, image) = (c_path(path)?, c_image(image)?);
+        // SAFETY: `path` outlives the call, and `ignore` uses neither of its arguments.
+        let code = unsafe {
+            wimlib_iterate_dir_tree(
+                self.raw.as_ptr(),
+                image,
+                path.as_ptr(),
+                0,
+                ignore,
+                ptr::null_mut(),
+            )
+        };
+        match code {
+            ERROR_PATH_DOES_NOT_EXIST => Ok(false),
+            code => check(code).map(|()| true),
+        }
+    }
+
     /// Reads every stream and compares it with its SHA-1.
     pub(crate) fn verify(&mut self) -> Result<(), LibError> {
         // SAFETY: the WIM is valid for as long as `self` lives.
@@ -338,6 +367,11 @@ impl Drop for Decompressor {
         // SAFETY: the pointer came from the library, is freed once, and not used afterwards.
         unsafe { wimlib_free_decompressor(self.raw.as_ptr()) };
     }
+}
+
+/// That it is called at all says that the path is there.
+extern "C" fn ignore(_: *const c_void, _: *mut c_void) -> c_int {
+    0
 }
 
 extern "C" fn progress(message: c_int, info: *mut c_void, context: *mut c_void) -> c_int {

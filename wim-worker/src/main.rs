@@ -6,6 +6,7 @@
 mod apply;
 mod capture;
 mod failure;
+mod find;
 mod flush;
 mod libwim;
 mod printed;
@@ -77,13 +78,15 @@ fn perform(operation: &Operation, report: &Arc<Report>) -> Result<Summary, Failu
         Operation::Capture(capture) => capture::run(capture, report),
         Operation::Verify(verify) => verify::run(verify, report),
         Operation::Info(info) => verify::info(&info.wim),
+        Operation::Find(find) => find::run(find, report),
     }
 }
 
-/// Exclusions of Windows are written without regard to case; those of Linux are not.
+/// Exclusions of Windows, and its files, are named without regard to case; those of Linux are not.
 fn ignores_case(operation: &Operation) -> bool {
     match operation {
         Operation::Capture(capture) => capture.images.iter().any(|image| is_ntfs(&image.source)),
+        Operation::Find(_) => true,
         Operation::Apply(_) | Operation::Verify(_) | Operation::Info(_) => false,
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use common::*;
-use media_format::wim::protocol::{Apply, CaptureImage, Operation, Volume};
+use media_format::wim::protocol::{Apply, CaptureImage, Find, Operation, Volume};
 
 fn make_volume(path: &Path) {
     fs::File::create(path).unwrap().set_len(64 << 20).unwrap();
@@ -78,6 +78,13 @@ fn a_volume_is_applied_and_captured_without_a_mount() {
     let mut plain = image(&tree, "Windows");
     plain.unix_data = false;
     done(&run(Operation::Capture(capture(&first, vec![plain]))));
+    let paths = ["/windows/SYSTEM32/Kernel.dll", "/Windows/Boot", "/Windows"].map(Into::into);
+    let find = Operation::Find(Find {
+        wim: first.clone(),
+        index: 1,
+        paths: paths.to_vec(),
+    });
+    assert_eq!(done(&run(find)).found, [paths[0].clone(), paths[2].clone()]);
     done(&run(to_volume(&first, &volume)));
 
     let content = judge("ntfscat", &[text(&volume), "Windows/System32/kernel.dll"]);

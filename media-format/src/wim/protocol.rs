@@ -33,6 +33,8 @@ pub enum Operation {
     Verify(Verify),
     /// Reads header and XML metadata.
     Info(Info),
+    /// Looks whether an image has certain files.
+    Find(Find),
 }
 
 /// Extracts one image to a folder or straight onto an NTFS volume.
@@ -182,6 +184,18 @@ pub struct Info {
     pub wim: PathBuf,
 }
 
+/// Looks whether an image has certain files; none of their data is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Find {
+    /// The WIM, or the first part of a split WIM.
+    pub wim: PathBuf,
+    /// Which image, counted from 1.
+    pub index: u32,
+    /// The paths, from the root of the image and with slashes; upper and lower case are equal.
+    pub paths: Vec<PathBuf>,
+}
+
 /// One line of the worker's standard output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
@@ -256,6 +270,9 @@ pub struct Summary {
     pub sha256: Option<String>,
     /// How many warnings there were; after the first 200 they are only counted.
     pub warnings: u64,
+    /// The paths of [`Operation::Find`] that the image has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<PathBuf>,
     /// The answer to [`Operation::Info`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<WimInfo>,

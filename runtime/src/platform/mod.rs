@@ -185,6 +185,8 @@ pub trait Disks {
     fn mount(&self, device: &Path, writable: bool) -> Result<PathBuf>;
     /// Unmounts what [`Disks::mount`] mounted, after a flush.
     fn unmount(&self, device: &Path) -> Result<()>;
+    /// Makes a volume that the run has made writable again after a power cut; nothing where that needs no help.
+    fn recover(&self, device: &Path) -> Result<()>;
     /// Why the volume's content is not complete without a replay of its journal; nothing for one that was unmounted
     /// as it should be.
     fn unclean(&self, device: &Path) -> Result<Option<String>>;
@@ -284,6 +286,8 @@ pub trait Boot {
     fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String>;
     /// Adds a firmware entry for that loader on that partition and puts it first; nothing on BIOS.
     fn register(&self, disk: &Path, partition: u32, label: &str, loader: &str) -> Result<()>;
+    /// Whether the firmware has an entry of that label for that partition.
+    fn is_registered(&self, partition: &str, label: &str) -> Result<bool>;
     /// Removes the firmware entries of that label; nothing on BIOS.
     fn unregister(&self, label: &str) -> Result<()>;
     /// Files of the boot image that the media carries and that start it, for staging.

@@ -6,6 +6,7 @@ use super::{Check, Result, apply_image};
 use crate::context::Context;
 use crate::engine::Outcome;
 use crate::platform;
+use crate::windows::volume::make_anew;
 
 pub(super) fn check(options: &ApplyDataImage, context: &Context<'_>) -> Check {
     let wim = apply_image::wim(context, options.package.as_str())?;
@@ -37,7 +38,11 @@ fn apply(options: &ApplyDataImage, context: &mut Context<'_>) -> platform::Resul
         let volume = apply_image::volume(context, &options.destination, point)?;
         if options.wipe.unwrap_or(true) {
             let id = context.target()?.volumes[volume].id.clone();
-            apply_image::empty(context, &id)?;
+            if context.is_windows() {
+                make_anew(context, &id)?;
+            } else {
+                apply_image::empty(context, &id)?;
+            }
         }
         apply_image::apply_to_volume(context, &wim, &image, volume)?;
     }

@@ -11,7 +11,8 @@ use task_sequence::steps::VolumeSelector;
 use crate::context::Context;
 use crate::journal;
 use crate::platform::Result;
-use crate::volumes;
+use crate::windows::volume::NTFS;
+use crate::{volumes, wim_files};
 
 /// Cap on the worker's address space: LZX and XPRESS need far less, a crafted header asks for more.
 pub(super) const MEMORY_LIMIT: u64 = 2 << 30;
@@ -22,7 +23,7 @@ pub(super) fn wim(context: &Context<'_>, package: &str) -> Result<PathBuf> {
     if entry.kind != PackageKind::Image {
         bail!("package \"{package}\" is no image");
     }
-    context.content(package)
+    wim_files::first(context.platform, context.content(package)?)
 }
 
 /// The images that a step applies: at least one.
@@ -30,16 +31,7 @@ pub(super) fn wim(context: &Context<'_>, package: &str) -> Result<PathBuf> {
 /// # Errors
 /// When the WIM does not have such an image.
 pub(super) fn images(context: &Context<'_>, wim: &Path, index: u32, all: bool) -> Result<Vec<ImageInfo>> {
-    let mut images = context.platform.image_info(wim)?.images;
-    let count = images.len();
-    if !all {
-        images.retain(|image| image.index == index);
-    }
-    match images.len() {
-        0 if all => bail!("the image file has no image"),
-        0 => bail!("the image file has {count} images, counted from 1, and the step asks for index {index}"),
-        _ => Ok(images),
-    }
+    wim_files::images(context.platform, wim, index, all)
 }
 
 /// Which of the run's volumes a selector means, by its place in the list; without a selector the one with that mount
@@ -98,31 +90,71 @@ pub(super) fn apply_to_volume(
     image: &ImageInfo,
     volume: usize,
 ) -> Result<()> {
-    let id = context.target()?.volumes[volume].id.clone();
-    let place = Place {
-        folder: context.mount(&id, true)?,
-        inside: vec![],
-    };
-    apply(context, wim, image, &place)?;
+    let found = context.target()?.volumes[volume].clone();
+    if context.is_windows() {
+        apply_plain(context, wim, image, &found)?;
+    } else {
+        let place = Place {
+            folder: context.mount(&found.id, true)?,
+            inside: vec![],
+        };
+        apply(context, wim, image, &place)?;
+    }
     if let Some(target) = &mut context.journal.saved.target {
         target.volumes[volume].applied = true;
     }
     Ok(())
 }
 
+/// A volume of Windows: libwim writes NTFS by itself, with all that a mount would lose.
+fn apply_plain(context: &Context<'_>, wim: &Path, image: &ImageInfo, volume: &journal::Volume) -> Result<()> {
+    let (disk, device, number) = context.partition(&volume.id)?;
+    let partition = disk
+        .partitions
+        .iter()
+        .find(|partition| partition.number == number);
+    let size = partition.map_or(0, |partition| partition.size);
+    if image.disk_bytes() > size {
+        bail!(
+            "the image needs {} bytes and the volume has {size}; give the volume more room",
+            image.disk_bytes()
+        );
+    }
+    let target = if volume.file_system == NTFS {
+        context.platform.unmount(&device)?;
+        Where::NtfsVolume(device)
+    } else {
+        Where::Folder(context.mount(&volume.id, true)?)
+    };
+    let apply = Apply {
+        wim: wim.to_owned(),
+        parts: wim_files::parts(context.platform, wim)?,
+        index: image.index,
+        target,
+        inside: vec![],
+        unix_data: false,
+    };
+    extract(context, apply)
+}
+
 /// Applies one image to a place.
 pub(super) fn apply(context: &Context<'_>, wim: &Path, image: &ImageInfo, place: &Place) -> Result<()> {
     check_room(context, image, place)?;
+    let apply = Apply {
+        wim: wim.to_owned(),
+        parts: wim_files::parts(context.platform, wim)?,
+        index: image.index,
+        target: Where::Folder(place.folder.clone()),
+        inside: place.inside.clone(),
+        unix_data: true,
+    };
+    extract(context, apply)
+}
+
+fn extract(context: &Context<'_>, apply: Apply) -> Result<()> {
     let request = Request {
         memory_limit: Some(MEMORY_LIMIT),
-        operation: Operation::Apply(Apply {
-            wim: wim.to_owned(),
-            parts: vec![],
-            index: image.index,
-            target: Where::Folder(place.folder.clone()),
-            inside: place.inside.clone(),
-            unix_data: true,
-        }),
+        operation: Operation::Apply(apply),
     };
     let mut warnings = Vec::new();
     context

@@ -4,13 +4,26 @@ use std::path::Path;
 
 use task_sequence::steps::{Adapter, ApplyNetworkSettings, JoinKind};
 
-use super::Result;
 use super::join_domain_or_workgroup::set_workgroup;
+use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::platform::{self, Platform};
 
+mod windows;
+
+/// Windows' set-up would end at a setting that it does not accept.
+pub(super) fn check(options: &ApplyNetworkSettings, context: &Context<'_>) -> Check {
+    if context.is_windows() {
+        return windows::check(options, context);
+    }
+    Ok(())
+}
+
 pub(super) fn run(options: &ApplyNetworkSettings, context: &mut Context<'_>) -> Result {
+    if context.is_windows() {
+        return windows::run(options, context);
+    }
     let root = context.system_root(true)?;
     match options.join.get() {
         Some(JoinKind::Domain) => {

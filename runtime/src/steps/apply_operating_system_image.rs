@@ -13,7 +13,12 @@ use crate::engine::Outcome;
 use crate::journal::Volume;
 use crate::{platform, variables, volumes};
 
+mod windows;
+
 pub(super) fn check(options: &ApplyOperatingSystemImage, context: &Context<'_>) -> Check {
+    if context.is_windows() {
+        return windows::check(options, context);
+    }
     if options.answer_package.is_some() || options.answer_file.is_some() {
         return Err(Failure::new(
             "a Linux reference has no answer file: use a run-script step instead",
@@ -70,7 +75,11 @@ fn package_is_applied_again(options: &ApplyOperatingSystemImage, context: &Conte
 
 pub(super) fn run(options: &ApplyOperatingSystemImage, context: &mut Context<'_>) -> Result {
     let before = context.target()?.clone();
-    let applied = apply(options, context);
+    let applied = if context.is_windows() {
+        windows::apply(options, context)
+    } else {
+        apply(options, context)
+    };
     if applied.is_err() {
         // A retry begins with the same volumes.
         context.journal.saved.target = Some(before);

@@ -11,10 +11,19 @@ use crate::engine::Outcome;
 use crate::platform::{self, Platform};
 use crate::shadow;
 
+mod windows;
+
 /// The longest name that NetBIOS, and so a Windows domain, accepts.
 const LONGEST_NAME: usize = 15;
 
-pub(super) fn check(options: &ApplyOsSettings) -> Check {
+pub(super) fn check(options: &ApplyOsSettings, context: &Context<'_>) -> Check {
+    if context.is_windows() {
+        return windows::check(options, context);
+    }
+    check_linux(options)
+}
+
+fn check_linux(options: &ApplyOsSettings) -> Check {
     options.computer_name.as_deref().map_or(Ok(()), check_name)
 }
 
@@ -31,7 +40,10 @@ fn check_name(name: &str) -> Check {
 }
 
 pub(super) fn run(options: &ApplyOsSettings, context: &mut Context<'_>) -> Result {
-    check(options)?;
+    if context.is_windows() {
+        return windows::run(options, context);
+    }
+    check_linux(options)?;
     let root = context.system_root(true)?;
     let platform = context.platform;
     if let Some(name) = &options.computer_name {

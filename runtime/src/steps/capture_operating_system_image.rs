@@ -9,13 +9,15 @@ use media_format::wim::protocol::{
 use task_sequence::steps::{CaptureOperatingSystemImage, Compression};
 
 use super::apply_image::MEMORY_LIMIT;
-use super::capture_views::{View, captured_volumes, exclusions, name_skipped, views};
+use super::capture_views::{View, captured_volumes, exclusions, name_skipped, views, why_skipped};
 use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::destination::{self, Destination};
 use crate::engine::Outcome;
 use crate::journal::Target;
 use crate::{existing, platform, variables};
+
+mod windows;
 
 /// Solid compression takes over 1 GB of memory by itself.
 const SOLID_MEMORY_LIMIT: u64 = 6 << 30;
@@ -78,17 +80,18 @@ fn check_largest(context: &Context<'_>, destination: &Destination, needed: u64) 
     }
 }
 
+fn used(context: &Context<'_>, views: &[View]) -> platform::Result<u64> {
+    let space = |view: &View| Ok(context.platform.space(&view.mounted)?.used);
+    views.iter().map(space).sum()
+}
+
 /// Without compression, the size of the image is known before it is written; else it can only be warned of.
-fn check_views(
+fn check_used(
     options: &CaptureOperatingSystemImage,
     context: &Context<'_>,
-    views: &[View],
+    used: u64,
     destination: &Destination,
 ) -> platform::Result<()> {
-    let mut used = 0;
-    for view in views {
-        used += context.platform.space(&view.mounted)?.used;
-    }
     let checked = check_largest(context, destination, used);
     if options.compression.unwrap_or(Compression::Xpress) == Compression::None {
         return checked;
@@ -125,11 +128,43 @@ pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'
         "_SMSTSCaptureFolder",
         destination.folder.display().to_string(),
     );
-    let volumes = captured_volumes(context, &target, &destination)?;
-    name_skipped(context, &target, &volumes, &destination)?;
-    let views = views(context, &target, volumes)?;
-    let captured = check_views(options, context, &views, &destination)
-        .and_then(|()| write(options, context, &target, &views, &destination));
+    let captured = if context.is_windows() {
+        capture_windows(options, context, &target, &destination)
+    } else {
+        capture_linux(options, context, &target, &destination)
+    };
+    let path = captured?;
+    context.log.info(format!("captured to {}", path.display()));
+    context.journal.saved.captured = Some(destination.shown.clone());
+    Ok(Outcome::Done)
+}
+
+fn capture_windows(
+    options: &CaptureOperatingSystemImage,
+    context: &Context<'_>,
+    target: &Target,
+    destination: &Destination,
+) -> platform::Result<PathBuf> {
+    let base = base(options, context);
+    let (images, used) = windows::images(options, context, target, destination, &base)?;
+    check_used(options, context, used, destination)?;
+    write(options, context, images, destination)
+}
+
+fn capture_linux(
+    options: &CaptureOperatingSystemImage,
+    context: &Context<'_>,
+    target: &Target,
+    destination: &Destination,
+) -> platform::Result<PathBuf> {
+    let volumes = captured_volumes(context, target, destination)?;
+    name_skipped(context, target, &volumes, destination, why_skipped)?;
+    let views = views(context, target, volumes)?;
+    let base = base(options, context);
+    let images = views.iter().map(|view| image(options, &base, view, &views));
+    let captured = used(context, &views)
+        .and_then(|used| check_used(options, context, used, destination))
+        .and_then(|()| write(options, context, images.collect(), destination));
     for view in views.iter().rev() {
         if let Err(error) = context.platform.remove_overlay(&view.folder) {
             context
@@ -137,24 +172,26 @@ pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'
                 .warning(format!("a view could not be removed: {error:#}"));
         }
     }
-    let path = captured?;
-    context.log.info(format!("captured to {}", path.display()));
-    context.journal.saved.captured = Some(destination.shown.clone());
-    Ok(Outcome::Done)
+    captured
+}
+
+fn base(options: &CaptureOperatingSystemImage, context: &Context<'_>) -> String {
+    let name = options.image_name.clone();
+    name.unwrap_or_else(|| context.sequence.name.clone())
 }
 
 fn write(
     options: &CaptureOperatingSystemImage,
     context: &Context<'_>,
-    target: &Target,
-    views: &[View],
+    images: Vec<CaptureImage>,
     destination: &Destination,
 ) -> platform::Result<PathBuf> {
     let path = destination.folder.join(&destination.name);
     let partial = destination.folder.join(format!("{}.partial", destination.name));
     // What an interrupted capture left takes room and is worth nothing.
     context.platform.remove(&partial)?;
-    let request = request(options, context, views, &partial)?;
+    let count = images.len();
+    let request = request(options, images, &partial);
     let summary = context
         .platform
         .image_request(&request, context.timeout, &mut |message| match message {
@@ -170,9 +207,7 @@ fn write(
         })
         .with_context(|| {
             format!(
-                "capturing {} volume(s) of {} to {}{}",
-                views.len(),
-                target.disk,
+                "capturing {count} volume(s) to {}{}",
                 destination.shown,
                 limit(context, destination)
             )
@@ -209,12 +244,7 @@ fn publish(context: &Context<'_>, partial: &Path, path: &Path, digest: &str) -> 
     )
 }
 
-fn request(
-    options: &CaptureOperatingSystemImage,
-    context: &Context<'_>,
-    views: &[View],
-    partial: &Path,
-) -> platform::Result<Request> {
+fn request(options: &CaptureOperatingSystemImage, images: Vec<CaptureImage>, partial: &Path) -> Request {
     let compression = match options.compression.unwrap_or(Compression::Xpress) {
         Compression::None => Worker::None,
         Compression::Xpress => Worker::Xpress,
@@ -226,14 +256,6 @@ fn request(
     } else {
         MEMORY_LIMIT
     };
-    let base = options
-        .image_name
-        .clone()
-        .unwrap_or_else(|| context.sequence.name.clone());
-    let images = views
-        .iter()
-        .map(|view| image(options, &base, view, views))
-        .collect();
     let capture = Capture {
         wim: partial.to_owned(),
         compression,
@@ -242,10 +264,10 @@ fn request(
         on_bad_name: OnBadName::Refuse,
         verify: true,
     };
-    Ok(Request {
+    Request {
         memory_limit: Some(limit),
         operation: Operation::Capture(capture),
-    })
+    }
 }
 
 fn image(options: &CaptureOperatingSystemImage, base: &str, view: &View, views: &[View]) -> CaptureImage {

@@ -27,7 +27,8 @@ pub(super) fn captured_volumes(
     Ok(chosen)
 }
 
-fn why_skipped(volume: &Volume, device: &Path, destination: &Destination) -> Option<&'static str> {
+/// Why a volume of a Linux is not captured.
+pub(super) fn why_skipped(volume: &Volume, device: &Path, destination: &Destination) -> Option<&'static str> {
     if !volumes::holds_linux(volume) {
         return Some("it is no ext4, XFS or Btrfs volume");
     }
@@ -44,6 +45,7 @@ pub(super) fn name_skipped(
     target: &Target,
     captured: &[Volume],
     destination: &Destination,
+    why_skipped: fn(&Volume, &Path, &Destination) -> Option<&'static str>,
 ) -> platform::Result<()> {
     for disk in context.platform.disks()? {
         let holds_one = |volume: &Volume| disk.partitions.iter().any(|p| p.id == volume.id);

@@ -11,6 +11,7 @@ use crate::journal::{Target, Volume};
 use crate::layout::{self, Input, Planned};
 use crate::platform::{Disk, NewPartition, Role};
 use crate::target::{self, ConfirmedTarget};
+use crate::windows::boot as windows_boot;
 use crate::{boot_state, destination, own_table, room, staging, variables};
 
 pub(super) fn check(options: &FormatAndPartitionDisk, context: &Context<'_>) -> Check {
@@ -95,6 +96,7 @@ fn plan(
     let mut input = Input {
         disk,
         firmware,
+        windows: context.is_windows(),
         table_id: &table_id,
         guids: &mut guids,
     };
@@ -142,7 +144,7 @@ fn adopt(context: &mut Context<'_>, disk: &Disk, planned: &Planned) -> std::resu
         system: String::new(),
         ours: true,
         volumes,
-        prepared: false,
+        ..Target::default()
     });
     Ok(())
 }
@@ -152,6 +154,12 @@ fn attach(context: &mut Context<'_>) -> std::result::Result<(), Failure> {
     let state = context.target()?.state.clone();
     let (disk, device, number) = context.partition(&state)?;
     let boot = context.platform.mount(&device, true)?;
+    if context.is_windows() && !context.platform.is_registered(&state, windows_boot::ENTRY)? {
+        // While nothing is there to start, and before that of the run, which is the first until the end.
+        context
+            .platform
+            .register(&disk.path, number, windows_boot::ENTRY, windows_boot::LOADER)?;
+    }
     context.progress("staging the boot image", 0, 0);
     staging::stage(context.platform, context.media, &boot, &disk.path, number)?;
     // The state comes last: a start before it finds nothing and begins anew.

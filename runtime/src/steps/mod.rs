@@ -72,7 +72,9 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
         Action::FormatAndPartitionDisk(options) => format_and_partition_disk::check(options, context),
         Action::ApplyOperatingSystemImage(options) => apply_operating_system_image::check(options, context),
         Action::ApplyDataImage(options) => apply_data_image::check(options, context),
-        Action::ApplyOsSettings(options) => apply_os_settings::check(options),
+        Action::ApplyOsSettings(options) => apply_os_settings::check(options, context),
+        Action::ApplyNetworkSettings(options) => apply_network_settings::check(options, context),
+        Action::SetupOs(_) => setup_os::check(context),
         Action::InstallUpdates(options) => install_updates::check(options, context),
         Action::InstallApplications(options) => install_applications::check(options, context),
         Action::InstallPackage(options) => install_package::check(options, context),
@@ -81,8 +83,6 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
         }
         Action::ConnectToNetworkFolder(options) => connect_to_network_folder::check(options, context),
         Action::RestartComputer(_)
-        | Action::ApplyNetworkSettings(_)
-        | Action::SetupOs(_)
         | Action::JoinDomainOrWorkgroup(_)
         | Action::PrepareClientForCapture(_)
         | Action::PrepareOsForCapture(_)

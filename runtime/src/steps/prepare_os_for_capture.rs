@@ -13,6 +13,8 @@ use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::existing;
 
+mod windows;
+
 pub(super) fn run(options: &PrepareOsForCapture, context: &mut Context<'_>) -> Result {
     match context.here {
         Environment::Os => {
@@ -27,7 +29,11 @@ pub(super) fn run(options: &PrepareOsForCapture, context: &mut Context<'_>) -> R
         }
         Environment::Pe => {
             existing::adopt(context)?;
-            check_offline(context)?;
+            if context.is_windows() {
+                windows::prepare(context)?;
+            } else {
+                check_offline(context)?;
+            }
             if let Some(target) = &mut context.journal.saved.target {
                 target.prepared = true;
             }

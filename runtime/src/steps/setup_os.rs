@@ -6,19 +6,34 @@ use anyhow::Context as _;
 use media_format::event::Environment;
 use task_sequence::steps::SetupOs;
 
-use super::{Result, commands, install};
+use super::{Check, Result, commands, install};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::platform::Firmware;
 use crate::{boot_state, platform, staging};
 
+mod windows;
+
 /// The runtime as it runs in the boot image: static, so it runs in the installed system too.
 const PROGRAM: &str = "/proc/self/exe";
+
+/// A Windows gets its runtime from the media.
+pub(super) fn check(context: &Context<'_>) -> Check {
+    if context.is_windows() {
+        context.media.windows_runtime(context.platform)?;
+    }
+    Ok(())
+}
 
 pub(super) fn run(options: &SetupOs, context: &mut Context<'_>) -> Result {
     match context.here {
         Environment::Pe => {
-            make_startable(context).context("making the system start")?;
+            let made = if context.is_windows() {
+                windows::make_startable(context)
+            } else {
+                make_startable(context)
+            };
+            made.context("making the system start")?;
             Ok(Outcome::RestartThenRetry(Environment::Os))
         }
         Environment::Os => install_client(options, context),

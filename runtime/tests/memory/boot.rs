@@ -4,12 +4,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use media_format::event::Environment;
+use media_format::manifest::hex;
 use media_format::paths;
 use media_format::state::{BootState, Next};
 use runtime::platform::{Boot, Files as _, Firmware, Result};
 
 use crate::machine::Memory;
-use crate::world::{BootSector, Entry, World};
+use crate::windows::{BOOT_MANAGER, SYSTEM_HIVE};
+use crate::world::{BootSector, Entry, Part, World};
 
 const LOADER: &str = "/EFI/BOOT/BOOTX64.EFI";
 const STAGED: &str = "/EFI/media-runtime/shimx64.efi";
@@ -60,6 +62,16 @@ impl Boot for Memory {
         };
         self.world_mut().entries.insert(0, entry);
         Ok(())
+    }
+
+    fn is_registered(&self, partition: &str, label: &str) -> Result<bool> {
+        let world = self.world();
+        let leads_there = |entry: &Entry| {
+            let drive = world.drives.iter().find(|drive| drive.path == entry.disk);
+            let part = drive.and_then(|drive| drive.parts.iter().find(|part| part.number == entry.partition));
+            entry.label == label && part.is_some_and(|part| part.id == partition)
+        };
+        Ok(world.entries.iter().any(leads_there))
     }
 
     fn unregister(&self, label: &str) -> Result<()> {
@@ -140,9 +152,9 @@ pub(crate) fn start(world: &World, media_id: &str) -> Started {
 fn from_entry(world: &World, entry: &Entry, media_id: &str) -> Started {
     let drive = world.drives.iter().find(|drive| drive.path == entry.disk);
     let part = drive.and_then(|drive| drive.parts.iter().find(|part| part.number == entry.partition));
-    match part.and_then(|part| part.volume.bytes(&entry.loader[1..])) {
+    match part.and_then(|part| Some((part, part.volume.bytes(&entry.loader[1..])?))) {
         Some(_) if entry.loader == STAGED => menu(world, media_id),
-        Some(bytes) => system_of(world, bytes, media_id),
+        Some((part, bytes)) => system_of(world, part, bytes, media_id),
         None => Started::Nothing,
     }
 }
@@ -160,8 +172,10 @@ fn from_disk(world: &World, drive: usize, media_id: &str) -> Started {
             let loader = found
                 .parts
                 .iter()
-                .find_map(|part| part.volume.bytes(&LOADER[1..]));
-            loader.map_or(Started::Nothing, |bytes| system_of(world, bytes, media_id))
+                .find_map(|part| Some((part, part.volume.bytes(&LOADER[1..])?)));
+            loader.map_or(Started::Nothing, |(part, bytes)| {
+                system_of(world, part, bytes, media_id)
+            })
         }
     }
 }
@@ -195,7 +209,9 @@ fn menu(world: &World, media_id: &str) -> Started {
                 .get("loader")
                 .map(|loader| loader.trim_start_matches('/'));
             let bytes = loader.and_then(|loader| found.parts[part].volume.bytes(loader));
-            bytes.map_or(Started::Nothing, |bytes| system_of(world, bytes, media_id))
+            bytes.map_or(Started::Nothing, |bytes| {
+                system_of(world, &found.parts[part], bytes, media_id)
+            })
         }
         Firmware::Bios => match &found.boot_sector {
             BootSector::System(id) => system(world, id, media_id),
@@ -210,10 +226,32 @@ fn menu(world: &World, media_id: &str) -> Started {
     }
 }
 
-fn system_of(world: &World, loader: &[u8], media_id: &str) -> Started {
+/// What a loader starts that lies on that EFI system partition.
+fn system_of(world: &World, esp: &Part, loader: &[u8], media_id: &str) -> Started {
+    if loader == BOOT_MANAGER {
+        return windows(world, esp);
+    }
     let text = String::from_utf8_lossy(loader).into_owned();
     text.strip_prefix(STARTS)
         .map_or(Started::Nothing, |id| system(world, id, media_id))
+}
+
+/// Windows' boot manager starts the partition that its store names.
+fn windows(world: &World, esp: &Part) -> Started {
+    let Some(store) = esp.volume.bytes("EFI/Microsoft/Boot/BCD") else {
+        return Started::Nothing;
+    };
+    let store = String::from_utf8_lossy(store).into_owned();
+    for (index, drive) in world.drives.iter().enumerate() {
+        for (number, part) in drive.parts.iter().enumerate() {
+            let id = uuid::Uuid::parse_str(&part.id).map(|id| hex(&id.to_bytes_le()));
+            let named = id.is_ok_and(|id| store.contains(&id));
+            if named && part.volume.bytes(SYSTEM_HIVE).is_some() && !world.system_hangs {
+                return Started::Os(index, number);
+            }
+        }
+    }
+    Started::Nothing
 }
 
 /// The system's own GRUB: its menu, and what `custom.cfg` adds to it.

@@ -81,9 +81,15 @@ impl Disks for Memory {
             bail!("mounting {}: the superblock is damaged", device.display());
         }
         if writable {
-            world.volume_mut(&place).unclean = false;
+            let known = world.volatile.mounts.get(device).is_some_and(|mount| mount.1);
+            let volume = world.volume_mut(&place);
+            // The kernel replays the journals of Linux, and refuses a marked NTFS.
+            if volume.kind == "ntfs" && volume.unclean && !known {
+                bail!("mounting {}: the volume is dirty", device.display());
+            }
+            volume.unclean &= volume.kind == "ntfs";
         }
-        let folder = Path::new("/run/media-runtime/mounts").join(device.file_name().context("no device")?);
+        let folder = mount_folder(device)?;
         let mounted = world
             .volatile
             .mounts
@@ -111,6 +117,17 @@ impl Disks for Memory {
             .volume(&place)
             .unclean
             .then(|| "was not shut down cleanly".into()))
+    }
+
+    fn recover(&self, device: &Path) -> Result<()> {
+        let mut world = self.world_mut();
+        let place = world.device(device).context("no such device")?;
+        let volume = world.volume(&place);
+        if volume.kind == "ntfs" && volume.unclean {
+            let folder = mount_folder(device)?;
+            world.volatile.mounts.insert(device.to_owned(), (folder, true));
+        }
+        Ok(())
     }
 
     fn mount_inside(&self, folder: &Path, at: &Path) -> Result<()> {
@@ -174,6 +191,10 @@ impl Disks for Memory {
     }
 }
 
+fn mount_folder(device: &Path) -> Result<PathBuf> {
+    Ok(Path::new("/run/media-runtime/mounts").join(device.file_name().context("no device")?))
+}
+
 impl Memory {
     pub(crate) fn drive(&self, path: &Path) -> Result<usize> {
         let found = self.world().drives.iter().position(|drive| drive.path == path);
@@ -195,6 +216,8 @@ fn unformatted(new: &NewPartition) -> Part {
         Role::BiosBoot => "bios-boot",
         Role::State => "state",
         Role::Swap => "swap",
+        Role::Msr => "e3c9e316-0b5c-4db8-817d-f92df00215ae",
+        Role::Recovery => "de94bba4-06d1-4d40-a16a-bfd50179d6ac",
         _ => "data",
     };
     Part {

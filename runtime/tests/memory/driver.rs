@@ -17,6 +17,7 @@ use runtime::start::{self, Operator, Start};
 use crate::boot::{self, Started};
 use crate::fixture::MEDIA;
 use crate::machine::{Memory, PowerCut};
+use crate::windows;
 use crate::world::{Volatile, Volume, World, file};
 
 /// More starts than any run needs, cuts and stuck restarts included.
@@ -122,12 +123,12 @@ fn run(world: World, operator: &dyn Operator, stays_off: bool) -> (World, Report
             break Ended::Idle;
         };
         starts.push(here);
-        if here == Environment::Os && !machine.exists(Path::new(UNIT)) {
+        if here == Environment::Os && !machine.exists(Path::new(UNIT)) && !windows::starts_service(&machine) {
             break Ended::Idle;
         }
         let go = || once(&machine, here, &log, &recorder, operator);
         match catch_unwind(AssertUnwindSafe(go)) {
-            Ok(Ok(Finished::Restart(_))) => {}
+            Ok(Ok(Finished::Restart(next))) => windows::restarts(&machine, here, next),
             Ok(Ok(Finished::Over { failure, finish: how })) => {
                 finish = Some(how);
                 break Ended::Over(failure);
@@ -168,6 +169,9 @@ fn power_on(machine: &Memory) -> Started {
         Started::Pe => volatile.memory.put("proc/self/exe", file("the runtime")),
         Started::Os(disk, part) => {
             volatile.root = Some((disk, part));
+            // Windows checks a marked volume when it starts.
+            let volume = &mut world.drives[disk].parts[part].volume;
+            volume.unclean &= volume.kind != "ntfs";
             for (point, (drive, part)) in world.mounted_by_system(disk, part) {
                 let drive = &world.drives[drive];
                 let device = drive.node(drive.parts[part].number);
@@ -190,14 +194,18 @@ fn once(
     operator: &dyn Operator,
 ) -> Result<Finished> {
     if here == Environment::Os {
-        let id = machine.read(&Path::new(media_format::paths::INSTALLED).join("media-id"))?;
+        let folder = windows::installed_folder(machine);
+        let id = machine.read(&folder.join("media-id"))?;
         anyhow::ensure!(
             id.as_deref() == Some(MEDIA.as_bytes()),
             "which media this run belongs to is not known"
         );
-        let program = Path::new(media_format::paths::INSTALLED).join("media-runtime");
+        let programs = ["media-runtime", "media-runtime.exe"].map(|name| folder.join(name));
+        let program = programs.iter().find(|program| machine.exists(program));
         anyhow::ensure!(
-            machine.read(&program)?.as_deref() == Some(b"the runtime"),
+            program.is_some_and(|program| machine
+                .read(program)
+                .is_ok_and(|bytes| bytes.as_deref() == Some(b"the runtime"))),
             "the runtime does not run"
         );
     }

@@ -81,6 +81,12 @@ impl MediaBuilder {
         });
     }
 
+    /// Adds a package with that WIM.
+    pub(crate) fn add_wim(&mut self, id: &str, wim: &[u8]) {
+        self.add(id, PackageKind::Image, None, &[]);
+        self.put_image(id, wim);
+    }
+
     fn add_image(&mut self, id: &str, tree: &Tree) {
         let wim = Wim {
             images: vec![Image::new("Debian", tree)],
@@ -122,6 +128,10 @@ impl MediaBuilder {
         if !self.secrets.is_empty() {
             let json = serde_json::to_vec(&self.secrets).expect("plain data");
             files.push((paths::SECRETS.into(), json, Role::Secrets));
+        }
+        if self.sequence.contains("operating-system = \"windows\"") {
+            let runtime = b"the runtime".to_vec();
+            files.push((paths::WINDOWS_RUNTIME.into(), runtime, Role::Boot));
         }
         for path in [
             paths::KERNEL,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use media_format::hive::protocol::{Answer, Operation, Query, Source};
-use media_format::hive::{Edit, Key, NamedValue};
+use media_format::hive::{Edit, Key, NamedValue, Value};
 use runtime::platform::{Files as _, Hives, Result};
 
 use crate::machine::Memory;
@@ -40,6 +40,19 @@ impl Memory {
         };
         serde_json::from_slice(&bytes).with_context(|| format!("{} is no hive", path.display()))
     }
+}
+
+/// A hive after these edits of an empty one.
+pub(crate) fn hive(edits: &[Edit]) -> Vec<u8> {
+    let mut root = Key::default();
+    edits.iter().for_each(|edit| apply(&mut root, edit));
+    to_bytes(&root)
+}
+
+/// What a value of a hive holds.
+pub(crate) fn value(hive: &[u8], key: &str, name: &str) -> Option<Value> {
+    let root: Key = serde_json::from_slice(hive).expect("a hive");
+    root.key(key)?.value(name).cloned()
 }
 
 fn to_bytes(hive: &Key) -> Vec<u8> {

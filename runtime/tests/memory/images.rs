@@ -6,15 +6,15 @@ use std::rc::Rc;
 use anyhow::{Context as _, anyhow, bail};
 use media_format::manifest::hex;
 use media_format::wim::header::CompressionType;
-use media_format::wim::info::{ImageInfo, WimInfo};
+use media_format::wim::info::{ImageInfo, WimInfo, WindowsInfo};
 use media_format::wim::protocol::{
-    Apply, Capture, Message, Operation, Phase, Request, Summary, Volume as Where,
+    Apply, Capture, Find, Message, Operation, Phase, Request, Summary, Volume as Where,
 };
 use runtime::platform::{Files as _, Images, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Memory;
-use crate::world::{Node, Place, Tree};
+use crate::world::{Node, Place, Tree, key};
 
 /// A WIM.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub(crate) struct Image {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) mount_point: Option<String>,
+    #[serde(default)]
+    pub(crate) windows: Option<WindowsInfo>,
     entries: Vec<(String, Stored)>,
 }
 
@@ -44,6 +46,7 @@ impl Image {
         Self {
             name: name.into(),
             mount_point: None,
+            windows: None,
             entries: entries.collect(),
         }
     }
@@ -100,6 +103,7 @@ impl Images for Memory {
             index: u32::try_from(number + 1).unwrap_or(u32::MAX),
             name: image.name.clone(),
             mount_point: image.mount_point.clone(),
+            windows: image.windows.clone(),
             total_bytes: bytes.len() as u64,
             ..ImageInfo::default()
         };
@@ -125,27 +129,68 @@ impl Images for Memory {
         match &request.operation {
             Operation::Apply(apply) => self.apply(apply, progress),
             Operation::Capture(capture) => self.capture(capture, progress),
+            Operation::Find(find) => self.find(find),
             Operation::Verify(_) | Operation::Info(_) => bail!("the steps ask for nothing else"),
         }
     }
 }
 
 impl Memory {
+    fn find(&self, find: &Find) -> Result<Summary> {
+        let image = self.image(&find.wim, find.index)?;
+        let tree = image.tree();
+        let has = |path: &&std::path::PathBuf| {
+            let wanted = key(path).to_lowercase();
+            tree.keys().any(|known| known.to_lowercase() == wanted)
+        };
+        Ok(Summary {
+            found: find.paths.iter().filter(has).cloned().collect(),
+            ..Summary::default()
+        })
+    }
+
+    fn image(&self, wim: &Path, index: u32) -> Result<Image> {
+        let bytes = self.read(wim)?.context("the image is gone")?;
+        let mut images = Wim::parse(&bytes)?.images;
+        anyhow::ensure!(index >= 1 && index as usize <= images.len(), "no such image");
+        Ok(images.swap_remove(index as usize - 1))
+    }
+
+    /// libwim opens the volume for itself alone.
+    fn unmounted(&self, device: &Path) -> Result<Place> {
+        let world = self.world();
+        anyhow::ensure!(
+            !world.volatile.mounts.contains_key(device),
+            "{} is mounted",
+            device.display()
+        );
+        let place = world.device(device).context("no such device")?;
+        anyhow::ensure!(world.volume(&place).kind == "ntfs", "not an NTFS volume");
+        Ok(place)
+    }
+
+    fn apply_to_ntfs(&self, image: &Image, device: &Path) -> Result<Summary> {
+        let place = self.unmounted(device)?;
+        for (path, stored) in &image.entries {
+            self.tick(&format!("extract {path}"), |world| {
+                world.volume_mut(&place).unclean = true;
+            })?;
+            self.world_mut().volume_mut(&place).put(path, node(stored));
+        }
+        Ok(Summary::default())
+    }
+
     fn apply(&self, apply: &Apply, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
-        let Where::Folder(folder) = &apply.target else {
-            bail!("only folders are applied to")
+        let image = self.image(&apply.wim, apply.index)?;
+        let folder = match &apply.target {
+            Where::Folder(folder) => folder,
+            Where::NtfsVolume(device) => return self.apply_to_ntfs(&image, device),
         };
         let (place, _, _) = self.world().locate(folder);
         anyhow::ensure!(
             matches!(place, Place::Volume(_, Some(_))),
             "applying to a folder of the boot image"
         );
-        let bytes = self.read(&apply.wim)?.context("the image is gone")?;
-        let wim = Wim::parse(&bytes)?;
-        let image = wim
-            .images
-            .get(apply.index as usize - 1)
-            .context("no such image")?;
         let (mut done, total) = (0, image.entries.len() as u64);
         for (path, stored) in &image.entries {
             let target = folder.join(path);
@@ -176,11 +221,11 @@ impl Memory {
     fn capture(&self, capture: &Capture, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
         let mut wim = Wim::default();
         for image in &capture.images {
-            let Where::Folder(folder) = &image.source else {
-                bail!("only folders are captured")
+            let place = match &image.source {
+                Where::Folder(folder) => self.world().locate(folder).0,
+                Where::NtfsVolume(device) => self.unmounted(device)?,
             };
             let world = self.world();
-            let (place, _, _) = world.locate(folder);
             let kept = |path: &String| !image.exclude.iter().any(|pattern| excluded(path, pattern));
             let tree = &world.volume(&place).tree;
             let tree = tree

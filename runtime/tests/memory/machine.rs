@@ -45,6 +45,7 @@ impl Memory {
         let number = world.operations.len();
         if world.cuts.contains(&number) {
             world.lose();
+            world.leave_open_volumes();
             torn(&mut world);
             drop(world);
             std::panic::resume_unwind(Box::new(PowerCut));

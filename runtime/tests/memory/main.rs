@@ -21,4 +21,6 @@ mod refusals;
 mod runs;
 mod secrets;
 mod volumes;
+mod windows;
+mod windows_runs;
 mod world;

@@ -160,7 +160,7 @@ fn a_machine_without_an_installed_system_to_capture() {
     refused(
         &two,
         &[
-            "several volumes have an installed Linux",
+            "several volumes have an installed system",
             "/dev/vda2",
             "/dev/vdb1",
         ],

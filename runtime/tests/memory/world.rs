@@ -393,6 +393,19 @@ impl World {
         happened.map_or("", |cut| &self.operations[cut - 1])
     }
 
+    /// A cut leaves its mark on every NTFS volume that is written to.
+    pub(crate) fn leave_open_volumes(&mut self) {
+        let mounts = self.volatile.mounts.iter();
+        let open: Vec<_> = mounts
+            .filter(|(_, (_, writable))| *writable)
+            .filter_map(|(device, _)| self.device(device))
+            .collect();
+        for place in open {
+            let volume = self.volume_mut(&place);
+            volume.unclean |= volume.kind == "ntfs";
+        }
+    }
+
     /// A cut takes back what was not flushed.
     pub(crate) fn lose(&mut self) {
         for (place, key, before) in std::mem::take(&mut self.unflushed).into_iter().rev() {

@@ -9,7 +9,7 @@ use media_format::paths;
 
 use super::Linux;
 use super::bound::Bound;
-use crate::platform::{Boot, Command, Files as _, Firmware, Output, Processes, Result};
+use crate::platform::{Boot, Command, Disks as _, Files as _, Firmware, Output, Processes, Result};
 
 const EFI: &str = "/sys/firmware/efi";
 /// EFI_GLOBAL_VARIABLE (UEFI specification 3.3).
@@ -43,6 +43,7 @@ impl Boot for Linux {
         if self.firmware() == Firmware::Bios {
             return Ok(());
         }
+        self.forget_gone(label)?;
         let (disk, number, path) = (
             disk.display().to_string(),
             partition.to_string(),
@@ -54,6 +55,18 @@ impl Boot for Linux {
             None,
         )?;
         Ok(())
+    }
+
+    fn is_registered(&self, partition: &str, label: &str) -> Result<bool> {
+        if self.firmware() == Firmware::Bios {
+            return Ok(false);
+        }
+        let listed = self.entries()?.unwrap_or_default();
+        let mut lines = listed.lines().map(str::to_ascii_lowercase);
+        Ok(lines.any(|line| {
+            entry_number(&line, &label.to_ascii_lowercase()).is_some()
+                && line.contains(&partition.to_ascii_lowercase())
+        }))
     }
 
     fn unregister(&self, label: &str) -> Result<()> {
@@ -138,9 +151,26 @@ impl Linux {
         Ok("/EFI/BOOT/BOOTX64.EFI".into())
     }
 
+    /// Every table has other GUIDs: what an earlier one has left leads nowhere, and firmware has little room for it.
+    fn forget_gone(&self, label: &str) -> Result<()> {
+        let disks = self.disks()?;
+        let partitions = disks.iter().flat_map(|disk| &disk.partitions);
+        let known: Vec<String> = partitions.map(|partition| partition.id.to_lowercase()).collect();
+        let listed = self.entries()?.unwrap_or_default();
+        for line in listed.lines() {
+            let gone = partition_of(line).is_some_and(|id| !known.contains(&id));
+            if let Some(number) = entry_number(line, label).filter(|_| gone) {
+                self.checked("efibootmgr", &["-q", "-B", "-b", number], None)?;
+            }
+        }
+        Ok(())
+    }
+
     fn entries(&self) -> Result<Option<String>> {
         let command = Command {
             program: "efibootmgr".into(),
+            // Newer ones print the device paths without it, older ones only with it.
+            arguments: vec!["-v".into()],
             ..Command::default()
         };
         match self.run(&command) {
@@ -195,9 +225,16 @@ fn link_by_uuid(disk: &Path) -> Result<()> {
     Ok(())
 }
 
+/// `…HD(1,GPT,b3f1…,0x800,0x32000)…` → `b3f1…`.
+fn partition_of(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once(",GPT,")?;
+    let (id, _) = rest.split_once(',')?;
+    Some(id.to_lowercase())
+}
+
 /// `Boot0003* media-runtime\tHD(…)` → `0003`.
 fn entry_number<'a>(line: &'a str, label: &str) -> Option<&'a str> {
-    let rest = line.strip_prefix("Boot")?;
+    let rest = line.strip_prefix("Boot").or_else(|| line.strip_prefix("boot"))?;
     let number = rest.get(..4)?;
     let name = rest
         .get(4..)?
@@ -223,5 +260,13 @@ mod tests {
             None
         );
         assert_eq!(entry_number("BootOrder: 0003,0001", "media-runtime"), None);
+    }
+
+    #[test]
+    fn the_partition_of_an_entry_is_known() {
+        let line = "Boot0001* Windows Boot Manager\tHD(1,GPT,3AD8A6A7-0F5C-4A35-8A1B-2B9C8A7E1F00,0x800,0x100000)/File(x)";
+        let id = partition_of(line).unwrap();
+        assert_eq!(id, "3ad8a6a7-0f5c-4a35-8a1b-2b9c8a7e1f00");
+        assert_eq!(partition_of("Boot0002* UEFI Shell\tFvVol(x)"), None);
     }
 }

@@ -69,7 +69,7 @@ impl Disks for Linux {
             return Ok(());
         };
         let device = node(&target.disk().path, partition.number);
-        let command = mkfs(kind, partition, &device)?;
+        let command = mkfs(kind, partition, target.disk().sector_size, &device)?;
         let output = self
             .run(&command)
             .with_context(|| format!("formatting {}", device.display()))?;
@@ -97,8 +97,17 @@ impl Disks for Linux {
     }
 
     fn unclean(&self, device: &Path) -> Result<Option<String>> {
-        recovery::unclean(device, &probe::probe(device).kind)
-            .with_context(|| format!("looking at the journal of {}", device.display()))
+        let kind = probe::probe(device).kind;
+        let unclean = recovery::unclean(device, &kind);
+        let unclean = match unclean {
+            Ok(None) if kind == "ntfs" => self.hibernated(device),
+            other => other,
+        };
+        unclean.with_context(|| format!("looking at the journal of {}", device.display()))
+    }
+
+    fn recover(&self, device: &Path) -> Result<()> {
+        self.recover_volume(device)
     }
 
     fn mount_inside(&self, folder: &Path, at: &Path) -> Result<()> {
@@ -305,8 +314,12 @@ fn wait_for(node: &Path) -> Result<()> {
     Ok(())
 }
 
-fn mkfs(kind: &str, partition: &NewPartition, device: &Path) -> Result<Command> {
+fn mkfs(kind: &str, partition: &NewPartition, sector_size: u32, device: &Path) -> Result<Command> {
     let label = partition.label.as_str();
+    let (start, sector_size) = (
+        (partition.start / u64::from(sector_size)).to_string(),
+        sector_size.to_string(),
+    );
     let mut arguments: Vec<&str> = match kind {
         // Too few clusters make a FAT16 of it for firmware: small volumes get the smallest clusters.
         "fat32" if partition.size < SMALL_FAT32 => vec!["-F", "32", "-s", "1"],
@@ -314,10 +327,13 @@ fn mkfs(kind: &str, partition: &NewPartition, device: &Path) -> Result<Command> 
         "ext4" => vec!["-F", "-q"],
         "xfs" | "btrfs" => vec!["-f", "-q"],
         "exfat" | "swap" => vec![],
-        "ntfs" if partition.quick => vec!["-Q", "-F"],
-        "ntfs" => vec!["-F"],
+        // Windows' boot code reads where its volume begins, and the BIOS' view of the disk, from the boot sector.
+        "ntfs" => vec!["-F", "-p", &start, "-H", "255", "-S", "63", "-s", &sector_size],
         other => bail!("no program makes file systems of kind {other}"),
     };
+    if kind == "ntfs" && partition.quick {
+        arguments.push("-Q");
+    }
     let upper = label.to_uppercase();
     if !label.is_empty() {
         let (flag, label) = if kind == "fat32" {

@@ -16,6 +16,7 @@ mod identity;
 mod images;
 mod mounts;
 mod network;
+mod ntfs;
 mod packages;
 mod probe;
 mod processes;

@@ -1,6 +1,7 @@
 //! Mounts: each volume once, below one folder of ours.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use std::ffi::CStr;
@@ -27,11 +28,7 @@ impl Linux {
                 .with_context(|| format!("making {} writable", device.display()))?,
             None => {}
         }
-        let name = device
-            .file_name()
-            .with_context(|| format!("{} is no device", device.display()))?;
-        let folder = Path::new(MOUNTS).join(name);
-        fs::create_dir_all(&folder)?;
+        let folder = mount_folder(device)?;
         mount_by_kind(device, &folder, writable)?;
         self.mounted
             .borrow_mut()
@@ -48,6 +45,44 @@ impl Linux {
             .with_context(|| format!("unmounting {}", device.display()))?;
         self.mounted.borrow_mut().remove(device);
         Ok(())
+    }
+
+    /// The kernel's ntfs3 refuses to write to a volume with the mark of an unfinished change. One that the run itself made and
+    /// was cut off from is mounted all the same: the mark stays, and Windows checks the volume at its start.
+    pub(super) fn recover_volume(&self, device: &Path) -> Result<()> {
+        let writable = self
+            .mounted
+            .borrow()
+            .get(device)
+            .is_some_and(|(_, writable)| *writable);
+        let marked = || super::ntfs::is_dirty(&fs::File::open(device)?);
+        if writable || probe::probe(device).kind != "ntfs" || !marked()? {
+            return Ok(());
+        }
+        self.unmount_volume(device)?;
+        let folder = mount_folder(device)?;
+        mount(device, &folder, "ntfs3", MountFlags::empty(), c"force")
+            .with_context(|| format!("mounting {} (ntfs3) after a power cut", device.display()))?;
+        self.mounted
+            .borrow_mut()
+            .insert(device.to_owned(), (folder, true));
+        Ok(())
+    }
+
+    /// Windows that was shut down with fast startup sleeps on its disk, and so does one in hibernation.
+    pub(super) fn hibernated(&self, device: &Path) -> Result<Option<String>> {
+        let known = self.mounted.borrow().contains_key(device);
+        let folder = self.mount_volume(device, false)?;
+        let image = fs::read_dir(&folder)?.flatten().find(|entry| {
+            let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
+            name == "hiberfil.sys" && entry.file_type().is_ok_and(|kind| kind.is_file())
+        });
+        let sleeps = image.map(|entry| sleeps(&entry.path())).transpose()?;
+        if !known {
+            self.unmount_volume(device)?;
+        }
+        let why = "holds a Windows that sleeps (hibernation, or a shutdown with fast startup): part of it is in memory";
+        Ok(sleeps.unwrap_or(false).then(|| why.to_owned()))
     }
 
     pub(super) fn show_inside(&self, folder: &Path, at: &Path) -> Result<()> {
@@ -122,6 +157,22 @@ impl Linux {
         unmount(view, UnmountFlags::empty()).with_context(|| format!("unmounting {}", view.display()))?;
         unmount(&work, UnmountFlags::empty()).with_context(|| format!("unmounting {}", work.display()))
     }
+}
+
+fn mount_folder(device: &Path) -> Result<PathBuf> {
+    let name = device
+        .file_name()
+        .with_context(|| format!("{} is no device", device.display()))?;
+    let folder = Path::new(MOUNTS).join(name);
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// The signature of an image that was not resumed yet.
+fn sleeps(path: &Path) -> Result<bool> {
+    let mut signature = Vec::new();
+    fs::File::open(path)?.take(4).read_to_end(&mut signature)?;
+    Ok(signature.eq_ignore_ascii_case(b"hibr"))
 }
 
 fn mount_by_kind(device: &Path, folder: &Path, writable: bool) -> Result<()> {

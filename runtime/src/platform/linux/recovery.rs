@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::ntfs;
 use crate::platform::Result;
 
 const NOT_SHUT_DOWN: &str = "was not shut down cleanly, so its newest changes are in its journal only";
@@ -17,6 +18,7 @@ pub(super) fn unclean(device: &Path, kind: &str) -> Result<Option<String>> {
         "ext4" => ext4(&file)?,
         "btrfs" => btrfs(&file)?,
         "xfs" => xfs(&file)?,
+        "ntfs" => ntfs::is_dirty(&file)? || ntfs::has_open_log(&file)?,
         _ => false,
     };
     Ok(dirty.then(|| NOT_SHUT_DOWN.to_owned()))

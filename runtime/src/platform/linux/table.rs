@@ -164,7 +164,7 @@ fn gpt(size: u64, sector_size: u32, table: &NewTable) -> Result<Layout> {
             name: partition.name.clone(),
             start: partition.start,
             size: partition.size,
-            attributes: 0,
+            attributes: attributes(partition.role),
         })
     });
     let params = GptParams {
@@ -175,6 +175,18 @@ fn gpt(size: u64, sector_size: u32, table: &NewTable) -> Result<Layout> {
         partitions: partitions.collect::<Result<_>>()?,
     };
     Ok(plan_gpt(&params)?)
+}
+
+/// Required by the platform (UEFI specification, table 5.8) and without a drive letter (Microsoft, "PARTITION_INFORMATION_GPT"):
+/// what Windows' own set-up gives them.
+fn attributes(role: Role) -> u64 {
+    const REQUIRED: u64 = 1;
+    const NO_DRIVE_LETTER: u64 = 1 << 63;
+    match role {
+        Role::Recovery => REQUIRED | NO_DRIVE_LETTER,
+        Role::Msr => NO_DRIVE_LETTER,
+        _ => 0,
+    }
 }
 
 /// Partition type GUIDs (UEFI specification, table 5.7; Discoverable Partitions Specification; GRUB; Microsoft).

@@ -1,0 +1,82 @@
+//! An installed Windows that was there before the run: which volumes are captured with it.
+
+use anyhow::bail;
+
+use super::volume::{self, NTFS};
+use crate::context::Context;
+use crate::journal::{Target, Volume};
+use crate::platform::{Disk, Partition, Platform, Result};
+use crate::target;
+
+/// Types of partitions that belong to a machine and not to its system: EFI, MSR, recovery.
+const OF_THE_MACHINE: [&str; 5] = [
+    "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
+    "e3c9e316-0b5c-4db8-817d-f92df00215ae",
+    "de94bba4-06d1-4d40-a16a-bfd50179d6ac",
+    "0xef",
+    "0x27",
+];
+
+/// Whether a capture takes volumes with that file system.
+pub fn is_captured_kind(file_system: &str) -> bool {
+    matches!(file_system, "ntfs" | "vfat" | "fat32")
+}
+
+/// Whether the partition can hold a volume of a Windows.
+pub fn holds_volume(partition: &Partition) -> bool {
+    let kind = partition.kind.to_ascii_lowercase();
+    is_captured_kind(&partition.file_system) && !OF_THE_MACHINE.contains(&kind.as_str())
+}
+
+/// Whether the volume that is mounted there has an installed Windows.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn is_there(platform: &dyn Platform, root: &std::path::Path) -> Result<bool> {
+    let hive = volume::locate(platform, root, windows_setup::offline_registry::SYSTEM_HIVE)?;
+    Ok(platform.exists(&hive))
+}
+
+/// The Windows on that partition as the target of a capture, with every volume that a Windows uses; its own comes first.
+///
+/// # Errors
+/// When a volume is hibernated or was not shut down.
+pub fn as_target(context: &Context<'_>, disks: &[Disk], disk: &Disk, system: &Partition) -> Result<Target> {
+    let all = disks.iter().flat_map(|disk| &disk.partitions);
+    let others = all.filter(|partition| holds_volume(partition) && partition.id != system.id);
+    let volumes = std::iter::once(system).chain(others);
+    Ok(Target {
+        disk: target::identity(disk),
+        system: system.id.clone(),
+        volumes: volumes.map(as_volume).collect(),
+        ours: false,
+        ..Target::default()
+    })
+    .and_then(|target| refuse_unclean(context, &target).map(|()| target))
+}
+
+fn as_volume(partition: &Partition) -> Volume {
+    Volume {
+        id: partition.id.clone(),
+        mount_point: String::new(),
+        file_system: partition.file_system.clone(),
+        applied: true,
+    }
+}
+
+/// Refuses NTFS volumes that Windows has not put away: what it holds in memory or in the journal is missing in them.
+///
+/// # Errors
+/// When there is one.
+pub fn refuse_unclean(context: &Context<'_>, target: &Target) -> Result<()> {
+    for volume in target.volumes.iter().filter(|volume| volume.file_system == NTFS) {
+        let (_, device, _) = context.partition(&volume.id)?;
+        if let Some(why) = context.platform.unclean(&device)? {
+            bail!(
+                "{} {why}; start that Windows, run `shutdown /s /t 0` in it (without fast startup), and start the media again",
+                device.display()
+            );
+        }
+    }
+    Ok(())
+}

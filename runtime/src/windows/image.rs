@@ -1,0 +1,218 @@
+//! The image that a sequence applies: whether it is a Windows, and one that this machine starts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use media_format::wim::info::{ImageInfo, WindowsInfo};
+use media_format::wim::protocol::{Find, Operation, Request};
+use task_sequence::Action;
+use task_sequence::steps::ApplyOperatingSystemImage;
+use windows_setup::unattend::{Architecture, Image};
+
+use crate::context::{Context, resolved};
+use crate::journal::WindowsSystem;
+use crate::platform::Result;
+use crate::wim_files;
+
+/// Looking for a name needs the metadata of one image.
+const MEMORY_LIMIT: u64 = 1 << 30;
+/// What a UEFI starts, in every image that can be set up.
+const BOOT_MANAGER: &str = "/Windows/Boot/EFI/bootmgfw.efi";
+/// Builds from here on are called Windows 11.
+const FIRST_WINDOWS_11: u32 = 22_000;
+
+/// The image with Windows among those that a step applies.
+///
+/// # Errors
+/// When there is none.
+pub fn system(images: &[ImageInfo]) -> Result<&ImageInfo> {
+    let installed = |image: &&ImageInfo| {
+        let windows = image.windows.as_ref();
+        windows.is_some_and(|windows| windows.installation_type.as_deref() != Some("WindowsPE"))
+    };
+    images.iter().find(installed).ok_or_else(|| {
+        let names: Vec<_> = images
+            .iter()
+            .map(|image| format!("{} ({})", image.index, image.name))
+            .collect();
+        anyhow!(
+            "the sequence is for Windows and none of these images is an installed Windows: {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// The Windows of the first step of the sequence that applies one, where its settings are known already.
+///
+/// # Errors
+/// When its image is missing, or no Windows that this machine starts.
+pub fn of_sequence(context: &Context<'_>) -> Result<Option<WindowsSystem>> {
+    let steps = context.sequence.all_steps().into_iter();
+    let mut steps = steps.filter(|step| !step.common.disabled);
+    let found = steps.find_map(|step| match resolved(step, context.variables).ok()?.action {
+        Action::ApplyOperatingSystemImage(options) => Some(options),
+        _ => None,
+    });
+    let Some(options) = found else { return Ok(None) };
+    let wim = wim_files::first(context.platform, context.content(options.package.as_str())?)?;
+    let images = chosen(context, &wim, &options)?;
+    as_system(system(&images)?).map(Some)
+}
+
+/// The images that the step applies.
+///
+/// # Errors
+/// When the WIM cannot be read, or has no such image.
+pub fn chosen(
+    context: &Context<'_>,
+    wim: &Path,
+    options: &ApplyOperatingSystemImage,
+) -> Result<Vec<ImageInfo>> {
+    let all = options.all_volumes.unwrap_or(false);
+    wim_files::images(context.platform, wim, options.index.unwrap_or(1), all)
+}
+
+/// What the run has to know of it.
+///
+/// # Errors
+/// When the image does not say it, or is for another processor.
+pub fn as_system(image: &ImageInfo) -> Result<WindowsSystem> {
+    let windows = image.windows.as_ref().context("the image is no Windows")?;
+    let number = windows
+        .arch
+        .context("the image does not say for which processor it is")?;
+    let architecture = Architecture::from_wim(number)
+        .with_context(|| format!("the image is for a processor that is not known (number {number})"))?;
+    // The media's boot chain, like nearly every machine's, is for x64.
+    if architecture != Architecture::Amd64 {
+        bail!(
+            "the image \"{}\" is for {} processors, and a machine that starts with this media's 64-bit UEFI boot chain \
+             starts Windows for amd64 (x64) only",
+            image.name,
+            architecture.as_str()
+        );
+    }
+    let version = windows.version.clone().unwrap_or_default();
+    let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+    let (Some(major), Some(minor)) = (numbers.next(), numbers.next()) else {
+        bail!(
+            "the image \"{}\" does not say which version of Windows it is",
+            image.name
+        );
+    };
+    let server = is_server(windows);
+    Ok(WindowsSystem {
+        architecture: number,
+        version: (major, minor),
+        name: name((major, minor, numbers.next().unwrap_or(0)), server).into(),
+        language: language(windows),
+        server,
+    })
+}
+
+fn is_server(windows: &WindowsInfo) -> bool {
+    let kind = windows.installation_type.as_deref().unwrap_or_default();
+    kind.to_ascii_lowercase().contains("server")
+}
+
+/// What the boot manager's menu calls it.
+fn name(version: (u32, u32, u32), server: bool) -> &'static str {
+    match version {
+        _ if server => "Windows Server",
+        (10, 0, build) if build >= FIRST_WINDOWS_11 => "Windows 11",
+        (10, 0, _) => "Windows 10",
+        (6, 3, _) => "Windows 8.1",
+        (6, 2, _) => "Windows 8",
+        (6, 1, _) => "Windows 7",
+        _ => "Windows",
+    }
+}
+
+fn language(windows: &WindowsInfo) -> String {
+    let language = windows.default_language.as_ref().or(windows.languages.first());
+    language.cloned().unwrap_or_else(|| "en-US".into())
+}
+
+impl WindowsSystem {
+    /// For the answer file.
+    ///
+    /// # Errors
+    /// When the processor is not known.
+    pub fn image(&self) -> Result<Image> {
+        Ok(Image {
+            architecture: Architecture::from_wim(self.architecture)
+                .context("the processor of the image is not known")?,
+            version: self.version,
+        })
+    }
+}
+
+/// Refuses an image without what makes it start.
+///
+/// # Errors
+/// When it has no boot manager.
+pub fn check_boot_files(context: &Context<'_>, wim: &Path, image: &ImageInfo) -> Result<()> {
+    let request = Request {
+        memory_limit: Some(MEMORY_LIMIT),
+        operation: Operation::Find(Find {
+            wim: wim.to_owned(),
+            index: image.index,
+            paths: vec![PathBuf::from(BOOT_MANAGER)],
+        }),
+    };
+    let found = context
+        .platform
+        .image_request(&request, context.timeout, &mut |_| {})
+        .with_context(|| format!("looking for boot files in image {}", image.index))?;
+    if found.found.is_empty() {
+        bail!(
+            "image {} (\"{}\") has no {BOOT_MANAGER}, so no machine with UEFI would start it",
+            image.index,
+            image.name
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(arch: u32, version: &str, kind: &str) -> ImageInfo {
+        ImageInfo {
+            index: 1,
+            name: "Windows".into(),
+            windows: Some(WindowsInfo {
+                arch: Some(arch),
+                version: Some(version.into()),
+                installation_type: Some(kind.into()),
+                languages: vec!["nl-NL".into()],
+                ..WindowsInfo::default()
+            }),
+            ..ImageInfo::default()
+        }
+    }
+
+    #[test]
+    fn a_system_is_called_what_it_is() {
+        let called = |version, kind| as_system(&image(9, version, kind)).unwrap().name;
+        assert_eq!(called("10.0.26100.1", "Client"), "Windows 11");
+        assert_eq!(called("10.0.19045.3803", "Client"), "Windows 10");
+        assert_eq!(called("10.0.20348.1", "Server Core"), "Windows Server");
+        assert_eq!(called("6.1.7601", "Client"), "Windows 7");
+        assert_eq!(as_system(&image(9, "10.0", "Client")).unwrap().language, "nl-NL");
+    }
+
+    #[test]
+    fn what_this_machine_does_not_start_is_refused() {
+        let refused = |image: &ImageInfo| as_system(image).unwrap_err().to_string();
+        assert!(refused(&image(0, "10.0.1", "Client")).contains("for x86 processors"));
+        assert!(refused(&image(12, "10.0.1", "Client")).contains("for arm64 processors"));
+        assert!(refused(&image(77, "10.0.1", "Client")).contains("number 77"));
+        assert!(refused(&image(9, "new", "Client")).contains("which version"));
+        let pe = [image(9, "10.0.1", "WindowsPE"), ImageInfo::default()];
+        assert!(system(&pe).unwrap_err().to_string().contains("1 (Windows)"));
+        let with = [pe[1].clone(), image(9, "10.0.1", "Client")];
+        assert_eq!(system(&with).unwrap(), &with[1]);
+    }
+}

@@ -1,0 +1,10 @@
+//! A Windows that does not run, as the boot image sees it: its image, its volume, its registry, what makes it start, and what
+//! the run plants in it and takes out again.
+
+pub mod answers;
+pub mod boot;
+pub mod existing;
+pub mod hives;
+pub mod image;
+pub mod planted;
+pub mod volume;

@@ -1,0 +1,160 @@
+//! What the run puts into a Windows so that it goes on there, and how all of it goes again before the capture.
+//!
+//! A service starts the runtime at every start, whatever the product key; SetupComplete.cmd only tells it that set-up is
+//! over. Each part can be put and removed any number of times, so that a cut costs nothing.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use media_format::paths;
+use windows_setup::offline_registry::{ControlSet, SYSTEM_HIVE, Service, ServiceStart};
+use windows_setup::unattend;
+
+use super::hives::Hive;
+use super::volume;
+use crate::context::Context;
+use crate::log::Log;
+use crate::platform::{Platform, Result};
+
+/// What set-up runs at its end, and what was there before.
+const SETUP_COMPLETE: &str = "Windows/Setup/Scripts/SetupComplete.cmd";
+const BEFORE: &str = "Windows/Setup/Scripts/SetupComplete.before-media-runtime.cmd";
+/// By this line ours is known.
+const MARK: &str = "rem Made by media-runtime for the time of its run.";
+/// For administrators only: it runs as SYSTEM.
+const MODE: u32 = 0o700;
+
+/// Plants the runtime in the Windows under `root`.
+///
+/// # Errors
+/// When the media carries none, or the volume cannot be written.
+pub fn plant(context: &Context<'_>, root: &Path) -> Result<()> {
+    let platform = context.platform;
+    let folder = volume::locate(platform, root, paths::INSTALLED_WINDOWS)?;
+    let program = context.media.windows_runtime(platform)?;
+    let planted = folder.join(paths::WINDOWS_PROGRAM);
+    platform
+        .copy(&program, &planted)
+        .context("copying the runtime into Windows")?;
+    let id = context.media.manifest.media_id.as_bytes();
+    platform.write(&folder.join(paths::INSTALLED_MEDIA_ID), id, MODE)?;
+    plant_setup_complete(platform, root).context("writing SetupComplete.cmd")?;
+    // What starts it comes last.
+    let hive = Hive::at(platform, root, SYSTEM_HIVE)?;
+    let edits = control_set(&hive)?.service(&service())?;
+    hive.edit(edits).context("entering the service of the runtime")
+}
+
+fn control_set(hive: &Hive<'_>) -> Result<ControlSet> {
+    Ok(ControlSet::current(hive.value(ControlSet::query())?.as_ref())?)
+}
+
+fn service() -> Service {
+    let folder = paths::INSTALLED_WINDOWS.replace('/', "\\");
+    Service {
+        name: paths::WINDOWS_SERVICE.into(),
+        display_name: "Task sequence of the media".into(),
+        description: "Goes on with the task sequence that set up this Windows, and is removed at its end."
+            .into(),
+        command: format!(r#""%SystemDrive%\{folder}\{}" service"#, paths::WINDOWS_PROGRAM),
+        start: ServiceStart::Automatic,
+        depends_on: vec![],
+    }
+}
+
+fn plant_setup_complete(platform: &dyn Platform, root: &Path) -> Result<()> {
+    let path = volume::locate(platform, root, SETUP_COMPLETE)?;
+    let before = volume::locate(platform, root, BEFORE)?;
+    if platform.read(&path)?.is_some_and(|text| !is_ours(&text)) {
+        platform.rename(&path, &before)?;
+    }
+    platform.write(&path, setup_complete().as_bytes(), 0o755)
+}
+
+/// A script of the image is kept and called.
+fn setup_complete() -> String {
+    let name = BEFORE.rsplit('/').next().unwrap_or(BEFORE);
+    let folder = paths::INSTALLED_WINDOWS.replace('/', "\\");
+    [
+        "@echo off".to_owned(),
+        MARK.to_owned(),
+        format!(r#"if exist "%~dp0{name}" call "%~dp0{name}""#),
+        format!(
+            r#""%SystemDrive%\{folder}\{}" setup-complete"#,
+            paths::WINDOWS_PROGRAM
+        ),
+        String::new(),
+    ]
+    .join("\r\n")
+}
+
+fn is_ours(text: &[u8]) -> bool {
+    text.windows(MARK.len()).any(|part| part == MARK.as_bytes())
+}
+
+/// Whether a run has planted something that is still there.
+///
+/// # Errors
+/// When the volume cannot be read.
+pub fn is_there(platform: &dyn Platform, root: &Path) -> Result<bool> {
+    let folder = volume::locate(platform, root, paths::INSTALLED_WINDOWS)?;
+    Ok(platform.exists(&folder))
+}
+
+/// Takes everything of the run out of the Windows under `root`; its folder goes last, so that a cut before it leads here
+/// again. `known` are the secrets of the run.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
+    restore_setup_complete(platform, root).context("restoring SetupComplete.cmd")?;
+    remove_answers(platform, log, root, known).context("removing answer files")?;
+    let hive = Hive::at(platform, root, SYSTEM_HIVE)?;
+    let edit = control_set(&hive)?.without_service(paths::WINDOWS_SERVICE)?;
+    hive.edit(vec![edit])
+        .context("removing the service of the runtime")?;
+    platform.remove(&volume::locate(platform, root, paths::INSTALLED_WINDOWS)?)
+}
+
+fn restore_setup_complete(platform: &dyn Platform, root: &Path) -> Result<()> {
+    let path = volume::locate(platform, root, SETUP_COMPLETE)?;
+    let before = volume::locate(platform, root, BEFORE)?;
+    let ours = platform.read(&path)?.is_some_and(|text| is_ours(&text));
+    if platform.exists(&before) {
+        platform.rename(&before, &path)
+    } else if ours {
+        platform.remove(&path)
+    } else {
+        Ok(())
+    }
+}
+
+/// Ours would be used again when the captured image is set up; copies that Windows has made lose their secrets.
+fn remove_answers(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
+    platform.remove(&volume::locate(platform, root, unattend::PLACE)?)?;
+    for place in unattend::LEFT_BEHIND {
+        let path = volume::locate(platform, root, place)?;
+        if let Some(text) = platform.read(&path)? {
+            clean_answers(platform, log, &path, &text, known)?;
+        }
+    }
+    Ok(())
+}
+
+fn clean_answers(platform: &dyn Platform, log: &Log, path: &Path, text: &[u8], known: &[&str]) -> Result<()> {
+    match unattend::remove_secrets(text, known) {
+        Ok(cleaned) if cleaned.removed.is_empty() => Ok(()),
+        Ok(cleaned) => {
+            let names = cleaned.removed.join(", ");
+            log.info(format!("removed from {}: {names}", path.display()));
+            platform.write(path, cleaned.text.as_bytes(), 0o600)
+        }
+        Err(error) => {
+            log.warning(format!(
+                "{} cannot be understood, so it is removed with what secrets it may hold: {error}",
+                path.display()
+            ));
+            platform.remove(path)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A Windows as small as the steps allow, and what it does by itself.
+
+use std::path::{Path, PathBuf};
+
+use media_format::event::Environment;
+use media_format::hive::{Edit, Value};
+use media_format::paths;
+use media_format::wim::info::WindowsInfo;
+use runtime::platform::Files as _;
+
+use crate::hives::{hive, value};
+use crate::images::{Image, Wim};
+use crate::machine::Memory;
+use crate::world::{Tree, Volume, file};
+
+/// What a UEFI starts.
+pub(crate) const BOOT_MANAGER: &[u8] = b"the boot manager of Windows";
+pub(crate) const SYSTEM_HIVE: &str = "Windows/System32/config/SYSTEM";
+pub(crate) const SOFTWARE_HIVE: &str = "Windows/System32/config/SOFTWARE";
+pub(crate) const SETUP_COMPLETE: &str = "Windows/Setup/Scripts/SetupComplete.cmd";
+const STATE: &str = r"Microsoft\Windows\CurrentVersion\Setup\State";
+const VERSION: &str = r"Microsoft\Windows NT\CurrentVersion";
+const SERVICE: &str = r"ControlSet001\Services\media-runtime";
+
+fn sz(text: &str) -> Value {
+    Value::Sz(text.into())
+}
+
+fn software(state: &str) -> Vec<u8> {
+    hive(&[
+        Edit::set(VERSION, "ProductName", sz("Windows 10 Pro")),
+        Edit::set(VERSION, "EditionID", sz("Professional")),
+        Edit::set(VERSION, "CurrentBuild", sz("26100")),
+        Edit::set(VERSION, "CurrentMajorVersionNumber", Value::Dword(10)),
+        Edit::set(VERSION, "CurrentMinorVersionNumber", Value::Dword(0)),
+        Edit::set(STATE, "ImageState", sz(state)),
+    ])
+}
+
+/// An installation in that state of set-up.
+pub(crate) fn installation(state: &str) -> Tree {
+    let mut volume = Volume::new("ntfs", 0);
+    let system = hive(&[Edit::set("Select", "Current", Value::Dword(1))]);
+    for (path, bytes) in [
+        (SYSTEM_HIVE, system),
+        (SOFTWARE_HIVE, software(state)),
+        ("Windows/Boot/EFI/bootmgfw.efi", BOOT_MANAGER.to_vec()),
+        ("Windows/Boot/EFI/nl-NL/bootmgfw.efi.mui", b"texts".to_vec()),
+        ("Windows/Boot/Fonts/segoe_slboot.ttf", b"font".to_vec()),
+        ("Windows/Boot/Resources/bootres.dll", b"picture".to_vec()),
+        ("Windows/explorer.exe", b"shell".to_vec()),
+        (SETUP_COMPLETE, b"echo the image's own".to_vec()),
+        ("pagefile.sys", b"memory".to_vec()),
+    ] {
+        volume.put(path, file(bytes));
+    }
+    volume.tree
+}
+
+pub(crate) fn info(arch: u32) -> WindowsInfo {
+    WindowsInfo {
+        arch: Some(arch),
+        version: Some("10.0.26100.2033".into()),
+        edition: Some("Professional".into()),
+        installation_type: Some("Client".into()),
+        default_language: Some("nl-NL".into()),
+        ..WindowsInfo::default()
+    }
+}
+
+/// An image file with one Windows.
+pub(crate) fn wim(tree: &Tree, info: Option<WindowsInfo>) -> Vec<u8> {
+    let mut image = Image::new("Windows 11 Pro", tree);
+    image.windows = info;
+    Wim { images: vec![image] }.to_bytes()
+}
+
+/// Whether the system that runs is a Windows with the service of the runtime.
+pub(crate) fn starts_service(machine: &Memory) -> bool {
+    let system = machine.read(Path::new("/").join(SYSTEM_HIVE).as_path());
+    system
+        .ok()
+        .flatten()
+        .is_some_and(|hive| value(&hive, SERVICE, "Start") == Some(Value::Dword(2)))
+}
+
+/// Where the runtime lies in the system that runs.
+pub(crate) fn installed_folder(machine: &Memory) -> PathBuf {
+    let windows = Path::new("/").join(paths::INSTALLED_WINDOWS);
+    if machine.exists(&windows) {
+        windows
+    } else {
+        paths::INSTALLED.into()
+    }
+}
+
+/// Sysprep has ended before Windows restarts into the boot image.
+pub(crate) fn restarts(machine: &Memory, from: Environment, to: Environment) {
+    let hive = Path::new("/").join(SOFTWARE_HIVE);
+    if from == Environment::Os && to == Environment::Pe && machine.exists(&hive) {
+        let (place, key, _) = machine.world().locate(&hive);
+        let state = file(software("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"));
+        machine.world_mut().volume_mut(&place).put(&key, state);
+    }
+}

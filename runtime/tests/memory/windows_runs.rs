@@ -1,0 +1,273 @@
+//! Whole runs with a Windows: what its volumes hold on the way and at the end, with the power failing everywhere.
+
+use media_format::event::Environment::{Os, Pe};
+use media_format::manifest::MediaLayout;
+use runtime::context::beginning;
+use runtime::platform::{Bus, Firmware};
+
+use crate::cuts::cut_everywhere;
+use crate::driver::run_to_end;
+use crate::fixture::{CAPTURE_CANARY, MediaBuilder, SHARE, machine};
+use crate::images::Wim;
+use crate::windows::{SETUP_COMPLETE, SYSTEM_HIVE, info, installation, wim};
+use crate::world::{Drive, Node, Volume, World, file};
+
+const BUILD_AND_CAPTURE: &str = include_str!("../../../templates/windows-build-and-capture.toml");
+const CAPTURE_EXISTING: &str = include_str!("../../../templates/windows-capture-existing.toml");
+const DEPLOY: &str = include_str!("../../../templates/windows-deploy.toml");
+const GENERALIZED: &str = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE";
+
+/// The template with the tests' destination, without the steps of those types.
+fn template(text: &str, without: &[&str]) -> String {
+    let mut lines = text.lines();
+    let destination = lines.find(|line| line.starts_with("OSDCaptureDestination"));
+    let ours = r"OSDCaptureDestination = '\\server\captures\ref.wim'";
+    template_of(&text.replace(destination.unwrap(), ours), without)
+}
+
+fn template_of(text: &str, without: &[&str]) -> String {
+    let mut parts = text.split("[[steps.steps]]");
+    let mut kept = vec![parts.next().unwrap().to_owned()];
+    let typed = |part: &str, kind: &str| part.contains(&format!("type = \"{kind}\""));
+    for part in parts {
+        if without.iter().any(|kind| typed(part, kind)) {
+            // The group behind the step stays.
+            let group = part.find("[[steps]]").map(|at| part[at..].to_owned());
+            kept.extend(group);
+        } else {
+            kept.push(format!("[[steps.steps]]{part}"));
+        }
+    }
+    kept.concat()
+}
+
+/// What is done inside Windows and not by it.
+const INSIDE: [&str; 4] = [
+    "auto-apply-drivers",
+    "install-updates",
+    "install-applications",
+    "join-domain-or-workgroup",
+];
+
+fn media(layout: MediaLayout, sequence: &str) -> MediaBuilder {
+    let mut media = MediaBuilder::new(layout, sequence)
+        .secret("OSDCaptureAccountPassword", CAPTURE_CANARY)
+        .secret("OSDJoinPassword", "Canary-Join-1188");
+    let variables = &mut media.options.variables;
+    variables.insert("OSDCaptureAccount".into(), "capturer".into());
+    media.add_wim("windows", &wim(&installation(GENERALIZED), Some(info(9))));
+    media
+}
+
+fn build_and_capture(layout: MediaLayout) -> World {
+    machine(
+        Firmware::Uefi,
+        &media(layout, &template(BUILD_AND_CAPTURE, &INSIDE)),
+    )
+}
+
+fn captured(world: &World) -> Wim {
+    Wim::parse(world.shares[SHARE].volume.bytes("ref.wim").unwrap()).unwrap()
+}
+
+#[test]
+fn a_windows_is_built_and_captured_without_a_trace_of_the_run() {
+    let (world, report) = run_to_end(build_and_capture(MediaLayout::Iso));
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os, Pe]);
+    let wim = captured(&world);
+    let tree = wim.images[0].tree();
+    assert_eq!(wim.images.len(), 1);
+    assert_eq!(tree[SETUP_COMPLETE], file("echo the image's own"));
+    assert!(tree.contains_key("Windows/explorer.exe") && !tree.contains_key("pagefile.sys"));
+    let ours: Vec<_> = tree
+        .keys()
+        .filter(|path| path.contains("media-runtime"))
+        .collect();
+    assert!(ours.is_empty(), "{ours:?}");
+    assert!(
+        !tree
+            .keys()
+            .any(|path| path.to_lowercase().ends_with("unattend.xml"))
+    );
+    let Node::File(system, _) = &tree[SYSTEM_HIVE] else {
+        panic!("no hive")
+    };
+    assert!(!String::from_utf8_lossy(system).contains("media-runtime"));
+}
+
+#[test]
+fn a_windows_survives_a_cut_at_every_operation() {
+    for layout in [MediaLayout::Iso, MediaLayout::Usb] {
+        let stops = cut_everywhere(&build_and_capture(layout));
+        let early: Vec<_> = stops.keys().map(|stop| beginning(stop, 400)).collect();
+        assert!(early.is_empty(), "{early:#?}");
+    }
+    let mut world = build_and_capture(MediaLayout::Iso);
+    world.media_first = false;
+    let stops = cut_everywhere(&world);
+    // The capture is complete and the way back to the boot image half removed: the machine, used up, starts its Windows.
+    let early: Vec<_> = stops.keys().map(|stop| beginning(stop, 200)).collect();
+    let inert = |stop: &&str| stop.starts_with("remove ") && stop.contains(": Idle ");
+    assert!(early.iter().all(inert), "{early:#?}");
+}
+
+/// A machine with an installed Windows that no run of ours made, beside volumes that are and are not captured.
+fn existing(state: &str) -> World {
+    let mut world = machine(
+        Firmware::Uefi,
+        &media(MediaLayout::Iso, &template(CAPTURE_EXISTING, &[])),
+    );
+    let volume = |kind: &str, path: &str| {
+        let mut volume = Volume::new(kind, 1 << 30);
+        volume.put(path, file("content"));
+        volume
+    };
+    let system = Volume {
+        tree: installation(state),
+        ..Volume::new("ntfs", 4 << 30)
+    };
+    let esp = volume("vfat", "EFI/BOOT/BOOTX64.EFI");
+    let mut drive = Drive::empty("vda", 8 << 30, Bus::Virtio)
+        .with("part-esp", esp)
+        .with("part-windows", system)
+        .with("part-fat", volume("vfat", "notes.txt"))
+        .with("part-linux", volume("ext4", "etc/hostname"));
+    drive.parts[0].kind = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b".into();
+    world.drives[0] = drive;
+    let stick = Drive::empty("sdy", 8 << 30, Bus::Usb);
+    world
+        .drives
+        .push(stick.with("part-stick", volume("ntfs", "photo.jpg")));
+    world
+}
+
+#[test]
+fn an_existing_windows_is_captured_volume_by_volume_and_not_changed() {
+    let before = existing(GENERALIZED);
+    let (world, report) = run_to_end(before.clone());
+    report.assert_succeeded();
+    assert_eq!(world.drives, before.drives);
+    let images = captured(&world).images;
+    let [windows, fat] = &images[..] else {
+        panic!("two images")
+    };
+    assert_eq!(
+        (windows.name.as_str(), fat.name.as_str()),
+        ("Windows reference", "Windows reference (volume 3)")
+    );
+    assert!(windows.tree().contains_key("Windows/explorer.exe"));
+    assert_eq!(fat.tree()["notes.txt"], file("content"));
+    for skipped in ["vda1", "vda4", "sdy"] {
+        let named = |line: &str| line.contains("not captured: /dev/") && line.contains(skipped);
+        assert!(report.log.lines().any(named), "{skipped}: {}", report.log);
+    }
+}
+
+#[test]
+fn a_windows_that_cannot_be_captured_is_refused_and_not_changed() {
+    let refused = |world: World, why: &str| {
+        let (after, report) = run_to_end(world.clone());
+        assert!(report.reason().contains(why), "{}", report.reason());
+        assert_eq!(after.drives, world.drives);
+        assert!(after.shares[SHARE].volume.bytes("ref.wim").is_none());
+    };
+    refused(existing("IMAGE_STATE_COMPLETE"), "was not generalized");
+    let mut unclean = existing(GENERALIZED);
+    unclean.drives[0].parts[1].volume.unclean = true;
+    refused(unclean, "fast startup");
+    let mut none = existing(GENERALIZED);
+    none.drives[0].parts[1].volume.tree.remove(SYSTEM_HIVE);
+    refused(none, "no disk of the machine has an installed Windows");
+}
+
+/// The run ends before anything was written to a disk.
+fn refused_untouched(firmware: Firmware, sequence: &str, wim: &[u8], why: &str) {
+    let mut media = media(MediaLayout::Iso, sequence);
+    media.put_image("windows", wim);
+    let world = machine(firmware, &media);
+    let (after, report) = run_to_end(world.clone());
+    assert!(report.reason().contains(why), "{}", report.reason());
+    assert_eq!(after.drives, world.drives);
+}
+
+#[test]
+fn what_cannot_become_a_windows_is_refused_before_anything_is_changed() {
+    let sequence = template(BUILD_AND_CAPTURE, &INSIDE);
+    let good = wim(&installation(GENERALIZED), Some(info(9)));
+    let refused = |sequence: &str, wim: &[u8], why| refused_untouched(Firmware::Uefi, sequence, wim, why);
+    refused(
+        &sequence,
+        &wim(&installation(GENERALIZED), Some(info(0))),
+        "for x86 processors",
+    );
+    refused(
+        &sequence,
+        &wim(&installation(GENERALIZED), None),
+        "none of these images is an installed Windows",
+    );
+    let mut without = installation(GENERALIZED);
+    without.remove("Windows/Boot/EFI/bootmgfw.efi");
+    refused(
+        &sequence,
+        &wim(&without, Some(info(9))),
+        "has no /Windows/Boot/EFI/bootmgfw.efi",
+    );
+    refused_untouched(Firmware::Bios, &sequence, &good, "start with UEFI only");
+    let long = sequence.replace(
+        "OSDComputerName = \"REFERENCE\"",
+        "OSDComputerName = \"SIXTEEN-CHARS-XX\"",
+    );
+    refused(&long, &good, "16 characters");
+    let key = sequence.replace("  time-zone =", "  product-key = \"ABCDE\"\n  time-zone =");
+    refused(&key, &good, "product-key");
+    let domain = sequence.replace(
+        "  join = \"workgroup\"\n  workgroup = \"WORKGROUP\"",
+        "  join = \"domain\"\n  domain = \"example.org\"\n  account = \"example\\\\a\"\n  password = \"%OSDJoinPassword%\"",
+    );
+    assert_ne!(domain, sequence);
+    refused(&domain, &good, "domain");
+}
+
+#[test]
+fn a_deployed_windows_is_told_everything_and_started_from_its_own_store() {
+    let (world, report) = run_to_end(machine(
+        Firmware::Uefi,
+        &media(
+            MediaLayout::Iso,
+            &template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE),
+        ),
+    ));
+    assert_eq!(report.starts, [Pe, Os], "{}", report.log);
+    let [esp, _, system, _] = &world.drives[0].parts[..] else {
+        panic!("four partitions")
+    };
+    for path in [
+        "EFI/Microsoft/Boot/bootmgfw.efi",
+        "EFI/Microsoft/Boot/nl-NL/bootmgfw.efi.mui",
+        "EFI/Microsoft/Boot/Fonts/segoe_slboot.ttf",
+        "EFI/Microsoft/Boot/Resources/bootres.dll",
+        "EFI/Microsoft/Boot/BCD",
+        "EFI/BOOT/BOOTX64.EFI",
+    ] {
+        assert!(esp.volume.bytes(path).is_some(), "{path}");
+    }
+    let answers = system
+        .volume
+        .bytes("Windows/Panther/Unattend/Unattend.xml")
+        .unwrap();
+    let answers = String::from_utf8_lossy(answers);
+    for told in [
+        "<ComputerName>COMPUTER<",
+        "<JoinWorkgroup>WORKGROUP<",
+        "<TimeZone>UTC<",
+        "HideEULAPage",
+    ] {
+        assert!(answers.contains(told), "{told}: {answers}");
+    }
+    let entry = world
+        .entries
+        .iter()
+        .find(|entry| entry.label == "Windows Boot Manager");
+    assert_eq!(entry.unwrap().loader, "/EFI/Microsoft/Boot/bootmgfw.efi");
+}
