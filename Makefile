@@ -39,7 +39,8 @@ programs: | setup
 
 $(PROGRAMS): programs ;
 
-$(BOOT_IMAGE): $(PROGRAMS)
+# The runtime for Windows, where `make windows` has made it, goes along.
+$(BOOT_IMAGE): $(PROGRAMS) $(wildcard out/bin/media-runtime.exe)
 	@mkdir -p $(@D)
 	@out/bin/media-builder boot-image build --output $@ --cache out/cache/boot-image
 

@@ -78,6 +78,9 @@ pub enum Error {
         /// Its library.
         library: &'static str,
     },
+    /// What is to be the runtime for Windows is no program for it.
+    #[error("{0} is no program for Windows; `make windows` makes one")]
+    NotForWindows(PathBuf),
     /// An ELF file could not be understood.
     #[error("reading {path} as an ELF file: {why}")]
     Elf {

@@ -16,6 +16,8 @@ use super::{Error, Progress, Result, depmod, elf, grub, tool};
 
 /// Folders that the runtime mounts on or writes to.
 const FOLDERS: [&str; 8] = ["dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp"];
+/// The member with the runtime for Windows.
+pub const WINDOWS_RUNTIME: &str = "windows/media-runtime.exe";
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
 /// What to make.
@@ -31,6 +33,8 @@ pub struct Options {
     pub wim_worker: PathBuf,
     /// `hive-worker`, linked with libhivex.
     pub hive_worker: PathBuf,
+    /// The runtime for Windows; media whose sequences are for Windows need it.
+    pub windows_runtime: Option<PathBuf>,
     /// Downloaded and unpacked packages are kept here.
     pub cache: PathBuf,
     /// The time stamp of everything, in seconds since 1970.
@@ -65,7 +69,7 @@ pub fn build(options: &Options, progress: Progress<'_>) -> Result<BootImage> {
     let initrd = initramfs::compress(&cpio).map_err(Error::io("compressing", &options.output))?;
 
     progress("writing the boot image", 0, 1);
-    let members = members(&contents, &tree, &kernel, initrd, &options.cache)?;
+    let members = members(&contents, &tree, &kernel, initrd, options)?;
     let mut manifest = archive::manifest(&options.suite, &kernel.version, &members);
     manifest.initramfs_unpacked = cpio.len() as u64;
     manifest.packages = tree.used_packages();
@@ -185,7 +189,7 @@ fn members(
     tree: &Tree,
     kernel: &Kernel,
     initrd: Vec<u8>,
-    work: &Path,
+    options: &Options,
 ) -> Result<Vec<Content>> {
     let from_package = |path: &str, source: &str| -> Result<Content> {
         let found = tree.get(source, "the boot image")?;
@@ -205,14 +209,30 @@ fn members(
         members.push(from_package(path, source)?);
     }
     let package = tree.get(grub::PACKAGE_FILE, "the boot image")?.package;
-    for (path, bytes) in grub::members(tree, &contents.bios, work)? {
+    for (path, bytes) in grub::members(tree, &contents.bios, &options.cache)? {
         members.push(Content {
             path,
             bytes,
             package: Some(package.clone()),
         });
     }
+    members.extend(windows_runtime(options)?);
     Ok(members)
+}
+
+fn windows_runtime(options: &Options) -> Result<Option<Content>> {
+    let Some(path) = &options.windows_runtime else {
+        return Ok(None);
+    };
+    let bytes = read(path)?;
+    if !bytes.starts_with(b"MZ") {
+        return Err(Error::NotForWindows(path.clone()));
+    }
+    Ok(Some(Content {
+        path: WINDOWS_RUNTIME.to_owned(),
+        bytes,
+        package: None,
+    }))
 }
 
 #[cfg(test)]

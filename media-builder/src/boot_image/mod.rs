@@ -20,7 +20,7 @@ mod tool;
 
 pub use archive::{BootImage, Manifest, Member, inspect, verify};
 pub use error::{Error, Result};
-pub use make::{Options, build};
+pub use make::{Options, WINDOWS_RUNTIME, build};
 
 /// Receives what the build is doing: the phase, how much of it is done, and of how much.
 pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);

@@ -43,6 +43,9 @@ struct Build {
     /// The worker that edits registry hives; `hive-worker` beside this program unless given.
     #[arg(long, value_name = "FILE")]
     hive_worker: Option<PathBuf>,
+    /// The runtime for Windows; `media-runtime.exe` beside this program, where there is one, unless given.
+    #[arg(long, value_name = "FILE")]
+    windows_runtime: Option<PathBuf>,
     /// Folder for downloaded packages.
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
@@ -85,6 +88,7 @@ fn build(args: Build) -> anyhow::Result<()> {
         runtime: program(args.runtime, "media-runtime", "--runtime")?,
         wim_worker: program(args.wim_worker, "wim-worker", "--wim-worker")?,
         hive_worker: program(args.hive_worker, "hive-worker", "--hive-worker")?,
+        windows_runtime: windows_runtime(args.windows_runtime)?,
         cache: cache.context("no place for downloaded packages: set HOME, or give --cache")?,
         source_date_epoch: super::project::timestamp()?,
         output,
@@ -100,6 +104,15 @@ fn build(args: Build) -> anyhow::Result<()> {
     });
     bar.finish_and_clear();
     super::print_bytes(summary(&image?).as_bytes())
+}
+
+/// It need not be there: only media for Windows carry it.
+fn windows_runtime(given: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+    const NAME: &str = "media-runtime.exe";
+    match program(given.clone(), NAME, "--windows-runtime") {
+        Err(_) if given.is_none() => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// A program of this release, which lies beside this one.

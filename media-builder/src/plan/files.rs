@@ -6,7 +6,8 @@ use media_format::paths;
 use sha2::{Digest, Sha256};
 
 use super::{PlanError, grub_config};
-use crate::resolve::{ResolvedMedia, Sources};
+use crate::boot_image::WINDOWS_RUNTIME;
+use crate::resolve::{ResolvedMedia, Sequence, Sources};
 
 /// The name of the manifest among the extents that are filled in last.
 pub const LATE_MANIFEST: &str = "manifest";
@@ -96,6 +97,9 @@ pub(super) fn boot_files(media: &ResolvedMedia) -> Vec<MediaFile> {
     ));
     for (path, member) in [(paths::KERNEL, "vmlinuz"), (paths::INITRD, "initrd.img")] {
         files.extend(member_file(media, path, member));
+    }
+    if media.sequences.iter().any(Sequence::is_for_windows) {
+        files.extend(member_file(media, paths::WINDOWS_RUNTIME, WINDOWS_RUNTIME));
     }
     // For the run to stage on a BIOS machine's own disk.
     for (path, image) in [(paths::BIOS_BOOT, "boot.img"), (paths::BIOS_CORE, "core-usb.img")] {

@@ -23,6 +23,7 @@ pub use secrets::Secrets;
 pub use sequences::Sequence;
 pub use sources::{Source, Sources};
 
+use crate::boot_image::WINDOWS_RUNTIME;
 use crate::problem::Problems;
 use crate::project::Project;
 use crate::toml_problem::TomlProblem;
@@ -63,6 +64,7 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
     check_network(&project, &mut problems);
     let boot = resolve_boot(&project, &mut sources, &mut problems);
     let sequences = sequences::read(&project, &mut problems);
+    check_windows(&boot, &sequences, &mut problems);
     let packages = packages::resolve(&project, &sequences, &mut sources, &mut problems);
     let (secrets, warnings) = secrets::resolve(&project, &mut problems);
     let warnings = warnings.into_iter().chain(sequences::validate(
@@ -103,6 +105,21 @@ fn resolve_boot(project: &Project, sources: &mut Sources, problems: &mut Problem
         problems.push(format!("{error:#}"));
         BootImage::default()
     })
+}
+
+/// What goes on inside Windows needs a runtime for it.
+fn check_windows(boot: &BootImage, sequences: &[Sequence], problems: &mut Problems) {
+    let Some(sequence) = sequences.iter().find(|sequence| sequence.is_for_windows()) else {
+        return;
+    };
+    // Of a boot image that could not be read, something else was said.
+    if !boot.files.is_empty() && !boot.files.contains_key(WINDOWS_RUNTIME) {
+        problems.push(format!(
+            "{}: the sequence is for Windows, and the boot image has no {WINDOWS_RUNTIME}: make it again with \
+             `media-builder boot-image build --windows-runtime FILE`",
+            sequence.file
+        ));
+    }
 }
 
 fn check_network(project: &Project, problems: &mut Problems) {

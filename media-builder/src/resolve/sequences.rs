@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use media_format::manifest::PackageKind;
-use task_sequence::{MediaFacts, PackageFacts, PackageId, Severity, TaskSequence};
+use task_sequence::{MediaFacts, OperatingSystem, PackageFacts, PackageId, Severity, TaskSequence};
 
 use super::packages::ResolvedPackage;
 use crate::problem::Problems;
@@ -23,6 +23,13 @@ pub struct Sequence {
     pub text: String,
     /// What it says.
     pub parsed: TaskSequence,
+}
+
+impl Sequence {
+    /// Whether it sets up or captures a Windows.
+    pub fn is_for_windows(&self) -> bool {
+        self.parsed.operating_system == OperatingSystem::Windows
+    }
 }
 
 /// Reads all sequences.

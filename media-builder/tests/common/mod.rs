@@ -65,8 +65,13 @@ impl Fixture {
             .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
             .collect();
         fs::write(fixture.path("tool/large.bin"), large).unwrap();
-        boot_image(&fixture.path("pe.tar"));
+        fixture.boot_image(&[]);
         fixture
+    }
+
+    /// Makes the boot image anew, without those members.
+    pub(crate) fn boot_image(&self, without: &[&str]) {
+        boot_image(&self.path("pe.tar"), without);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -147,8 +152,8 @@ pub(crate) fn compare(manifest: &Manifest, folder: &Path, takes: impl Fn(&str) -
 }
 
 /// A boot image of the right form, with parts that no machine would start.
-fn boot_image(path: &Path) {
-    let parts: Vec<(&str, Vec<u8>)> = vec![
+fn boot_image(path: &Path, without: &[&str]) {
+    let mut parts: Vec<(&str, Vec<u8>)> = vec![
         ("vmlinuz", pattern(300_000, 1)),
         ("initrd.img", pattern(700_001, 2)),
         ("efi/BOOTX64.EFI", pattern(90_000, 3)),
@@ -158,7 +163,9 @@ fn boot_image(path: &Path) {
         ("bios/boot_hybrid.img", boot_sector()),
         ("bios/core-usb.img", core(30_000)),
         ("bios/eltorito.img", pattern(31_000, 6)),
+        ("windows/media-runtime.exe", b"MZ".to_vec()),
     ];
+    parts.retain(|(path, _)| !without.contains(path));
     let members: Vec<_> = parts
         .iter()
         .map(|(path, bytes)| json!({ "path": path, "size": bytes.len(), "sha256": hex(&Sha256::digest(bytes)) }))

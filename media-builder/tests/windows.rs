@@ -1,0 +1,40 @@
+//! Media for Windows carry the runtime that goes into it.
+
+// What cannot go on in a test fails it.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::Fixture;
+use media_format::paths::WINDOWS_RUNTIME;
+
+fn listed(fixture: &Fixture) -> bool {
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let iso = fixture.path("media.iso").display().to_string();
+    let said = common::judge("xorriso", &["-indev", &iso, "-find", "/media-runtime"]);
+    said.contains(&format!("'/{WINDOWS_RUNTIME}'"))
+}
+
+#[test]
+fn only_media_for_windows_carry_its_runtime() {
+    let fixture = Fixture::new();
+    assert!(!listed(&fixture));
+    let sequence = common::SEQUENCE.replace("\"linux\"", "\"windows\"");
+    fixture.write("copy.toml", &sequence);
+    assert!(listed(&fixture));
+    fixture.succeed(&["verify", "media.iso"]);
+}
+
+#[test]
+fn a_boot_image_without_it_is_refused_for_windows_only() {
+    let fixture = Fixture::new();
+    fixture.boot_image(&["windows/media-runtime.exe"]);
+    fixture.succeed(&["check"]);
+    let sequence = common::SEQUENCE.replace("\"linux\"", "\"windows\"");
+    fixture.write("copy.toml", &sequence);
+    let said = fixture.fail(&["check"]);
+    assert!(
+        said.contains("windows/media-runtime.exe") && said.contains("--windows-runtime"),
+        "{said}"
+    );
+}
