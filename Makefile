@@ -16,7 +16,7 @@ PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/hive-worker out/bin
 BOOT_IMAGE := out/boot-image/linux-pe.tar
 REFERENCE := out/reference/reference.wim
 
-.PHONY: help setup build programs reference demo test test-boot bench lint docs
+.PHONY: help setup build programs windows reference demo test test-boot bench lint docs
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,7 +24,7 @@ help: ## Show this list.
 setup: ## Install what is missing (as root, or by sudo).
 	@scripts/setup
 
-build: programs $(BOOT_IMAGE) reference ## Build the programs, the boot image and the demonstration's reference.
+build: programs windows $(BOOT_IMAGE) reference ## Build the programs, the boot image and the demonstration's reference.
 
 # Cargo knows what has changed; a copy is only renewed when its content is another, so that the boot image is kept.
 # The runtime is static, because inside a reference system it can count on no library.
@@ -39,8 +39,12 @@ programs: | setup
 
 $(PROGRAMS): programs ;
 
-# The runtime for Windows, where `make windows` has made it, goes along.
-$(BOOT_IMAGE): $(PROGRAMS) $(wildcard out/bin/media-runtime.exe)
+windows: | setup ## Cross-build the runtime for Windows.
+	@scripts/windows
+
+out/bin/media-runtime.exe: windows ;
+
+$(BOOT_IMAGE): $(PROGRAMS) out/bin/media-runtime.exe
 	@mkdir -p $(@D)
 	@out/bin/media-builder boot-image build --output $@ --cache out/cache/boot-image
 

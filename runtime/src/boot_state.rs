@@ -9,8 +9,9 @@ use media_format::state::{BootState, Next};
 use task_sequence::OperatingSystem;
 
 use crate::context::find_partition;
+use crate::in_windows::installed;
 use crate::journal::{Journal, Saved, Target};
-use crate::platform::{Disk, Firmware, Platform, Result};
+use crate::platform::{Disk, Firmware, Platform, Result, System};
 use crate::run::Run;
 use crate::windows::planted;
 use crate::{staging, volumes};
@@ -39,7 +40,9 @@ pub fn states(platform: &dyn Platform, media_id: &str) -> Result<Vec<PathBuf>> {
     let disks = platform.disks()?;
     let disks = disks.iter().filter(|disk| !disk.is_media);
     let volumes = disks.flat_map(|disk| &disk.partitions);
-    let volumes = volumes.filter(|partition| partition.file_system == "vfat");
+    // Inside Windows every volume is mounted, and not every system says the kind of all of them.
+    let any = platform.system() == System::Windows;
+    let volumes = volumes.filter(|partition| any || partition.file_system == "vfat");
     let mut found = Vec::new();
     for volume in volumes {
         let block = platform.peek(&volume.path, &paths::state(media_id))?;
@@ -62,7 +65,15 @@ pub fn give_up(platform: &dyn Platform, media_id: &str) -> Result<()> {
         platform.remove(&boot.join(paths::state(media_id)))?;
         platform.remove(&boot.join(paths::JOURNAL))?;
     }
-    staging::remove_unit(platform, Path::new("/"))
+    stop_starting(platform)
+}
+
+/// The installed system that runs starts the runtime no more; its folder with the log stays.
+fn stop_starting(platform: &dyn Platform) -> Result<()> {
+    match platform.system() {
+        System::Linux => staging::remove_unit(platform, &platform.root()),
+        System::Windows => installed::stop_starting(platform),
+    }
 }
 
 /// Writes the boot state of a new run.
@@ -144,7 +155,7 @@ pub fn forget(run: &mut Run<'_>) -> Result<()> {
     run.platform.remove(&boot.join(paths::JOURNAL))?;
     if run.here == Environment::Os {
         // The log stays where it is; a unit that looks for a run that is over would only cost every start a minute.
-        staging::remove_unit(run.platform, Path::new("/"))?;
+        stop_starting(run.platform)?;
     }
     Ok(())
 }
@@ -153,12 +164,15 @@ pub fn forget(run: &mut Run<'_>) -> Result<()> {
 /// traces are removed, journal included, must not look like a run that lost its journal.
 const COMPLETE: &str = "complete";
 
-fn complete_mark(root: &Path) -> PathBuf {
-    installed(root).join(COMPLETE)
+fn complete_mark(platform: &dyn Platform, root: &Path) -> PathBuf {
+    folder_of_runtime(platform, root).join(COMPLETE)
 }
 
-fn installed(root: &Path) -> PathBuf {
-    root.join(paths::INSTALLED.trim_start_matches('/'))
+fn folder_of_runtime(platform: &dyn Platform, root: &Path) -> PathBuf {
+    match platform.system() {
+        System::Linux => root.join(paths::INSTALLED.trim_start_matches('/')),
+        System::Windows => root.join(paths::INSTALLED_WINDOWS),
+    }
 }
 
 /// Stays on the run's own partition of a BIOS machine, which no installed system uses.
@@ -202,10 +216,13 @@ pub fn clean(run: &mut Run<'_>) -> Result<()> {
     let root = system_root(run, &target)?;
     if let Some(root) = root
         .as_deref()
-        .filter(|root| run.platform.exists(&installed(root)))
+        .filter(|root| run.platform.exists(&folder_of_runtime(run.platform, root)))
     {
         run.platform
-            .write(&complete_mark(root), target.state.as_bytes(), 0o600)?;
+            .write(&complete_mark(run.platform, root), target.state.as_bytes(), 0o600)?;
+    }
+    if run.platform.system() == System::Windows {
+        planted::remove_files(run.platform, run.log, &run.platform.root(), &secrets(run))?;
     }
     run.journal.detach();
     remove_traces(run.platform, root.as_deref(), &target.state)
@@ -220,17 +237,20 @@ fn clean_windows(run: &Run<'_>, target: &Target) -> Result<()> {
     let root = volumes::assemble(run.platform, target, false)?;
     if planted::is_there(run.platform, &root)? {
         let root = volumes::assemble(run.platform, target, true)?;
-        let secrets = run.variables.iter().filter(|(_, _, secret)| *secret);
-        let known: Vec<&str> = secrets.map(|(_, value, _)| value).collect();
-        planted::remove(run.platform, run.log, &root, &known)?;
+        planted::remove(run.platform, run.log, &root, &secrets(run))?;
     }
     run.platform.unmount(&device)
+}
+
+fn secrets<'a>(run: &'a Run<'_>) -> Vec<&'a str> {
+    let secrets = run.variables.iter().filter(|(_, _, secret)| *secret);
+    secrets.map(|(_, value, _)| value).collect()
 }
 
 /// The system of the run, to be written to; none when no image was applied.
 fn system_root(run: &Run<'_>, target: &Target) -> Result<Option<PathBuf>> {
     if run.here == Environment::Os {
-        return Ok(Some("/".into()));
+        return Ok(Some(run.platform.root()));
     }
     if target.system.is_empty() {
         return Ok(None);
@@ -243,11 +263,11 @@ fn system_root(run: &Run<'_>, target: &Target) -> Result<Option<PathBuf>> {
 /// # Errors
 /// When something cannot be removed.
 pub fn clean_again(platform: &dyn Platform) -> Result<bool> {
-    let root = Path::new("/");
-    let Some(state) = platform.read(&complete_mark(root))? else {
+    let root = platform.root();
+    let Some(state) = platform.read(&complete_mark(platform, &root))? else {
         return Ok(false);
     };
-    remove_traces(platform, Some(root), &String::from_utf8_lossy(&state))?;
+    remove_traces(platform, Some(&root), &String::from_utf8_lossy(&state))?;
     Ok(true)
 }
 
@@ -262,7 +282,10 @@ fn remove_traces(platform: &dyn Platform, root: Option<&Path>, state: &str) -> R
     platform.remove(&boot.join(paths::JOURNAL))?;
     platform.remove(&boot.join(paths::FOLDER))?;
     platform.unmount(&device)?;
-    root.map_or(Ok(()), |root| staging::remove_runtime(platform, root))
+    root.map_or(Ok(()), |root| match platform.system() {
+        System::Linux => staging::remove_runtime(platform, root),
+        System::Windows => installed::remove(platform),
+    })
 }
 
 /// The serial console that the boot image used, where it had one: the run goes on talking there.

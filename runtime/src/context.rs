@@ -144,14 +144,14 @@ impl Context<'_> {
         })
     }
 
-    /// The root of the system that the run builds or captures, with all its volumes in their places: `/` when it is
-    /// the one that runs.
+    /// The root of the system that the run builds or captures, with all its volumes in their places: the running
+    /// one's when it is the one that runs.
     ///
     /// # Errors
     /// When there is none or it cannot be mounted.
     pub fn system_root(&self, writable: bool) -> Result<PathBuf> {
         match self.here {
-            Environment::Os => Ok(PathBuf::from("/")),
+            Environment::Os => Ok(self.platform.root()),
             Environment::Pe => volumes::assemble(self.platform, self.target()?, writable),
         }
     }

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod finished;
 pub mod fstab;
 pub mod generalize;
+pub mod in_windows;
 pub mod journal;
 pub mod layout;
 pub mod log;
@@ -18,7 +19,9 @@ pub mod logs;
 pub mod media;
 pub mod own_table;
 pub mod password;
+#[cfg(unix)]
 pub mod pe;
+#[cfg(unix)]
 pub mod person;
 pub mod platform;
 pub mod preflight;

@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Platform, Result};
 use crate::questions::Questions;
-use crate::{boot_state, preflight, steps, variables};
+use crate::{boot_state, preflight, staging, steps, variables};
 
 /// How this start of the runtime ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -377,10 +377,24 @@ impl Run<'_> {
         };
         self.keep()?;
         boot_state::set_next(self.platform, &self.journal, next)?;
+        if self.here == Environment::Os && target == Environment::Pe {
+            self.lead_to_boot_image();
+        }
         self.log
             .info(format!("the machine restarts, next: {}", next.as_str()));
         self.reporter.event(&Event::Restart { target });
         Ok(Finished::Restart(target))
+    }
+
+    /// An installed system may have put its own entry before ours. Where the firmware refuses, the media leads there.
+    fn lead_to_boot_image(&self) {
+        match self.platform.start_next(staging::BOOT_ENTRY) {
+            Ok(true) => self.log.info("the firmware starts the boot image next"),
+            Ok(false) => {}
+            Err(error) => self.log.warning(format!(
+                "the firmware does not take what it is to start next, so the boot order decides: {error:#}"
+            )),
+        }
     }
 
     fn complete(&mut self) -> Result<Finished> {

@@ -1,5 +1,5 @@
-//! What the steps need of the machine, as small traits. `linux` does it for real; `memory` plays a machine whose
-//! power can fail after any operation, so that a test can cut everywhere.
+//! What the steps need of the machine, as small traits. `linux` and `windows` do it for real; the tests' `memory` plays a
+//! machine whose power can fail after any operation, so that they can cut everywhere.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,32 @@ use media_format::wim::protocol::{Message, Request, Summary};
 
 use crate::target::ConfirmedTarget;
 
+#[cfg(unix)]
 pub mod linux;
+#[cfg(windows)]
+pub mod windows;
 
 /// Result of an operation on the machine; the error says what was being done, to what, and why it failed.
 pub type Result<T> = anyhow::Result<T>;
 
 /// The whole machine.
-pub trait Platform: Disks + Files + Images + Hives + Boot + Packages + Processes + Network + Machine {}
-impl<T: Disks + Files + Images + Hives + Boot + Packages + Processes + Network + Machine> Platform for T {}
+pub trait Platform:
+    Disks + Files + Images + Hives + Boot + Packages + Processes + Network + Machine + Registry
+{
+}
+impl<T: Disks + Files + Images + Hives + Boot + Packages + Processes + Network + Machine + Registry> Platform
+    for T
+{
+}
+
+/// A family of operating systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// Linux.
+    Linux,
+    /// Windows.
+    Windows,
+}
 
 /// How a disk is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -290,6 +308,9 @@ pub trait Boot {
     fn is_registered(&self, partition: &str, label: &str) -> Result<bool>;
     /// Removes the firmware entries of that label; nothing on BIOS.
     fn unregister(&self, label: &str) -> Result<()>;
+    /// Makes the firmware start the entry of that label once, at the next start; gives whether it will. Where it does
+    /// not, the boot order and the media lead there.
+    fn start_next(&self, label: &str) -> Result<bool>;
     /// Files of the boot image that the media carries and that start it, for staging.
     fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()>;
 }
@@ -314,6 +335,8 @@ pub struct Command {
     pub program: String,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// On Windows: what follows them on the command line as it is, for programs that split it by rules of their own.
+    pub raw: String,
     /// Working folder.
     pub folder: Option<PathBuf>,
     /// Environment variables besides the inherited ones.
@@ -375,6 +398,10 @@ pub trait Network {
 
 /// What the machine is.
 pub trait Machine {
+    /// The system that runs this program.
+    fn system(&self) -> System;
+    /// The root of that system: `/`, or the drive of Windows.
+    fn root(&self) -> PathBuf;
     /// Identity, addresses, memory as ready-made task sequence variables (`_SMSTSMake`, …).
     fn variables(&self) -> Vec<(String, String)>;
     /// Installed memory in bytes.
@@ -387,4 +414,39 @@ pub trait Machine {
     fn sleep(&self, time: Duration);
     /// Rows of a hardware query's class, each property by name.
     fn hardware(&self, class: &str) -> Vec<BTreeMap<String, String>>;
+}
+
+/// Data of a value of the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Data {
+    /// `REG_SZ`.
+    Text(String),
+    /// `REG_EXPAND_SZ`.
+    Expandable(String),
+    /// `REG_MULTI_SZ`.
+    Texts(Vec<String>),
+    /// `REG_DWORD`.
+    Number(u32),
+    /// `REG_QWORD`.
+    Long(u64),
+    /// `REG_BINARY` and everything else.
+    Binary(Vec<u8>),
+}
+
+/// The registry of the running Windows; keys are written `HKLM\…`. On Linux nothing exists in it.
+pub trait Registry {
+    /// A value; `""` is the key's own. Nothing where the key or the value does not exist.
+    fn value(&self, key: &str, name: &str) -> Result<Option<Data>>;
+    /// Whether a key exists.
+    fn has_key(&self, key: &str) -> Result<bool>;
+    /// The names of a key's values; none where it does not exist.
+    fn values(&self, key: &str) -> Result<Vec<String>>;
+    /// The names of the keys below it; none where it does not exist.
+    fn keys(&self, key: &str) -> Result<Vec<String>>;
+    /// Writes a value; the key is made.
+    fn set_value(&self, key: &str, name: &str, data: &Data) -> Result<()>;
+    /// Removes a key with everything below it; nothing happens where it does not exist.
+    fn remove_key(&self, key: &str) -> Result<()>;
+    /// Removes a value; nothing happens where it does not exist.
+    fn remove_value(&self, key: &str, name: &str) -> Result<()>;
 }

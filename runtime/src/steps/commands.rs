@@ -1,18 +1,47 @@
 //! Command lines as the steps write them.
 
-use crate::platform::Command;
+use std::path::Path;
+
+use crate::platform::{Command, System};
 
 /// The shell reads the line from its standard input to the end, so that no list of processes shows it and what the line
 /// starts finds nothing left to read.
 const FROM_INPUT: &str = "eval \"$(cat)\"";
 
-/// A command line for the shell.
-pub(super) fn shell(line: &str) -> Command {
-    Command {
-        stdin: line.as_bytes().to_vec(),
-        shown: Some(format!("sh: {line}")),
-        ..program("sh", &["-c", FROM_INPUT])
+/// A command line for the shell of the system that runs.
+pub(super) fn shell(system: System, line: &str) -> Command {
+    match system {
+        System::Linux => Command {
+            stdin: line.as_bytes().to_vec(),
+            shown: Some(format!("sh: {line}")),
+            ..program("sh", &["-c", FROM_INPUT])
+        },
+        // `/s` takes the first and the last quote away and leaves the rest as it is.
+        System::Windows => Command {
+            raw: format!("\"{line}\""),
+            shown: Some(format!("cmd: {line}")),
+            ..program("cmd.exe", &["/d", "/s", "/c"])
+        },
     }
+}
+
+/// Powershell for a script in a file, whatever the machine's policy says of scripts.
+pub(super) fn powershell_file(system: System, file: &Path) -> Command {
+    let mut command = match system {
+        System::Linux => program("pwsh", &["-NoProfile", "-NonInteractive", "-File"]),
+        System::Windows => program(
+            "powershell.exe",
+            &[
+                "-NoProfile",
+                "-NonInteractive",
+                "-ExecutionPolicy",
+                "Bypass",
+                "-File",
+            ],
+        ),
+    };
+    command.arguments.push(file.display().to_string());
+    command
 }
 
 /// A program with its arguments.
@@ -35,8 +64,15 @@ mod tests {
     fn a_line_works_as_if_it_were_an_argument_and_is_none() {
         let line =
             "set -e; tr '\\0' ' ' </proc/$$/cmdline\ncat; if true; then echo 'Canary-1 %'; fi\nexit 7\n";
-        let output = Linux::new().run(&shell(line)).unwrap();
+        let output = Linux::new().run(&shell(System::Linux, line)).unwrap();
         assert_eq!((output.code, output.stderr.as_str()), (7, ""));
         assert_eq!(output.stdout, format!("sh -c {FROM_INPUT} Canary-1 %\n"));
+    }
+
+    #[test]
+    fn cmd_gets_the_line_as_it_is() {
+        let command = shell(System::Windows, r#""C:\a b\x.exe" /v"PROP=\"1\"" & echo %TEMP%"#);
+        assert_eq!(command.arguments, ["/d", "/s", "/c"]);
+        assert_eq!(command.raw, r#"""C:\a b\x.exe" /v"PROP=\"1\"" & echo %TEMP%""#);
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn package(context: &mut Context<'_>, id: &str, properties: &str) -> 
 
 /// Runs a command line of a package in its folder and judges its exit code.
 pub(super) fn command(context: &mut Context<'_>, package: &Package, line: &str) -> Result<Installed> {
-    let mut command = shell(&context.variables.expand_known(line)?);
+    let mut command = shell(context.platform.system(), &context.variables.expand_known(line)?);
     if !package.path.is_empty() {
         let content = context.content(&package.id)?;
         let folder = if context.platform.is_folder(&content) {

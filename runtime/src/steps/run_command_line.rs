@@ -9,13 +9,13 @@ use super::Result;
 use super::commands::shell;
 use crate::context::{Context, Failure, beginning, code_text};
 use crate::engine::Outcome;
-use crate::platform::Command;
+use crate::platform::{Command, System};
 
 /// What a command may do with its exit code unless the step says otherwise.
 const SUCCESS: [i64; 2] = [0, 3010];
 
 pub(super) fn run(options: &RunCommandLine, context: &mut Context<'_>) -> Result {
-    let mut command = shell(&options.command);
+    let mut command = shell(context.platform.system(), &options.command);
     command.hidden = options.hide_command.unwrap_or(false);
     command.user = account(options.account.as_deref());
     let package = options.package.as_ref().map(|id| id.as_str().to_owned());
@@ -106,7 +106,7 @@ fn environment(context: &Context<'_>) -> std::collections::BTreeMap<String, Stri
     let mut environment: std::collections::BTreeMap<_, _> = plain
         .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
         .collect();
-    if context.here == Environment::Os {
+    if context.here == Environment::Os && context.platform.system() == System::Linux {
         environment.insert("DEBIAN_FRONTEND".into(), "noninteractive".into());
     }
     environment

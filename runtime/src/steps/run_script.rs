@@ -1,10 +1,14 @@
 //! Runs a script, from a package or written in the sequence.
 
+use std::path::{Path, PathBuf};
+
 use task_sequence::steps::{Interpreter, RunScript};
 
 use super::run_command_line::{account, finish, folder};
 use super::{Result, commands};
 use crate::context::{Context, Failure};
+use crate::in_windows::installed;
+use crate::platform::{Command, System};
 
 pub(super) fn run(options: &RunScript, context: &mut Context<'_>) -> Result {
     if options
@@ -20,43 +24,66 @@ pub(super) fn run(options: &RunScript, context: &mut Context<'_>) -> Result {
     let name = options.file.as_deref().unwrap_or_default();
     let powershell =
         options.interpreter.get() == Some(&Interpreter::PowerShell) || name.to_lowercase().ends_with(".ps1");
-    let mut command = if powershell {
-        commands::program("pwsh", &["-NoProfile", "-NonInteractive"])
-    } else {
-        commands::program("sh", &[])
-    };
     let package = options.package.as_ref().map(|id| id.as_str().to_owned());
-    command.folder = folder(context, package.as_deref(), options.working_folder.as_deref())?;
-    match (&options.inline, &package) {
-        (Some(script), _) => {
-            // Through standard input: the text may hold what no list of processes is to show.
-            let from = if powershell {
-                vec!["-Command".to_owned(), "-".into()]
-            } else {
-                vec!["-s".to_owned(), "--".into()]
-            };
-            command.arguments.extend(from);
-            command.stdin = script.clone().into_bytes();
-        }
+    let folder = folder(context, package.as_deref(), options.working_folder.as_deref())?;
+    let (mut command, temporary) = match (&options.inline, &package) {
+        (Some(script), _) => inline(context, script, powershell)?,
         (None, Some(package)) => {
             let script = context.content(package)?.join(name);
-            if powershell {
-                command.arguments.push("-File".into());
-            }
-            command.arguments.push(script.display().to_string());
+            (from_file(context.platform.system(), &script, powershell)?, None)
         }
         (None, None) => {
             return Err(Failure::new(
                 "the step has no script: write `package` and `file`, or `inline`",
             ));
         }
-    }
+    };
+    command.folder = folder;
     command.arguments.extend(options.arguments.iter().cloned());
     command.user = account(options.account.as_deref());
-    finish(
+    let done = finish(
         context,
         command,
         &options.success_codes,
         options.output_variable.as_deref(),
-    )
+    );
+    temporary.map_or(Ok(()), |file| context.platform.remove(&file))?;
+    done
+}
+
+/// The command of a script in the sequence, and the file that it is in for the time being.
+fn inline(
+    context: &Context<'_>,
+    script: &str,
+    powershell: bool,
+) -> std::result::Result<(Command, Option<PathBuf>), Failure> {
+    let system = context.platform.system();
+    if system == System::Windows {
+        // The mark, because without it PowerShell of Windows reads the console's code page. The folder is the system's own.
+        let file = installed::folder(&context.platform.root()).join("script.ps1");
+        let command = from_file(system, &file, powershell)?;
+        let text = format!("\u{feff}{script}");
+        context.platform.write(&file, text.as_bytes(), 0o600)?;
+        return Ok((command, Some(file)));
+    }
+    // Through standard input: the text may hold what no list of processes is to show.
+    let mut command = if powershell {
+        commands::program("pwsh", &["-NoProfile", "-NonInteractive", "-Command", "-"])
+    } else {
+        commands::program("sh", &["-s", "--"])
+    };
+    command.stdin = script.as_bytes().to_vec();
+    Ok((command, None))
+}
+
+fn from_file(system: System, script: &Path, powershell: bool) -> std::result::Result<Command, Failure> {
+    if powershell {
+        return Ok(commands::powershell_file(system, script));
+    }
+    if system == System::Windows {
+        return Err(Failure::new(
+            "Windows has no POSIX shell: write the script for PowerShell (`interpreter = \"powershell\"`)",
+        ));
+    }
+    Ok(commands::program("sh", &[&script.display().to_string()]))
 }

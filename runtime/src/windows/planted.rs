@@ -107,13 +107,21 @@ pub fn is_there(platform: &dyn Platform, root: &Path) -> Result<bool> {
 /// # Errors
 /// When something cannot be removed.
 pub fn remove(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
-    restore_setup_complete(platform, root).context("restoring SetupComplete.cmd")?;
-    remove_answers(platform, log, root, known).context("removing answer files")?;
+    remove_files(platform, log, root, known)?;
     let hive = Hive::at(platform, root, SYSTEM_HIVE)?;
     let edit = control_set(&hive)?.without_service(paths::WINDOWS_SERVICE)?;
     hive.edit(vec![edit])
         .context("removing the service of the runtime")?;
     platform.remove(&volume::locate(platform, root, paths::INSTALLED_WINDOWS)?)
+}
+
+/// Takes out what set-up was given, in a Windows that runs as in one that does not.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove_files(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
+    restore_setup_complete(platform, root).context("restoring SetupComplete.cmd")?;
+    remove_answers(platform, log, root, known).context("removing answer files")
 }
 
 fn restore_setup_complete(platform: &dyn Platform, root: &Path) -> Result<()> {

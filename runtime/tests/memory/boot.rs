@@ -52,6 +52,12 @@ impl Boot for Memory {
         Ok(LOADER.into())
     }
 
+    fn start_next(&self, label: &str) -> Result<bool> {
+        self.tick("choose next start", |_| {})?;
+        let known = self.world().entries.iter().any(|entry| entry.label == label);
+        Ok(known)
+    }
+
     fn register(&self, disk: &Path, partition: u32, label: &str, loader: &str) -> Result<()> {
         self.tick("add firmware entry", |_| {})?;
         let entry = Entry {

@@ -82,6 +82,11 @@ impl Boot for Linux {
         Ok(())
     }
 
+    fn start_next(&self, _label: &str) -> Result<bool> {
+        // The entry is first in the boot order, and the system's own GRUB leads there too.
+        Ok(false)
+    }
+
     fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()> {
         match self.firmware() {
             Firmware::Uefi => {

@@ -2,16 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Linux;
-use crate::platform::{Disks as _, Machine};
+use crate::platform::{Disks as _, Machine, System};
 
 const DMI: &str = "/sys/class/dmi/id";
 const NETWORK: &str = "/sys/class/net";
 
 impl Machine for Linux {
+    fn system(&self) -> System {
+        System::Linux
+    }
+
+    fn root(&self) -> PathBuf {
+        PathBuf::from("/")
+    }
+
     fn variables(&self) -> Vec<(String, String)> {
         let mac: Vec<String> = adapters()
             .into_iter()

@@ -21,6 +21,7 @@ mod packages;
 mod probe;
 mod processes;
 mod recovery;
+mod registry;
 mod table;
 
 /// Linux.

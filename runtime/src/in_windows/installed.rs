@@ -1,0 +1,64 @@
+//! What starts the runtime inside Windows, and how it is taken away again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use media_format::paths;
+
+use crate::platform::{Platform, Registry, Result};
+
+const SERVICES: &str = r"HKLM\SYSTEM\CurrentControlSet\Services";
+const SETUP: &str = r"HKLM\SYSTEM\Setup";
+/// Says that Windows' set-up has called us.
+const SET_UP: &str = "setup-complete";
+
+/// Folder of the runtime.
+pub fn folder(root: &Path) -> PathBuf {
+    root.join(paths::INSTALLED_WINDOWS)
+}
+
+/// Notes that Windows' set-up has come to its end; it calls the runtime then.
+///
+/// # Errors
+/// When the runtime's folder cannot be written.
+pub fn set_up_is_over(platform: &dyn Platform) -> Result<()> {
+    platform
+        .write(&folder(&platform.root()).join(SET_UP), b"", 0o600)
+        .context("noting that the set-up of Windows is over")
+}
+
+/// Whether Windows is set up: programs cannot be installed before.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn is_set_up(platform: &dyn Platform) -> Result<bool> {
+    if platform.exists(&folder(&platform.root()).join(SET_UP)) {
+        return Ok(true);
+    }
+    Ok(!in_progress(platform, "SystemSetupInProgress")? && !in_progress(platform, "OOBEInProgress")?)
+}
+
+fn in_progress(registry: &(impl Registry + ?Sized), name: &str) -> Result<bool> {
+    let number = super::registry::number(registry, SETUP, name)?;
+    Ok(number.is_some_and(|number| number != 0))
+}
+
+/// Windows starts the runtime no more; its folder with the log stays.
+///
+/// # Errors
+/// When the registry cannot be written.
+pub fn stop_starting(platform: &dyn Platform) -> Result<()> {
+    let service = format!(r"{SERVICES}\{}", paths::WINDOWS_SERVICE);
+    platform
+        .remove_key(&service)
+        .context("removing the runtime's service")
+}
+
+/// Removes the runtime; our own program, which is running, goes at the next start.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove(platform: &dyn Platform) -> Result<()> {
+    stop_starting(platform)?;
+    platform.remove(&folder(&platform.root()))
+}

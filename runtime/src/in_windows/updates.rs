@@ -1,0 +1,147 @@
+//! Updates of Windows as files: MSU by `wusa`, CAB by DISM, in an order in which each finds what it needs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::context::code_text;
+use crate::platform::{Command, Files, Processes, Result};
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The files that were installed.
+    pub installed: Vec<String>,
+    /// Something asks for a restart.
+    pub restart: bool,
+}
+
+/// How one update ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Installed,
+    NeedsRestart,
+    /// It is there already.
+    Known,
+    /// It does not fit this system, or not yet: what it builds upon may come with another one.
+    DoesNotFit,
+    Failed(i64),
+}
+
+/// Folder whose updates are only wanted when all are.
+const OPTIONAL: &str = "optional";
+
+/// Installs the updates of a folder; those in its folder `optional` only when `all` are wanted. An update that does not fit
+/// is tried again after others were installed, until nothing changes: so prerequisites need no list.
+///
+/// # Errors
+/// When an update fails otherwise than by not fitting.
+pub fn install(machine: &(impl Files + Processes), folder: &Path, all: bool) -> Result<Done> {
+    let mut left = in_order(machine, folder, all)?;
+    if left.is_empty() {
+        bail!("{} has no update (.msu or .cab)", folder.display());
+    }
+    let mut done = Done::default();
+    loop {
+        let before = left.len();
+        let mut failed = None;
+        let mut again = Vec::new();
+        for file in left {
+            match one(machine, &file)? {
+                Ended::Known => {}
+                Ended::Installed => done.installed.push(name(&file)),
+                Ended::NeedsRestart => {
+                    done.installed.push(name(&file));
+                    done.restart = true;
+                }
+                Ended::DoesNotFit => again.push(file),
+                Ended::Failed(code) => {
+                    failed.get_or_insert((name(&file), code));
+                    again.push(file);
+                }
+            }
+        }
+        left = again;
+        match failed {
+            _ if left.is_empty() => return Ok(done),
+            // Another one has been installed since: it may be what was missing.
+            _ if left.len() < before => {}
+            // The rest goes on after the restart, with what the restart completes.
+            _ if done.restart => return Ok(done),
+            Some((file, code)) => bail!("update {file} ended with {}", code_text(code)),
+            None => return Ok(done),
+        }
+    }
+}
+
+/// Servicing stack updates come first, because every other one may need them; then by name.
+fn in_order(files: &impl Files, folder: &Path, all: bool) -> Result<Vec<PathBuf>> {
+    let mut found = updates_in(files, folder)?;
+    if all {
+        found.extend(updates_in(files, &folder.join(OPTIONAL))?);
+    }
+    found.sort_by_key(|path| {
+        let name = name(path).to_lowercase();
+        (!is_servicing_stack(&name), name)
+    });
+    Ok(found)
+}
+
+fn updates_in(files: &impl Files, folder: &Path) -> Result<Vec<PathBuf>> {
+    let names = files.list(folder)?;
+    let updates = names.iter().filter(|name| {
+        let name = name.to_lowercase();
+        name.ends_with(".msu") || name.ends_with(".cab")
+    });
+    Ok(updates.map(|name| folder.join(name)).collect())
+}
+
+fn is_servicing_stack(name: &str) -> bool {
+    name.starts_with("ssu") || name.contains("servicingstack") || name.contains("-ssu-")
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+fn one(processes: &impl Processes, file: &Path) -> Result<Ended> {
+    let msu = name(file).to_lowercase().ends_with(".msu");
+    let command = if msu { wusa(file) } else { dism(file) };
+    let output = processes
+        .run(&command)
+        .with_context(|| format!("installing update {}", name(file)))?;
+    Ok(judge(output.code))
+}
+
+fn wusa(file: &Path) -> Command {
+    let arguments = [file.display().to_string(), "/quiet".into(), "/norestart".into()];
+    Command {
+        program: "wusa.exe".into(),
+        arguments: arguments.to_vec(),
+        ..Command::default()
+    }
+}
+
+fn dism(file: &Path) -> Command {
+    let package = format!("/PackagePath:{}", file.display());
+    let arguments = ["/Online", "/Add-Package", &package, "/Quiet", "/NoRestart"];
+    Command {
+        program: "dism.exe".into(),
+        arguments: arguments.map(str::to_owned).to_vec(),
+        ..Command::default()
+    }
+}
+
+/// Exit codes of `wusa` and DISM, among them HRESULTs of Windows Update (`wuerror.h`) and of servicing.
+fn judge(code: i64) -> Ended {
+    match code & 0xFFFF_FFFF {
+        0 => Ended::Installed,
+        3010 | 0x0024_0005 => Ended::NeedsRestart,
+        // WU_S_ALREADY_INSTALLED, S_FALSE.
+        0x0024_0006 | 1 => Ended::Known,
+        // WU_E_NOT_APPLICABLE, CBS_E_NOT_APPLICABLE, CBS_E_NEW_SERVICING_STACK_REQUIRED.
+        0x8024_0017 | 0x800F_081E | 0x800F_0823 => Ended::DoesNotFit,
+        _ => Ended::Failed(code),
+    }
+}

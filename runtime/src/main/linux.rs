@@ -1,0 +1,270 @@
+//! On Linux: the first program of the boot image, and the run's continuation inside the installed system.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use media_format::event::{Environment, Event};
+use media_format::manifest::Finish;
+use media_format::paths;
+use runtime::context::Reporter as _;
+use runtime::log::Log;
+use runtime::media::Media;
+use runtime::pe;
+use runtime::person::Person;
+use runtime::platform::linux::Linux;
+use runtime::platform::{Command, Platform, Processes as _, Result};
+use runtime::reporter::Consoles;
+use runtime::run::Finished;
+use runtime::start::{self, Start};
+
+/// A stick takes a second, a slow CD changer longer.
+const MEDIA_WITHIN: Duration = Duration::from_secs(60);
+/// In memory, until the target has a place for the log.
+const LOG: &str = "/run/media-runtime/log";
+/// Where the run is shown, and questions are asked, besides the serial line.
+const SCREEN: &str = "/dev/tty1";
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    if pe::role() == pe::Role::BootImage {
+        return in_boot_image();
+    }
+    let result = match std::env::args().nth(1).as_deref() {
+        Some("continue") => in_installed_system(),
+        Some("--version") => {
+            println!("media-runtime {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        _ => {
+            println!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const USAGE: &str = "media-runtime runs the task sequence of a media.\n\n\
+    It starts by itself in the boot image. Inside the installed system:\n  \
+    media-runtime continue     goes on with the run (called by its systemd unit)\n  \
+    media-runtime --version";
+
+fn in_boot_image() -> ExitCode {
+    // The kernel's command line and consoles can only be read once its file systems are mounted.
+    let outcome = pe::start().map_err(anyhow::Error::from).and_then(|environment| {
+        let command_line = pe::command_line();
+        let serial = serial_ports();
+        let log = Log::open(Path::new(LOG));
+        environment
+            .warnings
+            .iter()
+            .chain(&command_line.problems)
+            .for_each(|problem| log.warning(problem));
+        pe::network::start(command_line.network.clone())?;
+        let consoles = Consoles::open(&serial, Some(SCREEN));
+        let finished = run_from_media(&command_line, &serial, &log, &consoles);
+        let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
+        end_in_boot_image(&finished, &command_line)
+    });
+    if let Err(error) = outcome {
+        pe::console::say(&format!("error: {error:#}"));
+    }
+    ExitCode::FAILURE
+}
+
+fn serial_ports() -> Vec<String> {
+    pe::console::devices()
+        .into_iter()
+        .filter(|path| !path.contains("/tty1"))
+        .collect()
+}
+
+fn run_from_media(
+    command_line: &pe::CommandLine,
+    serial: &[String],
+    log: &Log,
+    consoles: &Consoles,
+) -> Result<Finished> {
+    let id = command_line
+        .media_id
+        .as_deref()
+        .context("the kernel's command line names no media (media.id=...)")?;
+    let platform = Linux::new();
+    let media = find_media(&platform, id, log)?;
+    let serial_console = serial.first().cloned();
+    let terminals = std::iter::once(SCREEN.to_owned()).chain(serial.iter().cloned());
+    let operator = Person {
+        terminals: terminals.collect(),
+        prompts: None,
+    };
+    let here = Environment::Pe;
+    start::go(&Start {
+        platform: &platform,
+        media: &media,
+        here,
+        log,
+        log_on_target: true,
+        reporter: consoles,
+        operator: &operator,
+        serial_console,
+    })
+}
+
+fn find_media(platform: &dyn Platform, id: &str, log: &Log) -> Result<Media> {
+    let found = pe::wait_for(MEDIA_WITHIN, || match Media::find(platform, id) {
+        Ok(found) => found.map(Ok),
+        Err(error) => Some(Err(error)),
+    });
+    match found {
+        Some(media) => {
+            log.info(format!("found media {id}"));
+            media
+        }
+        None => bail!(
+            "the media {id} that started this machine is on none of its disks: is it still attached, and does the boot image have the driver of its controller?"
+        ),
+    }
+}
+
+/// A start that ends before a run exists ends like a run that failed.
+fn over(log: &Log, consoles: &Consoles, error: &anyhow::Error) -> Finished {
+    let reason = log.mask(&format!("{error:#}"));
+    log.error(&reason);
+    let path = log.folder().join(runtime::log::NAME).display().to_string();
+    consoles.event(&Event::Ended {
+        succeeded: false,
+        reason: Some(reason.clone()),
+        captured: None,
+        log: Some(path),
+    });
+    Finished::Over {
+        failure: Some(reason),
+        finish: Finish::Wait,
+    }
+}
+
+fn end_in_boot_image(finished: &Finished, command_line: &pe::CommandLine) -> Result<()> {
+    let ended = match finished {
+        Finished::Restart(_)
+        | Finished::Over {
+            finish: Finish::Restart,
+            ..
+        } => pe::power::restart(),
+        Finished::Over {
+            finish: Finish::Shutdown,
+            ..
+        } => pe::power::power_off(),
+        Finished::Over {
+            finish: Finish::Wait, ..
+        } => {
+            if command_line.shell {
+                pe::open_shell(command_line)?;
+            }
+            loop {
+                std::thread::park();
+            }
+        }
+    };
+    ended
+        .map(|never| match never {})
+        .context("ending the machine's run")
+}
+
+fn in_installed_system() -> Result<()> {
+    let log = Log::open(Path::new(LOG));
+    let id = std::fs::read_to_string(Path::new(paths::INSTALLED).join("media-id"))
+        .context("reading which media this run belongs to")?;
+    let platform = Linux::new();
+    let serial = runtime::boot_state::serial_console(&platform, id.trim());
+    let consoles = Consoles::open(&serial, Some(SCREEN));
+    let finished = continue_run(&platform, id.trim(), &log, &consoles, serial);
+    let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
+    let verb = match finished {
+        Finished::Restart(_)
+        | Finished::Over {
+            finish: Finish::Restart,
+            ..
+        } => "reboot",
+        Finished::Over {
+            finish: Finish::Shutdown,
+            ..
+        } => "poweroff",
+        Finished::Over {
+            finish: Finish::Wait,
+            failure,
+        } => match failure {
+            Some(reason) => bail!("{reason}"),
+            None => return Ok(()),
+        },
+    };
+    platform.run(&Command {
+        program: "systemctl".into(),
+        arguments: vec![verb.into()],
+        ..Command::default()
+    })?;
+    Ok(())
+}
+
+fn continue_run(
+    platform: &Linux,
+    id: &str,
+    log: &Log,
+    consoles: &Consoles,
+    serial: Vec<String>,
+) -> Result<Finished> {
+    load_file_systems(platform, log);
+    let media = find_media_again(platform, id, log)?;
+    let here = Environment::Os;
+    let operator = Person {
+        terminals: std::iter::once(SCREEN.to_owned()).chain(serial).collect(),
+        prompts: Some(platform),
+    };
+    start::go(&Start {
+        platform,
+        media: &media,
+        here,
+        log,
+        log_on_target: true,
+        reporter: consoles,
+        operator: &operator,
+        serial_console: None,
+    })
+}
+
+/// The media's and the boot partition's file systems may be modules of the installed system.
+fn load_file_systems(platform: &Linux, log: &Log) {
+    let arguments = ["-a", "vfat", "exfat", "iso9660", "nls_ascii", "nls_utf8"]
+        .map(str::to_owned)
+        .to_vec();
+    let output = platform.run(&Command {
+        program: "modprobe".into(),
+        arguments,
+        ..Command::default()
+    });
+    if let Err(error) = output {
+        log.warning(format!("loading file systems: {error:#}"));
+    }
+}
+
+fn find_media_again(platform: &Linux, id: &str, log: &Log) -> Result<Media> {
+    let end = std::time::Instant::now() + MEDIA_WITHIN;
+    loop {
+        if let Some(media) = Media::find(platform, id)? {
+            log.info(format!("found media {id}"));
+            return Ok(media);
+        }
+        if std::time::Instant::now() > end {
+            bail!(
+                "the media {id} is on none of the machine's disks: attach it again and restart the machine"
+            );
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}

@@ -1,0 +1,148 @@
+//! Inside Windows: a service that goes on with the run, and what Windows' set-up calls.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use media_format::event::{Environment, Event};
+use media_format::manifest::Finish;
+use media_format::paths;
+use runtime::context::Reporter as _;
+use runtime::in_windows::{installed, power};
+use runtime::log::Log;
+use runtime::media::Media;
+use runtime::platform::windows::Windows;
+use runtime::platform::{Machine as _, Platform, Result};
+use runtime::reporter::Consoles;
+use runtime::run::Finished;
+use runtime::start::{self, Operator, Start};
+
+mod service;
+
+/// A stick takes a second, a slow CD changer longer.
+const MEDIA_WITHIN: Duration = Duration::from_secs(60);
+
+const USAGE: &str = "media-runtime runs the task sequence of a media. Inside Windows:\n  \
+    media-runtime service          goes on with the run once Windows is set up (started by Windows)\n  \
+    media-runtime setup-complete   says that Windows is set up (called by SetupComplete.cmd)\n  \
+    media-runtime continue         goes on with the run at once\n  \
+    media-runtime --version";
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    let result = match std::env::args().nth(1).as_deref() {
+        Some("service") => service::run(),
+        Some("setup-complete") => installed::set_up_is_over(&Windows::new()),
+        Some("continue") => go_on(),
+        Some("--version") => {
+            println!("media-runtime {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        _ => {
+            println!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn folder() -> PathBuf {
+    installed::folder(&Windows::new().root())
+}
+
+/// Goes on with the run to its next restart or its end.
+fn go_on() -> Result<()> {
+    let log = Log::open(&folder());
+    let platform = Windows::new();
+    let id = std::fs::read_to_string(folder().join(paths::INSTALLED_MEDIA_ID))
+        .context("reading which media this run belongs to")?;
+    let serial = runtime::boot_state::serial_console(&platform, id.trim());
+    let serial: Vec<String> = serial
+        .iter()
+        .filter_map(|name| power::serial_port(name))
+        .collect();
+    let consoles = Consoles::open(&serial, None);
+    let finished = continue_run(&platform, id.trim(), &log, &consoles);
+    let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
+    match finished {
+        Finished::Restart(_)
+        | Finished::Over {
+            finish: Finish::Restart,
+            ..
+        } => power::restart(&platform),
+        Finished::Over {
+            finish: Finish::Shutdown,
+            ..
+        } => power::shut_down(&platform),
+        Finished::Over {
+            finish: Finish::Wait,
+            failure,
+        } => failure.map_or(Ok(()), |reason| bail!("{reason}")),
+    }
+}
+
+fn continue_run(platform: &Windows, id: &str, log: &Log, consoles: &Consoles) -> Result<Finished> {
+    let media = find_media(platform, id, log)?;
+    start::go(&Start {
+        platform,
+        media: &media,
+        here: Environment::Os,
+        log,
+        log_on_target: true,
+        reporter: consoles,
+        operator: &Nobody,
+        serial_console: None,
+    })
+}
+
+fn find_media(platform: &dyn Platform, id: &str, log: &Log) -> Result<Media> {
+    let end = Instant::now() + MEDIA_WITHIN;
+    loop {
+        if let Some(media) = Media::find(platform, id)? {
+            log.info(format!("found media {id}"));
+            return Ok(media);
+        }
+        if Instant::now() > end {
+            bail!(
+                "the media {id} is on none of the machine's disks: attach it again and restart the machine"
+            );
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// A start that ends before a run exists ends like a run that failed.
+fn over(log: &Log, consoles: &Consoles, error: &anyhow::Error) -> Finished {
+    let reason = log.mask(&format!("{error:#}"));
+    log.error(&reason);
+    let path = log.folder().join(runtime::log::NAME).display().to_string();
+    consoles.event(&Event::Ended {
+        succeeded: false,
+        reason: Some(reason.clone()),
+        captured: None,
+        log: Some(path),
+    });
+    Finished::Over {
+        failure: Some(reason),
+        finish: Finish::Wait,
+    }
+}
+
+/// A service has no desktop, and nobody is logged on yet.
+struct Nobody;
+
+impl Operator for Nobody {
+    fn ask(&self, question: &str, _hidden: bool) -> Result<String> {
+        bail!(
+            "nobody can be asked inside Windows ({}); take the secret from the environment or a file when the media is built",
+            question.trim()
+        )
+    }
+}

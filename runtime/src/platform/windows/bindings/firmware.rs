@@ -1,0 +1,111 @@
+//! What the firmware says, and its variables.
+
+use std::io::{Error, Result};
+use std::ptr::{null, null_mut};
+
+use windows_sys::Win32::Foundation::{CloseHandle, ERROR_INVALID_FUNCTION, HANDLE};
+use windows_sys::Win32::Security::{
+    AdjustTokenPrivileges, LookupPrivilegeValueW, SE_PRIVILEGE_ENABLED, TOKEN_ADJUST_PRIVILEGES,
+    TOKEN_PRIVILEGES, TOKEN_QUERY,
+};
+use windows_sys::Win32::System::SystemInformation::GetSystemFirmwareTable;
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+use windows_sys::Win32::System::WindowsProgramming::{
+    GetFirmwareEnvironmentVariableW, SetFirmwareEnvironmentVariableW,
+};
+
+use super::wide;
+
+/// EFI_GLOBAL_VARIABLE (UEFI specification, 3.3).
+const GLOBAL: &str = "{8be4df61-93ca-11d2-aa0d-00e098032b8c}";
+/// Longest variable that is read.
+const LONGEST: usize = 16 * 1024;
+
+/// The SMBIOS tables as the firmware gives them (`RSMB`); empty where there are none.
+pub(in super::super) fn smbios() -> Vec<u8> {
+    const RSMB: u32 = u32::from_be_bytes(*b"RSMB");
+    // SAFETY: the first call only asks for the length; the second one's buffer has it.
+    unsafe {
+        let needed = GetSystemFirmwareTable(RSMB, 0, null_mut(), 0);
+        let mut table = vec![0; needed as usize];
+        let used = GetSystemFirmwareTable(RSMB, 0, table.as_mut_ptr(), needed);
+        table.truncate(used.min(needed) as usize);
+        table
+    }
+}
+
+/// Whether the firmware has variables: a BIOS has none.
+pub(in super::super) fn has_firmware_variables() -> bool {
+    match firmware_variable("BootOrder") {
+        Ok(_) => true,
+        Err(error) => error.raw_os_error() != Some(ERROR_INVALID_FUNCTION.cast_signed()),
+    }
+}
+
+/// A variable of the firmware.
+pub(in super::super) fn firmware_variable(name: &str) -> Result<Vec<u8>> {
+    allow()?;
+    let mut value = vec![0; LONGEST];
+    let length = u32::try_from(LONGEST).unwrap_or(0);
+    // SAFETY: both names end with a zero; the buffer's length goes along.
+    let used = unsafe {
+        GetFirmwareEnvironmentVariableW(
+            wide(name).as_ptr(),
+            wide(GLOBAL).as_ptr(),
+            value.as_mut_ptr().cast(),
+            length,
+        )
+    };
+    if used == 0 {
+        return Err(Error::last_os_error());
+    }
+    value.truncate(used as usize);
+    Ok(value)
+}
+
+/// Writes a variable of the firmware, with the attributes that all of them for booting have; an empty one is removed.
+pub(in super::super) fn set_firmware_variable(name: &str, value: &[u8]) -> Result<()> {
+    allow()?;
+    let length = u32::try_from(value.len()).unwrap_or(0);
+    // SAFETY: both names end with a zero; the value's length goes along.
+    let written = unsafe {
+        SetFirmwareEnvironmentVariableW(
+            wide(name).as_ptr(),
+            wide(GLOBAL).as_ptr(),
+            value.as_ptr().cast(),
+            length,
+        )
+    };
+    if written == 0 {
+        return Err(Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// The system's account has the privilege, and has to switch it on.
+fn allow() -> Result<()> {
+    let mut wanted = TOKEN_PRIVILEGES::default();
+    wanted.PrivilegeCount = 1;
+    wanted.Privileges[0].Attributes = SE_PRIVILEGE_ENABLED;
+    let mut token: HANDLE = null_mut();
+    // SAFETY: the token is closed when nothing uses it any more; what is not wanted is null, as the calls allow.
+    unsafe {
+        if OpenProcessToken(
+            GetCurrentProcess(),
+            TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY,
+            &mut token,
+        ) == 0
+        {
+            return Err(Error::last_os_error());
+        }
+        let known = LookupPrivilegeValueW(
+            null(),
+            wide("SeSystemEnvironmentPrivilege").as_ptr(),
+            &mut wanted.Privileges[0].Luid,
+        );
+        let allowed = known != 0 && AdjustTokenPrivileges(token, 0, &wanted, 0, null_mut(), null_mut()) != 0;
+        let error = Error::last_os_error();
+        CloseHandle(token);
+        if allowed { Ok(()) } else { Err(error) }
+    }
+}

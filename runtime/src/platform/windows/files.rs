@@ -1,0 +1,171 @@
+//! Files, flushed when an operation returns.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::windows::fs::FileTypeExt as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+
+use super::{Windows, bindings};
+use crate::platform::{Files, Result};
+
+impl Files for Windows {
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        match fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8], _mode: u32) -> Result<()> {
+        replace(path, |file| file.write_all(bytes)).with_context(|| format!("writing {}", path.display()))
+    }
+
+    fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
+        let write = || {
+            let mut file = OpenOptions::new().write(true).open(path)?;
+            file.seek(SeekFrom::Start(offset))?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().with_context(|| format!("writing {} bytes into {}", bytes.len(), path.display()))
+    }
+
+    fn link(&self, path: &Path, to: &str) -> Result<()> {
+        let link = || {
+            make_folder_of(path)?;
+            remove(path)?;
+            std::os::windows::fs::symlink_file(to, path)
+        };
+        link().with_context(|| format!("linking {} to {to}", path.display()))
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        remove(path).with_context(|| format!("removing {}", path.display()))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        let rename = || {
+            OpenOptions::new().write(true).open(from)?.sync_all()?;
+            fs::rename(from, to)
+        };
+        rename().with_context(|| format!("renaming {} to {}", from.display(), to.display()))
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> Result<()> {
+        let copy = || {
+            let mut source = File::open(from)?;
+            replace(to, |file| std::io::copy(&mut source, file).map(drop))
+        };
+        copy().with_context(|| format!("copying {} to {}", from.display(), to.display()))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok()
+    }
+
+    fn list(&self, path: &Path) -> Result<Vec<String>> {
+        let list = || {
+            let names =
+                fs::read_dir(path)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+            names.collect::<std::io::Result<Vec<String>>>()
+        };
+        let mut names = match list() {
+            Err(error) if is_absent(&error) => vec![],
+            names => names.with_context(|| format!("listing {}", path.display()))?,
+        };
+        names.sort();
+        Ok(names)
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+    }
+
+    fn is_link(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
+    }
+
+    fn modified(&self, path: &Path) -> Option<std::time::SystemTime> {
+        fs::metadata(path).ok()?.modified().ok()
+    }
+
+    fn digest(&self, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<([u8; 32], u64)> {
+        let mut file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+        let mut buffer = vec![0; 1 << 20];
+        let (mut hash, mut size) = (Sha256::new(), 0);
+        loop {
+            match file
+                .read(&mut buffer)
+                .with_context(|| format!("reading {} at byte {size}", path.display()))?
+            {
+                0 => return Ok((hash.finalize().into(), size)),
+                count => {
+                    hash.update(&buffer[..count]);
+                    size += count as u64;
+                    progress(size);
+                }
+            }
+        }
+    }
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn make_folder_of(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)
+}
+
+/// Beside the old file and renamed, so that a cut leaves either of the two.
+fn replace(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> std::io::Result<()> {
+    make_folder_of(path)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let mut file = File::create(&new)?;
+    fill(&mut file)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&new, path)
+}
+
+/// A file that is in use, such as our own program, goes when the system starts next, and so does the folder that it
+/// keeps.
+fn remove(path: &Path) -> std::io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if is_absent(&error) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let kind = found.file_type();
+    let removed = if kind.is_dir() {
+        remove_folder(path)
+    } else if kind.is_symlink_dir() {
+        fs::remove_dir(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match removed {
+        Err(error) if is_in_use(&error) => bindings::remove_at_next_start(path),
+        removed => removed,
+    }
+}
+
+fn remove_folder(path: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        remove(&entry?.path())?;
+    }
+    fs::remove_dir(path)
+}
+
+fn is_in_use(error: &std::io::Error) -> bool {
+    const SHARING_VIOLATION: i32 = 32;
+    const NOT_EMPTY: i32 = 145;
+    error.kind() == ErrorKind::PermissionDenied
+        || matches!(error.raw_os_error(), Some(SHARING_VIOLATION | NOT_EMPTY))
+}

@@ -1,0 +1,36 @@
+//! Packages of the running Windows.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use super::Windows;
+use crate::in_windows::{pending, updates};
+use crate::platform::{Packages, Result};
+
+impl Packages for Windows {
+    fn upgrade(&self, repository: &Path, all: bool) -> Result<Vec<String>> {
+        let done = updates::install(self, repository, all)?;
+        self.restart.set(self.restart.get() || done.restart);
+        Ok(done.installed)
+    }
+
+    fn install(&self, _repository: &Path, packages: &[String]) -> Result<()> {
+        bail!(
+            "Debian packages ({}) cannot be installed in Windows",
+            packages.join(", ")
+        )
+    }
+
+    fn install_files(&self, files: &[PathBuf]) -> Result<()> {
+        let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+        bail!(
+            "Debian packages ({}) cannot be installed in Windows",
+            names.join(", ")
+        )
+    }
+
+    fn restart_required(&self) -> bool {
+        self.restart.get() || pending::updates(self)
+    }
+}

@@ -1,0 +1,158 @@
+//! Every volume of the machine, and which partition it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use media_format::manifest::{Manifest, MediaLayout};
+use media_format::paths;
+use windows_sys::Win32::System::Ioctl::{
+    IOCTL_DISK_GET_DRIVE_LAYOUT_EX, IOCTL_DISK_GET_PARTITION_INFO_EX, IOCTL_STORAGE_GET_DEVICE_NUMBER,
+};
+
+use super::{bindings, partition};
+use crate::journal::Journal;
+use crate::media::partition_guid;
+use crate::platform::Partition;
+
+/// A volume that can be read.
+#[derive(Debug, Clone)]
+pub(super) struct Volume {
+    /// `C:\`, or `\\?\Volume{…}\` where it has no letter.
+    pub(super) root: PathBuf,
+    /// Name of the device that can be asked about it.
+    device: String,
+    pub(super) label: String,
+    pub(super) file_system: String,
+    pub(super) removable: bool,
+    /// Where it lies, as far as Windows says.
+    pub(super) place: Option<partition::Partition>,
+    /// The media that it carries.
+    pub(super) media: Option<Manifest>,
+}
+
+/// `GetDriveTypeW`.
+const NO_ROOT: u32 = 1;
+const REMOVABLE: u32 = 2;
+const REMOTE: u32 = 4;
+const CD: u32 = 5;
+
+/// All volumes with a medium in them; those of the network are none of the machine's.
+pub(super) fn all() -> Vec<Volume> {
+    let letters = bindings::drive_letters();
+    let letters = (0..26).filter(|bit| letters & (1 << bit) != 0);
+    let letters = letters.map(|bit: u8| format!("{}:\\", char::from(b'A' + bit)));
+    let others = bindings::volume_names()
+        .into_iter()
+        .filter(|name| !bindings::is_mounted(name));
+    letters.chain(others).filter_map(|root| volume(&root)).collect()
+}
+
+fn volume(root: &str) -> Option<Volume> {
+    let kind = bindings::drive_kind(root);
+    if matches!(kind, NO_ROOT | REMOTE) {
+        return None;
+    }
+    let (label, file_system) = bindings::volume_information(root).ok()?;
+    let bare = root.trim_end_matches('\\');
+    let device = if bare.starts_with(r"\\?\") {
+        bare.to_owned()
+    } else {
+        format!(r"\\.\{bare}")
+    };
+    let path = PathBuf::from(root);
+    Some(Volume {
+        place: place(&device),
+        media: manifest(&path),
+        root: path,
+        device,
+        label,
+        file_system: system_name(&file_system).to_owned(),
+        removable: matches!(kind, REMOVABLE | CD),
+    })
+}
+
+/// The names that the rest of the runtime uses.
+fn system_name(name: &str) -> &str {
+    match name {
+        "FAT" | "FAT32" => "vfat",
+        "exFAT" => "exfat",
+        "NTFS" => "ntfs",
+        "CDFS" | "UDF" => "iso9660",
+        other => other,
+    }
+}
+
+fn place(device: &str) -> Option<partition::Partition> {
+    let numbers = bindings::ask_device(device, IOCTL_STORAGE_GET_DEVICE_NUMBER, &[]).ok()?;
+    let (disk, _) = partition::device_number(&numbers)?;
+    let information = bindings::ask_device(device, IOCTL_DISK_GET_PARTITION_INFO_EX, &[]).ok()?;
+    partition::information(&information, disk)
+}
+
+fn manifest(root: &Path) -> Option<Manifest> {
+    Manifest::parse(&fs::read(root.join(paths::MANIFEST)).ok()?).ok()
+}
+
+impl Volume {
+    /// The device that can be asked about it and flushed.
+    pub(super) fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// Identity of the table of its disk.
+    pub(super) fn table_id(&self) -> String {
+        let layout = bindings::ask_device(&self.device, IOCTL_DISK_GET_DRIVE_LAYOUT_EX, &[]);
+        layout
+            .ok()
+            .and_then(|answer| partition::table_id(&answer))
+            .unwrap_or_default()
+    }
+
+    /// The id of an ISO of ours, as its volume set has it.
+    pub(super) fn volume_set(&self) -> String {
+        let iso = self
+            .media
+            .as_ref()
+            .filter(|media| media.layout == MediaLayout::Iso);
+        iso.map(|media| media.media_id.replace('-', "").to_ascii_lowercase())
+            .unwrap_or_default()
+    }
+
+    /// The volume as a partition. One that Windows says nothing of is known by what it carries: the journal names the
+    /// partition that it lies on, and the partitions of a stick have ids that follow from the media's.
+    pub(super) fn as_partition(&self, table_id: &str, media_id: Option<&str>) -> Partition {
+        let place = self.place.clone().unwrap_or_default();
+        let id = match (&self.place, place.id.is_empty()) {
+            (Some(_), false) => place.id,
+            // As the kernel of the boot image counts: the table's signature and the partition's number.
+            (Some(_), true) => format!("{table_id}-{:02x}", place.number),
+            (None, _) => self.id_by_content(media_id).unwrap_or_default(),
+        };
+        Partition {
+            number: place.number.max(1),
+            path: self.root.clone(),
+            id,
+            kind: place.kind,
+            name: place.name,
+            start: place.start,
+            size: place.size,
+            file_system: self.file_system.clone(),
+            label: self.label.clone(),
+            uuid: String::new(),
+        }
+    }
+
+    fn id_by_content(&self, media_id: Option<&str>) -> Option<String> {
+        if let Some(media) = &self.media {
+            return partition_guid(&media.media_id, "esp");
+        }
+        let journal = fs::read(self.root.join(paths::JOURNAL)).ok();
+        if let Some((saved, _)) = journal.and_then(|bytes| Journal::read(&bytes).ok().flatten()) {
+            return Some(saved.target?.state);
+        }
+        let carries_packages = self.root.join(paths::PACKAGES).is_dir();
+        carries_packages
+            .then(|| partition_guid(media_id?, "data"))
+            .flatten()
+    }
+}

@@ -1,0 +1,133 @@
+//! `media-runtime.exe` under Wine: what it does inside Windows, as far as Wine plays one. `make windows` makes the program.
+#![allow(unreachable_pub)] // A module of a test program has no outside.
+
+#[path = "windows_exe/machine.rs"]
+mod machine;
+
+use std::fs;
+
+use machine::{Content, Machine, SETUP, content};
+use media_format::manifest::{Install, PackageKind};
+use media_format::state::Next;
+
+fn step(kind: &str, rest: &str) -> String {
+    format!("[[steps]]\ntype = \"{kind}\"\nname = \"{kind}\"\n{rest}\n")
+}
+
+#[test]
+fn the_program_says_its_version_and_refuses_what_it_does_not_know() {
+    let machine = Machine::with(&step("restart-computer", "target = \"pe\""), vec![]);
+    let version = machine.runtime("--version");
+    let expected = format!("media-runtime {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(String::from_utf8_lossy(&version.stdout).trim(), expected);
+    assert_eq!(machine.runtime("nonsense").status.code(), Some(2));
+}
+
+#[test]
+fn the_service_waits_for_set_up_and_goes_on_with_the_run() {
+    let steps = step(
+        "run-command-line",
+        "command = 'echo said by cmd> C:\\made.txt & echo out'\noutput-variable = \"SAID\"",
+    ) + &step("restart-computer", "target = \"pe\"");
+    let mut machine = Machine::with(&steps, vec![]);
+    let _ = fs::remove_file(machine.c("made.txt"));
+    machine.set_value(SETUP, "OOBEInProgress", "REG_DWORD", "1");
+    machine.enter_service();
+    machine.start();
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(
+        machine.journal()["progress"]["position"],
+        0,
+        "Windows is not set up yet"
+    );
+    assert!(machine.runtime("setup-complete").status.success());
+    let told = machine.until_shutdown();
+    assert!(told.starts_with("/r"), "{told}");
+    assert_eq!(
+        fs::read_to_string(machine.c("made.txt"))
+            .expect("made by the step")
+            .trim(),
+        "said by cmd"
+    );
+    let journal = machine.journal();
+    assert_eq!(journal["variables"]["SAID"], "out");
+    assert_eq!(journal["variables"]["_SMSTSInWinPE"], "false");
+    assert_eq!(journal["progress"]["restart"], "pe");
+    assert_eq!(machine.next(), Some(Next::Pe));
+    assert!(machine.log().contains("next: pe"), "{}", machine.log());
+}
+
+/// An application that is installed by that command line in a folder with those files.
+fn application(id: &str, line: &str, files: &[(&str, &[u8])]) -> Content {
+    let mut content = content(id, PackageKind::Application, files);
+    content.package.install = Some(Install::Command(line.into()));
+    content
+}
+
+/// A Windows Installer package with one file, made by wixl.
+fn msi() -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = include_str!("windows_exe/tool.wxs");
+    fs::write(folder.path().join("tool.wxs"), source).expect("the source");
+    fs::write(folder.path().join("hello.txt"), "installed by msiexec").expect("the file");
+    let output = std::process::Command::new("wixl")
+        .args(["-o", "tool.msi", "tool.wxs"])
+        .current_dir(folder.path())
+        .output();
+    let output = output.expect("wixl (make setup installs it)");
+    assert!(output.status.success(), "{output:?}");
+    fs::read(folder.path().join("tool.msi")).expect("the package")
+}
+
+#[test]
+fn an_application_that_asks_for_a_restart_gets_it_and_the_list_goes_on() {
+    let steps = step(
+        "install-applications",
+        "applications = [\"tool\", \"restarts\", \"last\"]",
+    ) + &step("restart-computer", "target = \"pe\"");
+    let packages = vec![
+        application("tool", "msiexec.exe /i tool.msi /qn", &[("tool.msi", &msi())]),
+        application(
+            "restarts",
+            "echo x>> C:\\counted.txt & exit /b 3010",
+            &[("readme", b"x")],
+        ),
+        application(
+            "last",
+            "type note.txt > C:\\last.txt",
+            &[("note.txt", b"the last one")],
+        ),
+    ];
+    let mut machine = Machine::with(&steps, packages);
+    let _ = fs::remove_file(machine.c("counted.txt"));
+    machine.goes_on();
+    assert!(machine.until_shutdown().starts_with("/r"));
+    let installed = machine.c("Program Files/Tool/hello.txt");
+    assert_eq!(
+        fs::read_to_string(installed).expect("installed"),
+        "installed by msiexec"
+    );
+    let journal = machine.journal();
+    assert_eq!(
+        (&journal["progress"]["restart"], &journal["progress"]["part"]),
+        (&"os".into(), &1.into())
+    );
+    assert!(!machine.c("last.txt").exists(), "the restart comes first");
+
+    machine.goes_on();
+    machine.until_shutdown();
+    assert_eq!(
+        fs::read_to_string(machine.c("last.txt")).expect("installed"),
+        "the last one"
+    );
+    assert_eq!(
+        fs::read_to_string(machine.c("counted.txt"))
+            .expect("counted")
+            .lines()
+            .count(),
+        1
+    );
+    let journal = machine.journal();
+    assert_eq!(journal["variables"]["_TSAppInstallStatus"], "Success");
+    assert_eq!(machine.next(), Some(Next::Pe));
+}

@@ -1,0 +1,351 @@
+//! A machine that Wine plays: its drive C: with the runtime planted in it, the boot partition as S:, the media as D:.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use media_format::manifest::{
+    FORMAT, FileEntry, Manifest, MediaLayout, Options, Package, PackageKind, Role, SequenceEntry, Volume, hex,
+};
+use media_format::state::{BootState, Next};
+use media_format::{journal, paths};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+pub const MEDIA: &str = "4b2c9a52-7f1e-4c55-9a55-0d8a5f4f7a11";
+const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\media-runtime";
+/// Where Windows' set-up says how far it is.
+pub const SETUP: &str = r"HKLM\SYSTEM\Setup";
+const ESP: &str = "0aa11bb2-0000-4000-8000-000000000001";
+/// Starting Wine takes seconds, and many of them where other tests run beside it.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// The first start of Wine makes the prefix, which takes half a minute: all tests share it, one at a time.
+static PREFIX: LazyLock<Mutex<tempfile::TempDir>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a folder for the prefix");
+    let output = wine(folder.path(), &["wineboot", "-i"], PATIENCE);
+    assert!(folder.path().join("drive_c/windows").is_dir(), "{output:?}");
+    let program = folder.path().join("drive_c/windows/system32/shutdown.exe");
+    let _ = fs::remove_file(&program);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/windows_exe/shutdown.c");
+    let compiled = Command::new("x86_64-w64-mingw32-gcc")
+        .args(["-municode", "-o"])
+        .args([&program, &source])
+        .output();
+    let compiled = compiled.expect("x86_64-w64-mingw32-gcc (make setup installs it)");
+    assert!(compiled.status.success(), "{compiled:?}");
+    end_wine(folder.path());
+    Mutex::new(folder)
+});
+
+/// A Wine of this prefix; what it says of its own troubles is left out.
+fn command(prefix: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .env("WINEPREFIX", prefix)
+        .env("WINEDEBUG", "-all")
+        .env(
+            "WINEDLLOVERRIDES",
+            "mscoree,mshtml,winemenubuilder.exe=;shutdown.exe=n",
+        )
+        .env_remove("DISPLAY");
+    command
+}
+
+fn wine(prefix: &Path, arguments: &[&str], limit: Duration) -> Output {
+    let output = command(prefix)
+        .args(["--kill-after=5", &limit.as_secs().to_string(), "wine"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output();
+    output.expect("timeout of coreutils")
+}
+
+/// Ends everything of this prefix, as a power cut would.
+fn end_wine(prefix: &Path) {
+    for argument in ["-k", "-w"] {
+        let _ = command(prefix).args(["60", "wineserver", argument]).output();
+    }
+}
+
+/// The machine of one test.
+pub struct Machine {
+    prefix: MutexGuard<'static, tempfile::TempDir>,
+    files: tempfile::TempDir,
+    session: Option<Child>,
+}
+
+/// A package of the media: what the manifest says of it, and its files.
+pub struct Content {
+    pub package: Package,
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl Machine {
+    /// A machine in the middle of a run, at the first step of that sequence, whose media has those packages.
+    pub fn with(steps: &str, packages: Vec<Content>) -> Self {
+        let machine = Self {
+            prefix: PREFIX.lock().unwrap_or_else(PoisonError::into_inner),
+            files: tempfile::tempdir().expect("a folder for the volumes"),
+            session: None,
+        };
+        machine.make_volumes();
+        let sequence = format!("name = \"Test\"\noperating-system = \"windows\"\n{steps}");
+        machine.make_media(&sequence, packages);
+        machine.make_boot_partition(&sequence);
+        machine.plant();
+        machine
+    }
+
+    fn make_volumes(&self) {
+        for (letter, name) in [("d:", "media"), ("s:", "esp")] {
+            let folder = self.files.path().join(name);
+            fs::create_dir(&folder).expect("a volume");
+            let link = self.prefix.path().join("dosdevices").join(letter);
+            let _ = fs::remove_file(&link);
+            symlink(&folder, link).expect("a drive letter");
+        }
+    }
+
+    /// A path on drive C:.
+    pub fn c(&self, path: &str) -> PathBuf {
+        self.prefix.path().join("drive_c").join(path)
+    }
+
+    /// A path on the boot partition.
+    pub fn esp(&self, path: &str) -> PathBuf {
+        self.files.path().join("esp").join(path)
+    }
+
+    fn make_media(&self, sequence: &str, packages: Vec<Content>) {
+        let root = self.files.path().join("media");
+        let path = format!("{}/main.toml", paths::SEQUENCES);
+        let mut files = vec![(path.clone(), sequence.as_bytes().to_vec(), Role::Sequence)];
+        let mut known = Vec::new();
+        for content in packages {
+            let id = content.package.id.clone();
+            let of_package = content.files.into_iter();
+            files.extend(
+                of_package.map(|(name, bytes)| (format!("packages/{id}/{name}"), bytes, Role::Package)),
+            );
+            known.push(content.package);
+        }
+        let manifest = Manifest {
+            format: FORMAT,
+            media_id: MEDIA.into(),
+            name: "Test".into(),
+            organization: String::new(),
+            layout: MediaLayout::Iso,
+            builder: "test".into(),
+            boot_image: "test".into(),
+            options: Options {
+                unattended: true,
+                ..Options::default()
+            },
+            sequences: vec![SequenceEntry {
+                id: "main".into(),
+                name: "Test".into(),
+                path,
+            }],
+            packages: known,
+            files: files
+                .iter()
+                .map(|(path, bytes, role)| entry(path, bytes, *role))
+                .collect(),
+            regions: Vec::new(),
+        };
+        let manifest = (paths::MANIFEST.to_owned(), manifest.to_bytes(), Role::Boot);
+        for (path, bytes, _) in files.into_iter().chain([manifest]) {
+            put(&root.join(path), &bytes);
+        }
+    }
+
+    fn make_boot_partition(&self, sequence: &str) {
+        let state = BootState::new(MEDIA, Next::Os).encode().expect("a boot state");
+        put(&self.esp(&paths::state(MEDIA)), &state);
+        let saved = json!({
+            "format": 1, "media-id": MEDIA, "sequence": "main",
+            "sequence-digest": hex(&Sha256::digest(sequence.as_bytes())),
+            "progress": {
+                "position": 0, "started": false, "failures": 0, "part": 0, "restart": null, "restarts": 0,
+                "groups": {}, "results": [],
+            },
+            "variables": {}, "secrets": [], "captured": null, "serial-console": null,
+            "target": {
+                "disk": "serial:TEST", "state": ESP, "efi": ESP, "system": "0aa11bb2-0000-4000-8000-000000000003",
+                "ours": true, "volumes": [], "prepared": false,
+            },
+        });
+        let payload = serde_json::to_vec(&saved).expect("JSON");
+        let slot = journal::encode(1, &payload).expect("a slot");
+        let mut file = vec![0; journal::FILE_LENGTH];
+        let offset = usize::try_from(journal::offset(1)).expect("an offset");
+        file[offset..offset + slot.len()].copy_from_slice(&slot);
+        put(&self.esp(paths::JOURNAL), &file);
+    }
+
+    fn plant(&self) {
+        let folder = self.c(paths::INSTALLED_WINDOWS);
+        let _ = fs::remove_dir_all(&folder);
+        let _ = fs::remove_file(self.c("shutdown.txt"));
+        fs::create_dir_all(&folder).expect("the runtime's folder");
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../out/bin/media-runtime.exe");
+        fs::copy(&program, folder.join(paths::WINDOWS_PROGRAM))
+            .unwrap_or_else(|error| panic!("{}: {error} (make windows makes it)", program.display()));
+        put(&folder.join(paths::INSTALLED_MEDIA_ID), MEDIA.as_bytes());
+    }
+
+    /// Runs a program of this Windows to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        wine(self.prefix.path(), arguments, PATIENCE)
+    }
+
+    /// Runs the runtime.
+    pub fn runtime(&self, verb: &str) -> Output {
+        self.run(&[r"C:\ProgramData\media-runtime\media-runtime.exe", verb])
+    }
+
+    /// Goes on with the run in the foreground, to its next restart or its end.
+    pub fn goes_on(&self) {
+        let output = self.runtime("continue");
+        assert!(output.status.success(), "{output:?}\n{}", self.log());
+    }
+
+    /// Enters the runtime's service as the PE does it in the hive. Windows is off after it.
+    pub fn enter_service(&self) {
+        let program = r"C:\ProgramData\media-runtime\media-runtime.exe service";
+        let values = [
+            ("Type", "REG_DWORD", "16"),
+            ("ErrorControl", "REG_DWORD", "1"),
+            ("ImagePath", "REG_EXPAND_SZ", program),
+            ("ObjectName", "REG_SZ", "LocalSystem"),
+            ("Start", "REG_DWORD", "2"),
+        ];
+        for (name, kind, data) in values {
+            self.set_value(SERVICE, name, kind, data);
+        }
+        end_wine(self.prefix.path());
+    }
+
+    /// Writes a value of the registry.
+    pub fn set_value(&self, key: &str, name: &str, kind: &str, data: &str) {
+        let added = self.run(&["reg", "add", key, "/v", name, "/t", kind, "/d", data, "/f"]);
+        assert!(added.status.success(), "{added:?}");
+    }
+
+    /// Starts Windows: its services come up, and nobody does anything.
+    pub fn start(&mut self) {
+        let session = command(self.prefix.path())
+            .args([
+                "--kill-after=5",
+                &PATIENCE.as_secs().to_string(),
+                "wine",
+                "cmd",
+                "/q",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        self.session = Some(session.expect("timeout of coreutils"));
+    }
+
+    /// Waits until the runtime asks for the machine's restart or shutdown; gives the arguments of `shutdown.exe`. The
+    /// machine is off after it.
+    pub fn until_shutdown(&mut self) -> String {
+        let said = self.c("shutdown.txt");
+        let end = Instant::now() + PATIENCE;
+        while !said.exists() {
+            assert!(Instant::now() < end, "no restart was asked for:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        self.power_off();
+        let text = fs::read_to_string(&said).expect("what shutdown.exe was told");
+        fs::remove_file(&said).expect("removing it");
+        text.trim().to_owned()
+    }
+
+    /// Ends Windows at once.
+    pub fn power_off(&mut self) {
+        end_wine(self.prefix.path());
+        if let Some(mut session) = self.session.take() {
+            let _ = session.kill();
+            let _ = session.wait();
+        }
+    }
+
+    /// The journal's content.
+    pub fn journal(&self) -> Value {
+        let file = fs::read(self.esp(paths::JOURNAL)).expect("a journal");
+        let slot = journal::newest(&file).expect("an intact slot");
+        serde_json::from_slice(&slot.payload).expect("JSON")
+    }
+
+    /// Where the next start leads.
+    pub fn next(&self) -> Option<Next> {
+        let block = fs::read(self.esp(&paths::state(MEDIA))).ok()?;
+        BootState::decode(&block).ok()?.next()
+    }
+
+    /// Everything in the logs.
+    pub fn log(&self) -> String {
+        let folders = [self.c(paths::INSTALLED_WINDOWS), self.esp(paths::FOLDER)];
+        let logs = folders
+            .iter()
+            .filter_map(|folder| fs::read(folder.join("smsts.log")).ok());
+        logs.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .collect()
+    }
+}
+
+impl Drop for Machine {
+    /// The next machine has the same registry: the service must not start there by itself.
+    fn drop(&mut self) {
+        self.power_off();
+        let _ = fs::remove_file(self.c(paths::INSTALLED_WINDOWS).join(paths::WINDOWS_PROGRAM));
+        self.run(&["reg", "delete", SERVICE, "/f"]);
+        self.run(&["reg", "delete", SETUP, "/f"]);
+        end_wine(self.prefix.path());
+    }
+}
+
+fn put(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().expect("a folder")).expect("making a folder");
+    fs::write(path, bytes).expect("writing a file");
+}
+
+fn entry(path: &str, bytes: &[u8], role: Role) -> FileEntry {
+    FileEntry {
+        path: path.into(),
+        volume: Volume::Boot,
+        size: bytes.len() as u64,
+        sha256: hex(&Sha256::digest(bytes)),
+        role,
+    }
+}
+
+/// A package of files.
+pub fn content(id: &str, kind: PackageKind, files: &[(&str, &[u8])]) -> Content {
+    let package = Package {
+        id: id.into(),
+        name: id.into(),
+        version: String::new(),
+        kind,
+        path: format!("packages/{id}"),
+        depends: Vec::new(),
+        install: None,
+        programs: Default::default(),
+        success_codes: media_format::manifest::success_codes(),
+        restart_codes: media_format::manifest::restart_codes(),
+    };
+    let files = files
+        .iter()
+        .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()));
+    Content {
+        package,
+        files: files.collect(),
+    }
+}
