@@ -16,7 +16,7 @@ PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/hive-worker out/bin
 BOOT_IMAGE := out/boot-image/linux-pe.tar
 REFERENCE := out/reference/reference.wim
 
-.PHONY: help setup build programs windows reference demo test test-boot bench lint docs
+.PHONY: help setup build programs windows reference stand-in demo test test-boot bench lint docs
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -51,14 +51,17 @@ $(BOOT_IMAGE): $(PROGRAMS) out/bin/media-runtime.exe
 reference: | setup ## Build the demonstration's reference: a Debian, and the repository for it.
 	@payloads/reference/build --output out/reference --max-age 24
 
+stand-in: | setup ## Build what stands for Windows in the tests: a small Linux with Wine, in an image that says it is Windows.
+	@payloads/stand-in-windows/build --output out/stand-in
+
 demo: build ## Build media, boot it in a virtual machine, build and capture a reference machine.
 	@scripts/demo
 
-test: build ## Run all tests, those that boot machines too.
+test: build stand-in ## Run all tests, those that boot machines too.
 	@scripts/reference --check
 	@$(CARGO) test --locked --workspace
 
-test-boot: build ## Run only the tests that boot machines.
+test-boot: build stand-in ## Run only the tests that boot machines.
 	@$(CARGO) test --locked --package tests --test 'boot*'
 
 bench: build ## Measure beside other tools.

@@ -1,0 +1,81 @@
+/*
+ * winlogon.exe of the stand-in: the process that a start of Windows is for. It runs set-up where the registry says so, as
+ * windeploy.exe does, and stays: Wine ends the services with the last process of a user.
+ *
+ * Set-up: the commands of the specialize pass (the stand-in's first process has taken them from the answer file), the state
+ * of set-up and of the image, SetupComplete.cmd.
+ */
+#include <stdio.h>
+#include <wchar.h>
+#include <windows.h>
+
+#define COMMANDS L"\\\\?\\unix\\run\\stand-in\\commands"
+#define SETUP_COMPLETE L"C:\\Windows\\Setup\\Scripts\\SetupComplete.cmd"
+#define RUN_SETUP 2
+
+static void run(wchar_t *command)
+{
+    STARTUPINFOW start = {.cb = sizeof(start)};
+    PROCESS_INFORMATION process;
+    DWORD status = 0;
+
+    if (!CreateProcessW(NULL, command, NULL, NULL, FALSE, 0, NULL, L"C:\\Windows\\System32", &start, &process)) {
+        printf("error %lu: %ls\n", GetLastError(), command);
+    } else {
+        WaitForSingleObject(process.hProcess, INFINITE);
+        GetExitCodeProcess(process.hProcess, &status);
+        printf("exit status %lu: %ls\n", status, command);
+    }
+    fflush(stdout);
+}
+
+static void specialize(void)
+{
+    char line[4096];
+    wchar_t command[4096];
+    FILE *commands = _wfopen(COMMANDS, L"r");
+
+    while (commands && fgets(line, sizeof(line), commands)) {
+        line[strcspn(line, "\r\n")] = 0;
+        MultiByteToWideChar(CP_UTF8, 0, line, -1, command, 4096);
+        run(command);
+    }
+    if (commands)
+        fclose(commands);
+}
+
+static int set(const wchar_t *key, const wchar_t *name, DWORD type, const void *value, DWORD size)
+{
+    return RegSetKeyValueW(HKEY_LOCAL_MACHINE, key, name, type, value, size);
+}
+
+static int complete(void)
+{
+    const wchar_t *numbers[] = {L"SystemSetupInProgress", L"OOBEInProgress", L"SetupType"};
+    const wchar_t state[] = L"IMAGE_STATE_COMPLETE";
+    DWORD zero = 0;
+    int failed = set(L"SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Setup\\State", L"ImageState", REG_SZ, state, sizeof(state));
+
+    failed |= set(L"SYSTEM\\Setup", L"CmdLine", REG_SZ, L"", sizeof(L""));
+    for (int i = 0; i < 3; i++)
+        failed |= set(L"SYSTEM\\Setup", numbers[i], REG_DWORD, &zero, sizeof(zero));
+    return failed;
+}
+
+int wmain(void)
+{
+    DWORD type = 0, size = sizeof(type);
+
+    RegGetValueW(HKEY_LOCAL_MACHINE, L"SYSTEM\\Setup", L"SetupType", RRF_RT_REG_DWORD, NULL, &type, &size);
+    printf("the session has begun, set-up: %lu\n", type);
+    fflush(stdout);
+    if (type == RUN_SETUP) {
+        specialize();
+        if (complete())
+            printf("the state of set-up cannot be written\n");
+        if (GetFileAttributesW(SETUP_COMPLETE) != INVALID_FILE_ATTRIBUTES)
+            run((wchar_t[]){L"cmd.exe /c " SETUP_COMPLETE});
+    }
+    Sleep(INFINITE);
+    return 0;
+}
