@@ -6,7 +6,8 @@ use task_sequence::condition::{
     FactError, Facts, FileFact, Firmware, OperatingSystemFact, RegistryFact, Row, SoftwareFact,
 };
 
-use crate::platform::{self, Command, Platform};
+use crate::in_windows;
+use crate::platform::{self, Command, Platform, System};
 
 /// The machine as conditions see it.
 pub struct MachineFacts<'a> {
@@ -60,14 +61,18 @@ impl Facts for MachineFacts<'_> {
         Ok(self.at(path, true))
     }
 
-    fn registry(&self, _key: &str, _value: Option<&str>) -> Result<Option<RegistryFact>, FactError> {
-        // Linux has no registry: nothing exists in it.
-        Ok(None)
+    fn registry(&self, key: &str, value: Option<&str>) -> Result<Option<RegistryFact>, FactError> {
+        in_windows::facts::registry(self.platform, key, value)
+            .map_err(|error| FactError::new(key, format!("{error:#}")))
     }
 
     fn software(&self) -> Result<Vec<SoftwareFact>, FactError> {
         if self.here == Environment::Pe {
             return Ok(Vec::new());
+        }
+        if self.platform.system() == System::Windows {
+            return in_windows::facts::software(self.platform)
+                .map_err(|error| FactError::new("installed software", format!("{error:#}")));
         }
         let arguments = ["-W", "-f", "${Package}\t${Version}\t${db:Status-Status}\n"]
             .map(String::from)
@@ -85,6 +90,10 @@ impl Facts for MachineFacts<'_> {
     }
 
     fn operating_system(&self) -> Result<OperatingSystemFact, FactError> {
+        if self.platform.system() == System::Windows {
+            return in_windows::facts::operating_system(self.platform)
+                .map_err(|error| FactError::new("the operating system", format!("{error:#}")));
+        }
         Ok(OperatingSystemFact {
             name: self.os_release("NAME"),
             version: self.os_release("VERSION_ID"),

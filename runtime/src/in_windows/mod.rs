@@ -1,12 +1,19 @@
 //! What is done inside a running Windows, apart from the calls themselves: it decides on facts that the platform gives,
 //! so every system can test it.
 
+pub mod client;
 pub mod efi;
+pub mod facts;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod firmware;
 pub mod installed;
+pub mod membership;
 pub mod pending;
 pub mod power;
+pub mod powershell;
 pub mod registry;
 pub mod smbios;
+pub mod sysprep;
 pub mod text;
 pub mod updates;

@@ -145,3 +145,80 @@ fn judge(code: i64) -> Ended {
         _ => Ended::Failed(code),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use super::*;
+
+    fn folder(names: &[&str]) -> Fake {
+        let machine = Fake::default();
+        for name in names {
+            machine.put_file(&format!("D:/updates/{name}"), b"x");
+        }
+        machine
+    }
+
+    fn order(machine: &Fake) -> Vec<String> {
+        let of = |command: Command| {
+            let words = command.arguments.join(" ");
+            words
+                .split(['/', ' '])
+                .find(|word| word.ends_with(".msu") || word.ends_with(".cab"))
+                .map(str::to_owned)
+        };
+        machine.ran().into_iter().filter_map(of).collect()
+    }
+
+    const UPDATES: &str = "D:/updates";
+
+    #[test]
+    fn the_servicing_stack_comes_first_and_optional_ones_only_when_all_are_wanted() {
+        let names = ["b.cab", "a.MSU", "ssu-19041.msu", "readme.txt", "optional/c.cab"];
+        let machine = folder(&names);
+        let done = install(&machine, Path::new(UPDATES), false).unwrap();
+        assert_eq!(done.installed, ["ssu-19041.msu", "a.msu", "b.cab"]);
+        let ran = machine.ran();
+        assert_eq!(
+            (ran[0].program.as_str(), ran[2].program.as_str()),
+            ("wusa.exe", "dism.exe")
+        );
+        let machine = folder(&names);
+        install(&machine, Path::new(UPDATES), true).unwrap();
+        assert_eq!(order(&machine), ["ssu-19041.msu", "a.msu", "b.cab", "c.cab"]);
+    }
+
+    #[test]
+    fn one_that_needs_another_is_tried_again_after_it() {
+        let machine = folder(&["a.msu", "b.msu"])
+            .ends("wusa.exe", 0x8024_0017, "")
+            .ends("wusa.exe", 3010, "")
+            .ends("wusa.exe", 0, "");
+        let done = install(&machine, Path::new(UPDATES), false).unwrap();
+        assert_eq!(order(&machine), ["a.msu", "b.msu", "a.msu"]);
+        assert_eq!(
+            (done.installed, done.restart),
+            (vec!["b.msu".into(), "a.msu".into()], true)
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_or_is_there_is_no_failure_and_what_fails_is_named() {
+        let machine = folder(&["a.msu"]).ends("wusa.exe", 0x0024_0006, "");
+        assert_eq!(
+            install(&machine, Path::new(UPDATES), false).unwrap(),
+            Done::default()
+        );
+        let machine = folder(&["a.msu"]).ends("wusa.exe", 0x8024_0017, "");
+        assert_eq!(
+            install(&machine, Path::new(UPDATES), false).unwrap(),
+            Done::default()
+        );
+        let machine = folder(&["a.cab", "b.cab"]).ends("dism.exe", 0x8007_0002, "");
+        let error = install(&machine, Path::new(UPDATES), false)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("a.cab") && error.contains("0x80070002"), "{error}");
+        assert!(install(&folder(&["readme.txt"]), Path::new(UPDATES), false).is_err());
+    }
+}

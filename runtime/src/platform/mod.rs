@@ -394,6 +394,8 @@ pub trait Network {
     fn connect(&self, share: &str, account: &Account, at: Option<&Path>) -> Result<PathBuf>;
     /// Unmounts the share that is mounted on that folder.
     fn disconnect(&self, folder: &Path) -> Result<()>;
+    /// The domain that the running system is a member of; a system without a way to be one is in none.
+    fn domain(&self) -> Result<Option<String>>;
 }
 
 /// What the machine is.

@@ -8,9 +8,13 @@ use task_sequence::steps::{JoinDomainOrWorkgroup, JoinKind};
 use super::Result;
 use crate::context::{Context, Failure, code_text};
 use crate::engine::Outcome;
+use crate::in_windows::membership;
 use crate::platform::{self, Command};
 
 pub(super) fn run(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result {
+    if context.is_windows() {
+        return windows(options, context);
+    }
     match options.join.unwrap_or(JoinKind::Workgroup) {
         JoinKind::Workgroup => {
             leave_domain(context)?;
@@ -30,6 +34,35 @@ pub(super) fn run(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) ->
             Ok(Outcome::RestartThenContinue(Environment::Os))
         }
     }
+}
+
+fn windows(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result {
+    let (platform, limit) = (context.platform, context.timeout);
+    let member_of = platform.domain()?;
+    match options.join.unwrap_or(JoinKind::Workgroup) {
+        JoinKind::Workgroup => {
+            let name = options.workgroup.as_deref().unwrap_or("WORKGROUP");
+            membership::join_workgroup(platform, name, member_of.as_deref(), limit)?;
+            context.log.info(format!("the machine is in workgroup {name}"));
+        }
+        JoinKind::Domain => {
+            let password = options.password.as_ref().map(|secret| secret.expose());
+            let domain = membership::Domain {
+                name: options.domain.as_deref().unwrap_or_default(),
+                unit: options.organizational_unit.as_deref(),
+                account: options.account.as_deref().unwrap_or_default(),
+                password: password.unwrap_or_default(),
+            };
+            membership::join_domain(platform, &domain, limit)?;
+            context
+                .log
+                .info(format!("the machine is in domain {}", domain.name));
+        }
+    }
+    if options.skip_restart.unwrap_or(false) {
+        return Ok(Outcome::Done);
+    }
+    Ok(Outcome::RestartThenContinue(Environment::Os))
 }
 
 /// The workgroup is Samba's; a system without Samba has none, and the log says so.
@@ -66,29 +99,8 @@ fn with_workgroup(text: &str, workgroup: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Whether the system is a member of a domain, by `realmd`; a system without it is none that we know of.
-pub(super) fn domain(context: &Context<'_>) -> platform::Result<Option<String>> {
-    if !context.platform.exists(Path::new("/usr/sbin/realm"))
-        && !context.platform.exists(Path::new("/usr/bin/realm"))
-    {
-        return Ok(None);
-    }
-    let command = Command {
-        program: "realm".into(),
-        arguments: vec!["list".into(), "-n".into()],
-        ..Command::default()
-    };
-    let output = context.run(command)?;
-    Ok(output
-        .stdout
-        .lines()
-        .next()
-        .map(str::to_owned)
-        .filter(|name| !name.is_empty()))
-}
-
 fn leave_domain(context: &Context<'_>) -> std::result::Result<(), Failure> {
-    let Some(name) = domain(context)? else {
+    let Some(name) = context.platform.domain()? else {
         return Ok(());
     };
     realm(context, vec!["leave".into(), name], b"")

@@ -9,6 +9,7 @@ use super::install::{self, Installed};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::generalize::AGENTS;
+use crate::in_windows::client;
 
 pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) -> Result {
     if context.here == Environment::Pe {
@@ -22,7 +23,11 @@ pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) 
         ClientTreatment::RemoveAgent => "remove",
         ClientTreatment::RemoveIdentity => "prepare",
     };
-    let mut found = remove_identities(context)?;
+    let mut found = if context.is_windows() {
+        windows(treatment, context)?
+    } else {
+        remove_identities(context)?
+    };
     for package in context
         .media
         .manifest
@@ -47,6 +52,18 @@ pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) 
     } else {
         Ok(Outcome::Skipped("the system has no management agent".into()))
     }
+}
+
+/// The ConfigMgr client; gives whether there is one.
+fn windows(treatment: ClientTreatment, context: &Context<'_>) -> std::result::Result<bool, Failure> {
+    if !client::is_installed(context.platform)? {
+        return Ok(false);
+    }
+    match treatment {
+        ClientTreatment::RemoveAgent => client::uninstall(context.platform, context.log, context.timeout)?,
+        ClientTreatment::RemoveIdentity => client::remove_identity(context.platform, context.log)?,
+    }
+    Ok(true)
 }
 
 fn remove_identities(context: &Context<'_>) -> std::result::Result<bool, Failure> {

@@ -7,19 +7,23 @@ use std::path::Path;
 use media_format::event::Environment;
 use task_sequence::steps::PrepareOsForCapture;
 
-use super::join_domain_or_workgroup::domain;
 use super::{Result, commands};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::existing;
+use crate::in_windows::sysprep;
 
 mod windows;
 
 pub(super) fn run(options: &PrepareOsForCapture, context: &mut Context<'_>) -> Result {
     match context.here {
         Environment::Os => {
-            preflight(context)?;
-            clean_packages(context)?;
+            if context.is_windows() {
+                generalize_windows(options, context)?;
+            } else {
+                preflight(context)?;
+                clean_packages(context)?;
+            }
             if options.shut_down.unwrap_or(false) {
                 context.log.warning(
                     "a run goes on into the boot image: the machine restarts instead of shutting down",
@@ -42,9 +46,25 @@ pub(super) fn run(options: &PrepareOsForCapture, context: &mut Context<'_>) -> R
     }
 }
 
+/// A restart that came before the record of sysprep's success has left its state.
+fn generalize_windows(
+    options: &PrepareOsForCapture,
+    context: &Context<'_>,
+) -> std::result::Result<(), Failure> {
+    if sysprep::is_generalized(context.platform)? {
+        context.log.info("Windows is generalized already");
+        return Ok(());
+    }
+    sysprep::preflight(context.platform, context.log)?;
+    context.progress("generalizing Windows", 0, 0);
+    let keep = options.keep_activation.unwrap_or(false);
+    sysprep::generalize(context.platform, context.log, keep, context.timeout)?;
+    Ok(())
+}
+
 /// What makes the result useless is refused while nothing has changed.
 fn preflight(context: &Context<'_>) -> std::result::Result<(), Failure> {
-    if let Some(name) = domain(context)? {
+    if let Some(name) = context.platform.domain()? {
         return Err(Failure::new(format!(
             "the system is a member of domain {name}: a captured member cannot be deployed twice; put a \
              join-domain-or-workgroup step with a workgroup before this one"

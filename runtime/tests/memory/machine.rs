@@ -101,6 +101,10 @@ impl Network for Memory {
         connected.retain(|(_, known)| known != folder);
         Ok(())
     }
+
+    fn domain(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
 }
 
 impl Machine for Memory {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::Linux;
-use crate::platform::{Account, Network, Result};
+use crate::platform::{Account, Command, Network, Processes as _, Result};
 
 const SHARES: &str = "/run/media-runtime/shares";
 /// DHCP and a slow link need some time after a start.
@@ -41,6 +41,23 @@ impl Network for Linux {
             .with_context(|| format!("disconnecting the share on {}", folder.display()))?;
         self.shares.borrow_mut().retain(|(_, known)| known != folder);
         Ok(())
+    }
+
+    /// By `realmd`; a system without it is none that we know of.
+    fn domain(&self) -> Result<Option<String>> {
+        if !["/usr/sbin/realm", "/usr/bin/realm"]
+            .iter()
+            .any(|program| Path::new(program).exists())
+        {
+            return Ok(None);
+        }
+        let output = self.run(&Command {
+            program: "realm".into(),
+            arguments: vec!["list".into(), "-n".into()],
+            ..Command::default()
+        })?;
+        let name = output.stdout.lines().next().filter(|name| !name.is_empty());
+        Ok(name.map(str::to_owned))
     }
 }
 

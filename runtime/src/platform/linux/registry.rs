@@ -1,4 +1,4 @@
-//! Linux has no registry: nothing exists in it.
+//! Linux has no registry: nothing exists in it, so that conditions on it do not hold.
 
 use anyhow::bail;
 

@@ -39,6 +39,13 @@ impl Network for Windows {
         self.shares.borrow_mut().retain(|(_, known)| known != folder);
         Ok(())
     }
+
+    fn domain(&self) -> Result<Option<String>> {
+        bindings::domain().map_err(|code| {
+            let error = std::io::Error::from_raw_os_error(code.cast_signed());
+            anyhow::anyhow!("asking Windows which domain the machine is a member of: {error}")
+        })
+    }
 }
 
 /// Where a share is connected: Windows has letters for that. A mount point of Linux's that carries one is that letter.

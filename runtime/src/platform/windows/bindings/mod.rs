@@ -10,7 +10,7 @@ mod firmware;
 mod network;
 
 pub(super) use firmware::{firmware_variable, has_firmware_variables, set_firmware_variable, smbios};
-pub(super) use network::{Adapter, adapters, connect, disconnect};
+pub(super) use network::{Adapter, adapters, connect, disconnect, domain};
 
 use std::fs::OpenOptions;
 use std::io::{Error, Result};

@@ -9,6 +9,9 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
     IP_ADAPTER_ADDRESSES_LH,
 };
 use windows_sys::Win32::NetworkManagement::Ndis::IfOperStatusUp;
+use windows_sys::Win32::NetworkManagement::NetManagement::{
+    NetApiBufferFree, NetGetJoinInformation, NetSetupDomainName, NetSetupUnknownStatus,
+};
 use windows_sys::Win32::NetworkManagement::WNet::{
     NETRESOURCEW, RESOURCETYPE_DISK, WNetAddConnection2W, WNetCancelConnection2W,
 };
@@ -161,4 +164,21 @@ pub(in super::super) fn disconnect(name: &str) -> Result<(), u32> {
     // SAFETY: the text ends with a zero and outlives the call.
     let code = unsafe { WNetCancelConnection2W(wide(name).as_ptr(), 0, 1) };
     if code == ERROR_SUCCESS { Ok(()) } else { Err(code) }
+}
+
+/// The domain that the machine is a member of; the error is Windows' code.
+pub(in super::super) fn domain() -> Result<Option<String>, u32> {
+    let (mut name, mut status) = (null_mut(), NetSetupUnknownStatus);
+    // SAFETY: the text that Windows makes ends with a zero, and is given back to it once.
+    unsafe {
+        let code = NetGetJoinInformation(null(), &mut name, &mut status);
+        if code != ERROR_SUCCESS {
+            return Err(code);
+        }
+        let text = wide_text(name);
+        if !name.is_null() {
+            NetApiBufferFree(name.cast());
+        }
+        Ok((status == NetSetupDomainName).then_some(text))
+    }
 }

@@ -1,0 +1,249 @@
+//! Generalizing Windows: what would make sysprep fail is found first, and whether it succeeded is read from what it leaves,
+//! because its exit code does not say.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use super::{pending, powershell, registry};
+use crate::context::{beginning, code_text};
+use crate::log::Log;
+use crate::platform::{Command, Data, Files, Machine, Network, Processes, Registry, Result};
+
+const STATE: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State";
+const GENERALIZED: &str = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE";
+const PROTECTION: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SoftwareProtectionPlatform";
+const FOLDER: &str = "Windows/System32/Sysprep";
+/// It takes minutes; an hour is a hang.
+const LIMIT: Duration = Duration::from_secs(60 * 60);
+/// The state may follow the end of the program.
+const STATE_WITHIN: u32 = 30;
+
+/// What this needs of the machine.
+pub trait Windows: Files + Machine + Network + Processes + Registry {}
+impl<M: Files + Machine + Network + Processes + Registry + ?Sized> Windows for M {}
+
+/// Whether the system is generalized already.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn is_generalized(registry: &(impl Registry + ?Sized)) -> Result<bool> {
+    Ok(state(registry)?.eq_ignore_ascii_case(GENERALIZED))
+}
+
+fn state(registry: &(impl Registry + ?Sized)) -> Result<String> {
+    Ok(registry::text(registry, STATE, "ImageState")?.unwrap_or_default())
+}
+
+/// Finds what makes sysprep or the captured image fail, while nothing has changed.
+///
+/// # Errors
+/// All that stands in the way, each with what to do.
+pub fn preflight(machine: &(impl Windows + ?Sized), log: &Log) -> Result<()> {
+    let mut reasons = Vec::new();
+    if let Some(name) = machine.domain()? {
+        reasons.push(format!(
+            "the machine is a member of domain {name}: put a join-domain-or-workgroup step with a workgroup before this one"
+        ));
+    }
+    for what in pending::reasons(machine)? {
+        reasons.push(format!(
+            "{what} waits for a restart: put a restart-computer step before this one"
+        ));
+    }
+    reasons.extend(encryption(machine, log)?);
+    reasons.extend(per_user_packages(machine, log)?);
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    bail!("Windows cannot be generalized: {}", reasons.join("; "))
+}
+
+/// `manage-bde` speaks the language of Windows; a percentage is one in each.
+fn encryption(machine: &(impl Windows + ?Sized), log: &Log) -> Result<Option<String>> {
+    let drive = machine.root().display().to_string();
+    let command = Command {
+        program: "manage-bde.exe".into(),
+        arguments: vec!["-status".into(), drive.trim_end_matches('\\').to_owned()],
+        ..Command::default()
+    };
+    let Ok(output) = machine.run(&command) else {
+        log.info("this Windows has no BitLocker (manage-bde cannot be started)");
+        return Ok(None);
+    };
+    Ok(is_encrypted(&output.stdout).then(|| {
+        format!("{drive} is encrypted: switch BitLocker off and wait until it is decrypted (manage-bde -off)")
+    }))
+}
+
+fn is_encrypted(text: &str) -> bool {
+    let numbers = text.split_whitespace().filter_map(|word| word.strip_suffix('%'));
+    numbers
+        .into_iter()
+        .any(|number| number.contains(|c: char| ('1'..='9').contains(&c)))
+}
+
+/// Installed for somebody and not for everybody who comes: sysprep fails at these (0x80073CF2), with exit code 0.
+const PER_USER: &str = "$ErrorActionPreference = 'Stop'; $all = @(Get-AppxProvisionedPackage -Online | \
+    ForEach-Object DisplayName); Get-AppxPackage -AllUsers -PackageTypeFilter Main | Where-Object { \
+    $_.SignatureKind -ne 'System' -and -not $_.NonRemovable -and $all -notcontains $_.Name } | \
+    ForEach-Object PackageFullName";
+
+fn per_user_packages(machine: &(impl Windows + ?Sized), log: &Log) -> Result<Option<String>> {
+    let output = powershell::run(machine, PER_USER, Some(LIMIT))?;
+    if output.code != 0 {
+        log.warning(format!(
+            "the appx packages cannot be listed (PowerShell ended with {}): if one of them stands in the way, sysprep says so",
+            code_text(output.code)
+        ));
+        return Ok(None);
+    }
+    let names: Vec<&str> = output
+        .stdout
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    Ok((!names.is_empty()).then(|| {
+        format!(
+            "these appx packages are installed for a user and not provisioned for all: {}; remove them (Remove-AppxPackage \
+             -AllUsers -Package NAME)",
+            names.join(", ")
+        )
+    }))
+}
+
+/// Generalizes; Windows runs on, and must not be started again before its capture.
+///
+/// # Errors
+/// When the state afterwards is not that of a generalized Windows, with the reason from sysprep's log.
+pub fn generalize(
+    machine: &(impl Windows + ?Sized),
+    log: &Log,
+    keep_activation: bool,
+    limit: Option<Duration>,
+) -> Result<()> {
+    if keep_activation {
+        machine.set_value(PROTECTION, "SkipRearm", &Data::Number(1))?;
+    }
+    let folder = machine.root().join(FOLDER);
+    let logs = folder.join("Panther");
+    // What an earlier attempt said is not this one's reason.
+    for name in LOGS {
+        machine.remove(&logs.join(name))?;
+    }
+    let output = machine.run(&Command {
+        program: folder.join("sysprep.exe").display().to_string(),
+        arguments: ["/generalize", "/oobe", "/quit", "/quiet"]
+            .map(str::to_owned)
+            .to_vec(),
+        timeout: Some(limit.unwrap_or(LIMIT)),
+        ..Command::default()
+    });
+    let output = output.with_context(|| reason(machine, &logs))?;
+    log.info(format!(
+        "sysprep ended with {}; its state and its log count",
+        code_text(output.code)
+    ));
+    for _ in 0..STATE_WITHIN {
+        if is_generalized(machine)? {
+            return Ok(());
+        }
+        machine.sleep(Duration::from_secs(1));
+    }
+    bail!(
+        "Windows is not generalized although sysprep has ended with {}: its image state is \"{}\"; {}",
+        code_text(output.code),
+        state(machine)?,
+        reason(machine, &logs)
+    )
+}
+
+const LOGS: [&str; 2] = ["setuperr.log", "setupact.log"];
+
+/// What sysprep's logs say was wrong.
+fn reason(files: &(impl Files + ?Sized), folder: &Path) -> String {
+    const MOST: usize = 600;
+    for name in LOGS {
+        let path = folder.join(name);
+        let text = files.read(&path).ok().flatten().unwrap_or_default();
+        let text = super::text::decode(&text, |bytes| String::from_utf8_lossy(bytes).into_owned());
+        let mut errors: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains(", Error"))
+            .map(str::trim)
+            .collect();
+        errors.dedup();
+        if let Some(first) = errors.first() {
+            let more = errors.last().filter(|last| *last != first);
+            let both = [Some(first), more]
+                .into_iter()
+                .flatten()
+                .copied()
+                .collect::<Vec<_>>();
+            return format!("{} says: {}", path.display(), beginning(&both.join(" / "), MOST));
+        }
+    }
+    format!("there is no error in {}", folder.join(LOGS[1]).display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use super::*;
+
+    const ERR: &str = "C:/Windows/System32/Sysprep/Panther/setuperr.log";
+
+    fn log() -> Log {
+        Log::default()
+    }
+
+    #[test]
+    fn success_is_the_state_and_nothing_else() {
+        let machine = Fake::default().does("sysprep.exe", |machine| {
+            machine.put_value(STATE, "ImageState", Data::Text(GENERALIZED.into()));
+        });
+        generalize(&machine, &log(), true, None).unwrap();
+        assert!(is_generalized(&machine).unwrap());
+        assert_eq!(
+            machine.value(PROTECTION, "SkipRearm").unwrap(),
+            Some(Data::Number(1))
+        );
+        assert!(machine.ran()[0].timeout.is_some());
+    }
+
+    #[test]
+    fn an_exit_code_of_zero_without_the_state_fails_with_the_logs_reason() {
+        let machine = Fake::default().does("sysprep.exe", |machine| {
+            let line = "2026-11-22 10:00:00, Error  SYSPRP Package Tool_1.0 was installed for a user, but not provisioned\r\n";
+            machine.put_file(ERR, line.as_bytes());
+        });
+        machine.put_value(STATE, "ImageState", Data::Text("IMAGE_STATE_COMPLETE".into()));
+        machine.put_file(ERR, b"old, Error of an earlier attempt");
+        let error = format!("{:#}", generalize(&machine, &log(), false, None).unwrap_err());
+        assert!(
+            error.contains("Tool_1.0") && error.contains("IMAGE_STATE_COMPLETE"),
+            "{error}"
+        );
+        assert!(!error.contains("earlier"), "{error}");
+    }
+
+    #[test]
+    fn everything_that_stands_in_the_way_is_named_before_anything_is_done() {
+        let machine = Fake::default()
+            .says("powershell.exe", "Tool_1.0_x64__abc\r\n")
+            .says("manage-bde.exe", "    Percentage Encrypted: 100.0%\r\n");
+        *machine.domain.borrow_mut() = Some("corp.example".into());
+        machine.put_key(
+            r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending",
+        );
+        let error = preflight(&machine, &log()).unwrap_err().to_string();
+        for part in ["corp.example", "restart", "BitLocker", "Tool_1.0_x64__abc"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(machine.changes().is_empty());
+        let fine = Fake::default().says("manage-bde.exe", "Versleuteld: 0,0%\r\n");
+        preflight(&fine, &log()).unwrap();
+    }
+}
