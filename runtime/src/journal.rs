@@ -96,6 +96,8 @@ pub struct WindowsSystem {
     pub architecture: u32,
     /// Its major and minor version.
     pub version: (u32, u32),
+    /// Its build.
+    pub build: u32,
     /// `Windows 11`, for the menu of the boot manager.
     pub name: String,
     /// The language of the boot manager.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
+use media_format::drivers::DriverIndex;
 use media_format::manifest::{FileEntry, Manifest, MediaLayout, Package, Role, SequenceEntry, Volume, hex};
 use media_format::paths;
 use uuid::Uuid;
@@ -157,6 +158,19 @@ impl Media {
         })?;
         self.verify_file(platform, file, &mut |_| {})?;
         Ok(self.path(file))
+    }
+
+    /// The index of the driver packages, after its digest was compared.
+    ///
+    /// # Errors
+    /// When the media does not carry it, or it differs.
+    pub fn drivers(&self, platform: &dyn Platform) -> Result<DriverIndex> {
+        let mut files = self.manifest.files.iter();
+        let file = files.find(|file| file.role == Role::Drivers);
+        let file = file.ok_or_else(|| anyhow!("the media carries no driver packages"))?;
+        self.verify_file(platform, file, &mut |_| {})?;
+        let bytes = platform.read(&self.path(file))?.unwrap_or_default();
+        Ok(DriverIndex::parse(&bytes)?)
     }
 
     /// Compares the digests of a package's files, unless that was done already.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use media_format::hive::protocol::{Answer, Operation as HiveOperation};
 use media_format::wim::info::WimInfo;
 use media_format::wim::protocol::{Message, Request, Summary};
+use windows_setup::drivers::ids::MachineDevice;
 
 use crate::target::ConfirmedTarget;
 
@@ -414,6 +415,10 @@ pub trait Machine {
     fn random(&self, bytes: &mut [u8]);
     /// Waits.
     fn sleep(&self, time: Duration);
+    /// The machine's devices as Windows calls them; none where Windows itself runs, which knows them.
+    fn devices(&self) -> Vec<MachineDevice> {
+        vec![]
+    }
     /// Rows of a hardware query's class, each property by name.
     fn hardware(&self, class: &str) -> Vec<BTreeMap<String, String>>;
 }

@@ -6,10 +6,12 @@ use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 
 mod apply_data_image;
+mod apply_driver_package;
 mod apply_image;
 mod apply_network_settings;
 mod apply_operating_system_image;
 mod apply_os_settings;
+mod auto_apply_drivers;
 mod capture_operating_system_image;
 mod capture_views;
 mod commands;
@@ -47,6 +49,8 @@ pub fn run(action: &Action, context: &mut Context<'_>) -> Result {
         Action::ApplyDataImage(options) => apply_data_image::run(options, context),
         Action::ApplyOsSettings(options) => apply_os_settings::run(options, context),
         Action::ApplyNetworkSettings(options) => apply_network_settings::run(options, context),
+        Action::AutoApplyDrivers(options) => auto_apply_drivers::run(options, context),
+        Action::ApplyDriverPackage(options) => apply_driver_package::run(options, context),
         Action::SetupOs(options) => setup_os::run(options, context),
         Action::InstallUpdates(options) => install_updates::run(options, context),
         Action::InstallApplications(options) => install_applications::run(options, context),
@@ -74,6 +78,8 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
         Action::ApplyDataImage(options) => apply_data_image::check(options, context),
         Action::ApplyOsSettings(options) => apply_os_settings::check(options, context),
         Action::ApplyNetworkSettings(options) => apply_network_settings::check(options, context),
+        Action::AutoApplyDrivers(options) => auto_apply_drivers::check(options, context),
+        Action::ApplyDriverPackage(options) => apply_driver_package::check(options, context),
         Action::SetupOs(_) => setup_os::check(context),
         Action::InstallUpdates(options) => install_updates::check(options, context),
         Action::InstallApplications(options) => install_applications::check(options, context),
@@ -95,7 +101,5 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
 
 fn unsupported(action: &Action) -> Failure {
     let name = action.kind().name;
-    Failure::new(format!(
-        "steps of type {name} cannot run on a Linux reference yet; disable the step"
-    ))
+    Failure::new(format!("steps of type {name} cannot run yet; disable the step"))
 }

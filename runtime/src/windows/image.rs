@@ -100,11 +100,12 @@ pub fn as_system(image: &ImageInfo) -> Result<WindowsSystem> {
             image.name
         );
     };
-    let server = is_server(windows);
+    let (server, build) = (is_server(windows), numbers.next().unwrap_or(0));
     Ok(WindowsSystem {
         architecture: number,
         version: (major, minor),
-        name: name((major, minor, numbers.next().unwrap_or(0)), server).into(),
+        build,
+        name: name((major, minor, build), server).into(),
         language: language(windows),
         server,
     })

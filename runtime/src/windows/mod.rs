@@ -3,6 +3,7 @@
 
 pub mod answers;
 pub mod boot;
+pub mod drivers;
 pub mod existing;
 pub mod hives;
 pub mod image;

@@ -11,7 +11,7 @@ use windows_setup::offline_registry::{ControlSet, SYSTEM_HIVE, Service, ServiceS
 use windows_setup::unattend;
 
 use super::hives::Hive;
-use super::volume;
+use super::{drivers, volume};
 use crate::context::Context;
 use crate::log::Log;
 use crate::platform::{Platform, Result};
@@ -108,6 +108,7 @@ pub fn is_there(platform: &dyn Platform, root: &Path) -> Result<bool> {
 /// When something cannot be removed.
 pub fn remove(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
     remove_files(platform, log, root, known)?;
+    drivers::remove(platform, root).context("removing what names the placed drivers")?;
     let hive = Hive::at(platform, root, SYSTEM_HIVE)?;
     let edit = control_set(&hive)?.without_service(paths::WINDOWS_SERVICE)?;
     hive.edit(vec![edit])

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use media_format::drivers::DriverIndex;
 use media_format::manifest::{
     FORMAT, FileEntry, Install, Manifest, MediaLayout, Options, Package, PackageKind, Role, SequenceEntry,
     Volume as On, hex, restart_codes, success_codes,
@@ -32,6 +33,7 @@ pub(crate) struct MediaBuilder {
     pub(crate) packages: Vec<Package>,
     content: BTreeMap<String, Vec<u8>>,
     secrets: BTreeMap<String, String>,
+    drivers: Option<Vec<u8>>,
 }
 
 impl MediaBuilder {
@@ -46,6 +48,7 @@ impl MediaBuilder {
             packages: vec![],
             content: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            drivers: None,
         };
         builder.add_image("reference", &reference());
         builder.add_repository();
@@ -79,6 +82,16 @@ impl MediaBuilder {
             success_codes: success_codes(),
             restart_codes: restart_codes(),
         });
+    }
+
+    /// Adds a driver package with those files, and the index of its INF file.
+    pub(crate) fn add_drivers(&mut self, id: &str, files: &[(&str, &[u8])], index: &DriverIndex) {
+        self.add(id, PackageKind::Driver, None, &[]);
+        for (path, bytes) in files {
+            self.content
+                .insert(format!("packages/{id}/{path}"), bytes.to_vec());
+        }
+        self.drivers = Some(index.to_bytes());
     }
 
     /// Adds a package with that WIM.
@@ -133,6 +146,8 @@ impl MediaBuilder {
             let runtime = b"the runtime".to_vec();
             files.push((paths::WINDOWS_RUNTIME.into(), runtime, Role::Boot));
         }
+        let drivers = self.drivers.iter();
+        files.extend(drivers.map(|index| (paths::DRIVERS.into(), index.clone(), Role::Drivers)));
         for path in [
             paths::KERNEL,
             paths::INITRD,

@@ -49,6 +49,13 @@ pub(crate) fn hive(edits: &[Edit]) -> Vec<u8> {
     to_bytes(&root)
 }
 
+/// A hive after further edits.
+pub(crate) fn edited(hive: &[u8], edits: &[Edit]) -> Vec<u8> {
+    let mut root: Key = serde_json::from_slice(hive).expect("a hive");
+    edits.iter().for_each(|edit| apply(&mut root, edit));
+    to_bytes(&root)
+}
+
 /// What a value of a hive holds.
 pub(crate) fn value(hive: &[u8], key: &str, name: &str) -> Option<Value> {
     let root: Key = serde_json::from_slice(hive).expect("a hive");

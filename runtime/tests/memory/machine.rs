@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::bail;
 use runtime::platform::{Account, Data, Machine, Network, Registry, Result, System};
 
+use windows_setup::drivers::ids::MachineDevice;
+
 use crate::world::{Place, World};
 
 /// What a power cut throws through the code that runs.
@@ -148,6 +150,10 @@ impl Machine for Memory {
     }
 
     fn sleep(&self, _: Duration) {}
+
+    fn devices(&self) -> Vec<MachineDevice> {
+        self.world().devices.clone()
+    }
 
     fn hardware(&self, _: &str) -> Vec<BTreeMap<String, String>> {
         vec![]

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use media_format::drivers::{DriverIndex, FORMAT, Signature};
 use media_format::event::Environment;
 use media_format::hive::{Edit, Value};
 use media_format::paths;
 use media_format::wim::info::WindowsInfo;
 use runtime::platform::Files as _;
+use windows_setup::drivers::ids::{DeviceIds, MachineDevice};
+use windows_setup::drivers::{Listing, index_inf};
 
-use crate::hives::{hive, value};
+use crate::fixture::MediaBuilder;
+use crate::hives::{edited, hive, value};
 use crate::images::{Image, Wim};
 use crate::machine::Memory;
 use crate::world::{Tree, Volume, file};
@@ -40,7 +44,10 @@ fn software(state: &str) -> Vec<u8> {
 /// An installation in that state of set-up.
 pub(crate) fn installation(state: &str) -> Tree {
     let mut volume = Volume::new("ntfs", 0);
-    let system = hive(&[Edit::set("Select", "Current", Value::Dword(1))]);
+    let system = hive(&[
+        Edit::set("Select", "Current", Value::Dword(1)),
+        Edit::create(r"DriverDatabase\DriverInfFiles"),
+    ]);
     for (path, bytes) in [
         (SYSTEM_HIVE, system),
         (SOFTWARE_HIVE, software(state)),
@@ -75,6 +82,41 @@ pub(crate) fn wim(tree: &Tree, info: Option<WindowsInfo>) -> Vec<u8> {
     Wim { images: vec![image] }.to_bytes()
 }
 
+/// A package with a driver of a disk controller, as it is indexed when media are built.
+pub(crate) fn add_drivers(media: &mut MediaBuilder) {
+    const INF: &str = include_str!("../../../windows-setup/tests/packages/vmd.inf");
+    let files: [(&str, &[u8]); 4] = [
+        ("vmd/vmd.inf", INF.as_bytes()),
+        ("vmd/vmd.cat", b"catalog"),
+        ("vmd/vmdstor.sys", b"driver"),
+        ("vmd/vmdlog.dll", b"messages"),
+    ];
+    let listing = Listing::new("drivers", files.iter().map(|(path, _)| (*path).to_owned()));
+    let inf = index_inf(&listing, files[0].0, files[0].1, &mut |_| None);
+    let mut inf = inf.expect("a sound INF file");
+    inf.signature = Signature::Listed {
+        catalog: "vmd.cat".into(),
+        signer: "somebody".into(),
+    };
+    let index = DriverIndex {
+        format: FORMAT,
+        infs: vec![inf],
+        refused: vec![],
+    };
+    media.add_drivers("drivers", &files, &index);
+}
+
+/// The controller that it is for.
+pub(crate) fn controller() -> MachineDevice {
+    MachineDevice {
+        location: "pci 0000:00:0e.0".into(),
+        ids: DeviceIds {
+            hardware: vec![r"PCI\VEN_8086&DEV_9A0B".into()],
+            compatible: vec![r"PCI\CC_0104".into()],
+        },
+    }
+}
+
 /// Whether the system that runs is a Windows with the service of the runtime.
 pub(crate) fn starts_service(machine: &Memory) -> bool {
     let system = machine.read(Path::new("/").join(SYSTEM_HIVE).as_path());
@@ -98,8 +140,10 @@ pub(crate) fn installed_folder(machine: &Memory) -> PathBuf {
 pub(crate) fn restarts(machine: &Memory, from: Environment, to: Environment) {
     let hive = Path::new("/").join(SOFTWARE_HIVE);
     if from == Environment::Os && to == Environment::Pe && machine.exists(&hive) {
+        let state = sz("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE");
+        let bytes = machine.read(&hive).expect("a volume").expect("a hive");
+        let bytes = file(edited(&bytes, &[Edit::set(STATE, "ImageState", state)]));
         let (place, key, _) = machine.world().locate(&hive);
-        let state = file(software("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"));
-        machine.world_mut().volume_mut(&place).put(&key, state);
+        machine.world_mut().volume_mut(&place).put(&key, bytes);
     }
 }

@@ -1,6 +1,7 @@
 //! Whole runs with a Windows: what its volumes hold on the way and at the end, with the power failing everywhere.
 
 use media_format::event::Environment::{Os, Pe};
+use media_format::hive::Value;
 use media_format::manifest::MediaLayout;
 use runtime::context::beginning;
 use runtime::platform::{Bus, Firmware};
@@ -8,8 +9,11 @@ use runtime::platform::{Bus, Firmware};
 use crate::cuts::cut_everywhere;
 use crate::driver::run_to_end;
 use crate::fixture::{CAPTURE_CANARY, MediaBuilder, SHARE, machine};
+use crate::hives::value;
 use crate::images::Wim;
-use crate::windows::{SETUP_COMPLETE, SYSTEM_HIVE, info, installation, wim};
+use crate::windows::{
+    SETUP_COMPLETE, SOFTWARE_HIVE, SYSTEM_HIVE, add_drivers, controller, info, installation, wim,
+};
 use crate::world::{Drive, Node, Volume, World, file};
 
 const BUILD_AND_CAPTURE: &str = include_str!("../../../templates/windows-build-and-capture.toml");
@@ -42,8 +46,7 @@ fn template_of(text: &str, without: &[&str]) -> String {
 }
 
 /// What is done inside Windows and not by it.
-const INSIDE: [&str; 4] = [
-    "auto-apply-drivers",
+const INSIDE: [&str; 3] = [
     "install-updates",
     "install-applications",
     "join-domain-or-workgroup",
@@ -55,15 +58,19 @@ fn media(layout: MediaLayout, sequence: &str) -> MediaBuilder {
         .secret("OSDJoinPassword", "Canary-Join-1188");
     let variables = &mut media.options.variables;
     variables.insert("OSDCaptureAccount".into(), "capturer".into());
+    add_drivers(&mut media);
     media.add_wim("windows", &wim(&installation(GENERALIZED), Some(info(9))));
     media
 }
 
 fn build_and_capture(layout: MediaLayout) -> World {
-    machine(
-        Firmware::Uefi,
-        &media(layout, &template(BUILD_AND_CAPTURE, &INSIDE)),
-    )
+    with_controller(&media(layout, &template(BUILD_AND_CAPTURE, &INSIDE)))
+}
+
+fn with_controller(media: &MediaBuilder) -> World {
+    let mut world = machine(Firmware::Uefi, media);
+    world.devices = vec![controller()];
+    world
 }
 
 fn captured(world: &World) -> Wim {
@@ -94,6 +101,12 @@ fn a_windows_is_built_and_captured_without_a_trace_of_the_run() {
         panic!("no hive")
     };
     assert!(!String::from_utf8_lossy(system).contains("media-runtime"));
+    let Node::File(software, _) = &tree[SOFTWARE_HIVE] else {
+        panic!("no hive")
+    };
+    let path = value(software, r"Microsoft\Windows\CurrentVersion", "DevicePath");
+    assert_ne!(path, None);
+    assert!(!format!("{path:?}").contains("media-runtime"), "{path:?}");
 }
 
 #[test]
@@ -231,13 +244,10 @@ fn what_cannot_become_a_windows_is_refused_before_anything_is_changed() {
 
 #[test]
 fn a_deployed_windows_is_told_everything_and_started_from_its_own_store() {
-    let (world, report) = run_to_end(machine(
-        Firmware::Uefi,
-        &media(
-            MediaLayout::Iso,
-            &template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE),
-        ),
-    ));
+    let (world, report) = run_to_end(with_controller(&media(
+        MediaLayout::Iso,
+        &template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE),
+    )));
     assert_eq!(report.starts, [Pe, Os], "{}", report.log);
     let [esp, _, system, _] = &world.drives[0].parts[..] else {
         panic!("four partitions")
@@ -265,6 +275,24 @@ fn a_deployed_windows_is_told_everything_and_started_from_its_own_store() {
     ] {
         assert!(answers.contains(told), "{told}: {answers}");
     }
+    let found = |hive: &str, key: &str, name: &str| value(system.volume.bytes(hive).unwrap(), key, name);
+    let path = found(SOFTWARE_HIVE, r"Microsoft\Windows\CurrentVersion", "DevicePath");
+    let folder = r"%SystemDrive%\ProgramData\media-runtime\drivers\drivers\vmd";
+    assert_eq!(path, Some(Value::ExpandSz(format!(r"%SystemRoot%\inf;{folder}"))));
+    for placed in ["vmd.inf", "vmd.cat", "vmdstor.sys", "vmdlog.dll"] {
+        let place = format!("ProgramData/media-runtime/drivers/drivers/vmd/{placed}");
+        assert!(system.volume.bytes(&place).is_some(), "{place}");
+    }
+    assert!(
+        system
+            .volume
+            .bytes("Windows/System32/drivers/vmdstor.sys")
+            .is_some()
+    );
+    let start = found(SYSTEM_HIVE, r"ControlSet001\Services\vmdstor", "Start");
+    assert_eq!(start, Some(Value::Dword(0)));
+    let id = r"DriverDatabase\DeviceIds\PCI\VEN_8086&DEV_9A0B";
+    assert!(found(SYSTEM_HIVE, id, "media-runtime-vmdstor.inf").is_some());
     let entry = world
         .entries
         .iter()

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use runtime::platform::{Bus, Command, Disk, Firmware, Partition};
+use windows_setup::drivers::ids::MachineDevice;
 
 /// Files by their path from the root of the volume, without a leading slash. Folders are entries too.
 pub(crate) type Tree = BTreeMap<String, Node>;
@@ -105,6 +106,8 @@ pub(crate) struct World {
     pub(crate) drives: Vec<Drive>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) shares: BTreeMap<String, Share>,
+    /// What Windows calls the machine's devices.
+    pub(crate) devices: Vec<MachineDevice>,
     /// Whether the firmware starts the media before everything else.
     pub(crate) media_first: bool,
     /// A system that hangs before it reaches the runtime: it comes back in the boot image.
@@ -279,6 +282,7 @@ impl World {
             drives,
             entries: vec![],
             shares: BTreeMap::new(),
+            devices: vec![],
             media_first: true,
             system_hangs: false,
             counters: BTreeMap::new(),

@@ -3,14 +3,16 @@
 //! Paths are below the roots of the hives `\Windows\System32\config\SYSTEM` and `SOFTWARE`. What a plan depends on is
 //! read first: each has its query beside it.
 
+mod boot_driver;
 mod installation;
 mod software;
 mod system;
 
 use thiserror::Error;
 
+pub use boot_driver::{BootDriver, boot_driver_queries, without_boot_driver};
 pub use installation::{ImageState, Installation, NotAnInstallation};
-pub use software::{device_path, device_path_query};
+pub use software::{device_path, device_path_query, without_device_paths};
 pub use system::{
     ControlSet, Service, ServiceStart, mounted_device, restore_setup_command, set_setup_command, setup_query,
 };

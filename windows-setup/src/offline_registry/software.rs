@@ -42,6 +42,20 @@ pub fn device_path(current: Option<&Value>, folders: &[String]) -> Result<Edit, 
     Ok(Edit::set(KEY, NAME, Value::ExpandSz(paths.join(";"))))
 }
 
+/// Takes out the folders whose paths begin so; nothing where there are none.
+#[must_use]
+pub fn without_device_paths(current: Option<&Value>, beginning: &str) -> Vec<Edit> {
+    let current = current.and_then(Value::text).unwrap_or_default();
+    let beginning = beginning.to_lowercase();
+    let is_other = |path: &&str| !path.to_lowercase().starts_with(&beginning);
+    let others: Vec<&str> = current.split(';').filter(is_other).collect();
+    let others = others.join(";");
+    if others == current {
+        return Vec::new();
+    }
+    vec![Edit::set(KEY, NAME, Value::ExpandSz(others))]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +81,16 @@ mod tests {
         let expected = r"%SYSTEMROOT%\Inf;D:\x;C:\Drivers\a";
         assert_eq!(path(Some(theirs), &[ours, r"d:\X"]), expected);
         assert_eq!(path(Some(expected), &[ours]), expected);
+    }
+
+    #[test]
+    fn our_folders_go_again_and_others_stay() {
+        let current = Value::ExpandSz(r"%SystemRoot%\inf;%SystemDrive%\Ours\a;D:\x".into());
+        let expected = Value::ExpandSz(r"%SystemRoot%\inf;D:\x".into());
+        let edits = without_device_paths(Some(&current), r"%systemdrive%\ours\");
+        assert_eq!(edits, [Edit::set(KEY, NAME, expected.clone())]);
+        assert_eq!(without_device_paths(Some(&expected), r"%systemdrive%\ours\"), []);
+        assert_eq!(without_device_paths(None, "x"), []);
     }
 
     #[test]

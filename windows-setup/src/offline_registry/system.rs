@@ -85,7 +85,7 @@ impl ControlSet {
         Ok(Edit::DeleteKey { key })
     }
 
-    fn service_key(&self, name: &str) -> Result<String, BadChange> {
+    pub(super) fn service_key(&self, name: &str) -> Result<String, BadChange> {
         match (1..=256).contains(&name.chars().count()) && !name.contains(['/', '\\']) {
             true => Ok(self.key(&format!(r"Services\{name}"))),
             false => Err(BadChange::ServiceName(name.into())),

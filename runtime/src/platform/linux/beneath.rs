@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, open, openat2};
 use rustix::io::Errno;
 
-use super::Linux;
+use super::{Linux, ntfs_security};
 
 /// A place that was looked up, under a name that leads there whatever happens to the links on the way.
 pub(super) struct Held {
@@ -126,8 +126,14 @@ fn make_folders(root: &Path, inside: &Path, resolve: ResolveFlags) -> io::Result
         current = match folder(&reached) {
             Err(error) if error.kind() == ErrorKind::NotFound && matches!(name, Component::Normal(_)) => {
                 match mkdirat(&current, name.as_os_str(), Mode::from_raw_mode(0o755)) {
+                    Ok(()) => {
+                        let made = folder(&reached)?;
+                        let path = format!("/proc/self/fd/{}", made.as_raw_fd());
+                        ntfs_security::protect_folder(Path::new(&path))?;
+                        made
+                    }
                     // A link to what is not there: looking it up says so.
-                    Ok(()) | Err(Errno::EXIST) => folder(&reached)?,
+                    Err(Errno::EXIST) => folder(&reached)?,
                     Err(error) => return Err(error.into()),
                 }
             }

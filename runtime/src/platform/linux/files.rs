@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Linux;
 use super::beneath::Held;
+use super::ntfs_security;
 use crate::platform::{Files, Result};
 
 impl Files for Linux {
@@ -204,6 +205,7 @@ fn replace(
         let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
     }
     let _ = file.set_permissions(fs::Permissions::from_mode(mode));
+    ntfs_security::protect_file(&file, mode)?;
     file.sync_all()?;
     fs::rename(&new, path)
 }

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Linux;
+use super::{Linux, hardware_ids};
 use crate::platform::{Disks as _, Machine, System};
+use windows_setup::drivers::ids::MachineDevice;
 
 const DMI: &str = "/sys/class/dmi/id";
 const NETWORK: &str = "/sys/class/net";
@@ -72,6 +73,10 @@ impl Machine for Linux {
 
     fn sleep(&self, time: Duration) {
         std::thread::sleep(time);
+    }
+
+    fn devices(&self) -> Vec<MachineDevice> {
+        hardware_ids::devices(Path::new(hardware_ids::SYSFS))
     }
 
     fn hardware(&self, class: &str) -> Vec<BTreeMap<String, String>> {

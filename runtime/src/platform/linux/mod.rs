@@ -17,6 +17,7 @@ mod images;
 mod mounts;
 mod network;
 mod ntfs;
+mod ntfs_security;
 mod packages;
 mod probe;
 mod processes;
