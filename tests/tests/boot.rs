@@ -156,6 +156,7 @@ fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
     image.assert_same_files(captured_on_the_stick());
 }
 
+/// The ISO is attached as a stick here and in `a_full_capture_destination_…`: it is hybrid.
 #[test]
 fn a_wrong_share_password_is_refused_before_anything_is_erased() {
     let _machine = one_at_a_time();
@@ -165,6 +166,7 @@ fn a_wrong_share_password_is_refused_before_anything_is_erased() {
         &media,
         &[
             "--firmware=uefi",
+            "--attach=usb",
             "--share",
             "--share-password=right",
             "--disk",
@@ -225,7 +227,16 @@ fn a_full_capture_destination_is_refused_before_anything_is_erased() {
     let _machine = one_at_a_time();
     let disk = support::empty_disk("full-destination");
     let media = project("second-disk", "iso", &[]);
-    let said = failing_try(&media, &["--firmware=bios", "--disk", &disk, "--second-disk=64M"]);
+    let said = failing_try(
+        &media,
+        &[
+            "--firmware=bios",
+            "--attach=usb",
+            "--disk",
+            &disk,
+            "--second-disk=64M",
+        ],
+    );
     assert!(said.contains("bytes free and about"), "{said}");
     assert!(said.contains("choose another destination"), "{said}");
     support::assert_empty(&disk);
