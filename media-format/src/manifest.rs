@@ -183,7 +183,22 @@ pub enum Install {
     },
     /// Package files (.deb) of the package's folder, in this order.
     Deb(Vec<String>),
+    /// Installers of Windows of the package's folder, in this order, each by its kind ([`WINDOWS_INSTALLERS`]).
+    Windows(Vec<String>),
 }
+
+/// The kinds of files that Windows installs without being told how.
+pub const WINDOWS_INSTALLERS: [&str; 9] = [
+    "msi",
+    "msp",
+    "msu",
+    "cab",
+    "msix",
+    "msixbundle",
+    "appx",
+    "appxbundle",
+    "ps1",
+];
 
 /// Which volume of the media a file lies on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -79,6 +79,13 @@ fn msi() -> Vec<u8> {
     fs::read(folder.path().join("tool.msi")).expect("the package")
 }
 
+/// The package of Windows Installer, with a property of its own.
+fn tool() -> Content {
+    let mut content = content("tool", PackageKind::Application, &[("tool.msi", &msi())]);
+    content.package.install = Some(Install::Windows(vec!["tool.msi".into()]));
+    content
+}
+
 #[test]
 fn an_application_that_asks_for_a_restart_gets_it_and_the_list_goes_on() {
     let steps = step(
@@ -86,7 +93,7 @@ fn an_application_that_asks_for_a_restart_gets_it_and_the_list_goes_on() {
         "applications = [\"tool\", \"restarts\", \"last\"]",
     ) + &step("restart-computer", "target = \"pe\"");
     let packages = vec![
-        application("tool", "msiexec.exe /i tool.msi /qn", &[("tool.msi", &msi())]),
+        tool(),
         application(
             "restarts",
             "echo x>> C:\\counted.txt & exit /b 3010",
@@ -130,4 +137,59 @@ fn an_application_that_asks_for_a_restart_gets_it_and_the_list_goes_on() {
     let journal = machine.journal();
     assert_eq!(journal["variables"]["_TSAppInstallStatus"], "Success");
     assert_eq!(machine.next(), Some(Next::Pe));
+}
+
+#[test]
+fn conditions_ask_the_registry_and_a_time_limit_ends_what_a_program_has_started() {
+    let key = r"HKLM\SOFTWARE\Example";
+    let held = format!(
+        "when = {{ registry = '{key}', value = \"Number\", value-type = \"REG_DWORD\", equals = 7 }}"
+    );
+    let missed = format!("when = {{ registry = '{key}', value = \"Other\", exists = true }}");
+    // What outlives its starter would write long after the limit.
+    let slow = r"command = 'start /b cmd /c ping -n 12 127.0.0.1 ^>nul ^& echo late^> C:\late.txt & ping -n 60 127.0.0.1 >nul'";
+    let steps = step(
+        "set-variables",
+        &format!("{held}\nvariables = {{ HELD = \"yes\" }}"),
+    ) + &step(
+        "set-variables",
+        &format!("{missed}\nvariables = {{ MISSED = \"yes\" }}"),
+    ) + &step(
+        "run-command-line",
+        &format!("{slow}\ntimeout = \"4 s\"\ncontinue-on-error = true"),
+    ) + &step("run-command-line", "command = 'ping -n 14 127.0.0.1 >nul'")
+        + &step("restart-computer", "target = \"pe\"");
+    let mut machine = Machine::with(&steps, vec![]);
+    machine.set_value(key, "Number", "REG_DWORD", "7");
+    let _ = fs::remove_file(machine.c("late.txt"));
+    machine.goes_on();
+    machine.until_shutdown();
+    let journal = machine.journal();
+    assert_eq!(journal["variables"]["HELD"], "yes");
+    assert!(journal["variables"]["MISSED"].is_null(), "{journal}");
+    assert!(machine.log().contains("time limit"), "{}", machine.log());
+    assert!(!machine.c("late.txt").exists(), "the child went on");
+}
+
+#[test]
+fn sysprep_that_says_it_succeeded_and_has_not_fails_the_run() {
+    let steps = step("prepare-os-for-capture", "");
+    let machine = Machine::with(&steps, vec![]);
+    // Wine has no sysprep; this one ends with 0 and does nothing.
+    let folder = machine.c("windows/system32/sysprep");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::copy(
+        machine.c("windows/system32/whoami.exe"),
+        folder.join("sysprep.exe"),
+    )
+    .expect("a program");
+    let output = machine.runtime("continue");
+    assert_eq!(output.status.code(), Some(1));
+    let log = machine.log();
+    assert!(
+        log.contains("Windows is not generalized although sysprep has ended with 0"),
+        "{log}"
+    );
+    assert_eq!(machine.next(), None, "a failed run leads nowhere");
+    fs::remove_dir_all(folder).expect("removing it");
 }

@@ -160,6 +160,9 @@ pub enum Install {
     },
     /// Package files (.deb) of the package's folder, in this order.
     Deb(Vec<String>),
+    /// Installers of Windows (.msi, .msp, .msu, .cab, .msix, .appx, their bundles, .ps1) of the package's folder, in this
+    /// order.
+    Windows(Vec<String>),
 }
 
 impl From<Install> for manifest::Install {
@@ -168,6 +171,7 @@ impl From<Install> for manifest::Install {
             Install::Command(line) => Self::Command(line),
             Install::Apt { repository, packages } => Self::Apt { repository, packages },
             Install::Deb(files) => Self::Deb(files),
+            Install::Windows(files) => Self::Windows(files),
         }
     }
 }
@@ -269,7 +273,8 @@ mod tests {
         let text = format!(
             "{MINIMAL}[[packages]]\nid = \"a\"\nkind = \"application\"\ninstall = {{ command = \"x\" }}\n\
              [[packages]]\nid = \"b\"\nkind = \"application\"\ninstall = {{ apt = {{ repository = \"r\", packages = [\"b\"] }} }}\n\
-             [[packages]]\nid = \"c\"\nkind = \"application\"\ninstall = {{ deb = [\"c.deb\"] }}\n"
+             [[packages]]\nid = \"c\"\nkind = \"application\"\ninstall = {{ deb = [\"c.deb\"] }}\n\
+             [[packages]]\nid = \"d\"\nkind = \"application\"\ninstall = {{ windows = [\"d.msi\"] }}\n"
         );
         let settings = parse("media.toml", &text).unwrap();
         assert!(settings.packages.iter().all(|package| package.install.is_some()));

@@ -182,7 +182,7 @@ impl Look<'_> {
             }
             None => {}
         }
-        self.check_debs(&resolved);
+        self.check_files(&resolved);
         resolved
     }
 
@@ -260,9 +260,14 @@ impl Look<'_> {
         }
     }
 
-    fn check_debs(&mut self, resolved: &ResolvedPackage) {
-        let Some(Install::Deb(files)) = &self.package.install else {
-            return;
+    fn check_files(&mut self, resolved: &ResolvedPackage) {
+        let files = match &self.package.install {
+            Some(Install::Deb(files)) => files,
+            Some(Install::Windows(files)) => {
+                self.check_installers(files);
+                files
+            }
+            _ => return,
         };
         for file in files {
             let path = format!("{}/{file}", resolved.entry.path);
@@ -279,6 +284,21 @@ impl Look<'_> {
         }
     }
 
+    fn check_installers(&mut self, files: &[String]) {
+        let known = manifest::WINDOWS_INSTALLERS;
+        for file in files {
+            let kind = file.rsplit_once('.').map(|(_, kind)| kind.to_lowercase());
+            if kind.is_none_or(|kind| !known.contains(&kind.as_str())) {
+                let message = format!(
+                    "Windows does not know how {file} is installed (it knows {}): write \
+                     `install = {{ command = \"…\" }}` with what makes it silent",
+                    known.join(", ")
+                );
+                self.complain(&self.package.id, message);
+            }
+        }
+    }
+
     fn complain<T>(&mut self, place: &Spanned<T>, message: String) {
         self.problems
             .push_diagnostic(TomlProblem::at(self.project.place(place), message, None));
@@ -289,7 +309,7 @@ impl Look<'_> {
 fn needs_source(package: &Package) -> bool {
     match package.install {
         Some(Install::Apt { .. } | Install::Command(_)) => false,
-        Some(Install::Deb(_)) => true,
+        Some(Install::Deb(_) | Install::Windows(_)) => true,
         None => package.kind != PackageKind::Application || package.programs.is_empty(),
     }
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
+use super::installers;
 use crate::context::code_text;
-use crate::platform::{Command, Files, Processes, Result};
+use crate::platform::{Files, Processes, Result};
 
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,31 +107,11 @@ fn name(path: &Path) -> String {
 }
 
 fn one(processes: &impl Processes, file: &Path) -> Result<Ended> {
-    let msu = name(file).to_lowercase().ends_with(".msu");
-    let command = if msu { wusa(file) } else { dism(file) };
+    let command = installers::command(file, "")?;
     let output = processes
         .run(&command)
         .with_context(|| format!("installing update {}", name(file)))?;
     Ok(judge(output.code))
-}
-
-fn wusa(file: &Path) -> Command {
-    let arguments = [file.display().to_string(), "/quiet".into(), "/norestart".into()];
-    Command {
-        program: "wusa.exe".into(),
-        arguments: arguments.to_vec(),
-        ..Command::default()
-    }
-}
-
-fn dism(file: &Path) -> Command {
-    let package = format!("/PackagePath:{}", file.display());
-    let arguments = ["/Online", "/Add-Package", &package, "/Quiet", "/NoRestart"];
-    Command {
-        program: "dism.exe".into(),
-        arguments: arguments.map(str::to_owned).to_vec(),
-        ..Command::default()
-    }
 }
 
 /// Exit codes of `wusa` and DISM, among them HRESULTs of Windows Update (`wuerror.h`) and of servicing.
@@ -150,6 +131,7 @@ fn judge(code: i64) -> Ended {
 mod tests {
     use super::super::fake::Fake;
     use super::*;
+    use crate::platform::Command;
 
     fn folder(names: &[&str]) -> Fake {
         let machine = Fake::default();

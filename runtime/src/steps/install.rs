@@ -5,6 +5,7 @@ use media_format::manifest::{Install, Package};
 
 use super::commands::shell;
 use crate::context::{Context, code_text};
+use crate::in_windows::installers;
 use crate::platform::Result;
 
 /// How an installation ended.
@@ -42,11 +43,33 @@ pub(super) fn package(context: &mut Context<'_>, id: &str, properties: &str) -> 
             context.platform.install_files(&files)?;
             Ok(Installed::Done)
         }
+        Install::Windows(files) => windows(context, &package, files, properties),
         Install::Command(line) => {
             let line = format!("{line} {properties}");
             command(context, &package, line.trim())
         }
     }
+}
+
+/// Runs the installers of a package in their order; a restart that one of them asks for comes after the last.
+fn windows(
+    context: &mut Context<'_>,
+    package: &Package,
+    files: &[String],
+    properties: &str,
+) -> Result<Installed> {
+    let folder = context.content(&package.id)?;
+    let mut ended = Installed::Done;
+    for file in files {
+        let mut command = installers::command(&folder.join(file), properties)?;
+        command.folder = Some(folder.clone());
+        match judge(context, package, context.run(command)?.code) {
+            Installed::Done => {}
+            Installed::NeedsRestart => ended = Installed::NeedsRestart,
+            failed => return Ok(failed),
+        }
+    }
+    Ok(ended)
 }
 
 /// Runs a command line of a package in its folder and judges its exit code.
@@ -61,17 +84,20 @@ pub(super) fn command(context: &mut Context<'_>, package: &Package, line: &str) 
         };
         command.folder = folder;
     }
-    let code = context.run(command)?.code;
+    Ok(judge(context, package, context.run(command)?.code))
+}
+
+fn judge(context: &Context<'_>, package: &Package, code: i64) -> Installed {
     if package.success_codes.contains(&code) {
-        return Ok(Installed::Done);
+        return Installed::Done;
     }
     if package.restart_codes.contains(&code) {
-        return Ok(Installed::NeedsRestart);
+        return Installed::NeedsRestart;
     }
     context
         .log
         .error(format!("\"{}\" ended with {}", package.name, code_text(code)));
-    Ok(Installed::Failed { code })
+    Installed::Failed { code }
 }
 
 /// A package with everything that it depends on, in the order in which they are installed.

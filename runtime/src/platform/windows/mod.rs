@@ -10,7 +10,6 @@ mod files;
 mod identity;
 mod network;
 mod packages;
-mod partition;
 mod processes;
 mod registry;
 mod volumes;

@@ -9,7 +9,8 @@ use windows_sys::Win32::System::Ioctl::{
     IOCTL_DISK_GET_DRIVE_LAYOUT_EX, IOCTL_DISK_GET_PARTITION_INFO_EX, IOCTL_STORAGE_GET_DEVICE_NUMBER,
 };
 
-use super::{bindings, partition};
+use super::bindings;
+use crate::in_windows::partition;
 use crate::journal::Journal;
 use crate::media::partition_guid;
 use crate::platform::Partition;
@@ -84,7 +85,7 @@ fn system_name(name: &str) -> &str {
 
 fn place(device: &str) -> Option<partition::Partition> {
     let numbers = bindings::ask_device(device, IOCTL_STORAGE_GET_DEVICE_NUMBER, &[]).ok()?;
-    let (disk, _) = partition::device_number(&numbers)?;
+    let disk = partition::disk_number(&numbers)?;
     let information = bindings::ask_device(device, IOCTL_DISK_GET_PARTITION_INFO_EX, &[]).ok()?;
     partition::information(&information, disk)
 }
