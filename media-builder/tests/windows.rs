@@ -38,3 +38,33 @@ fn a_boot_image_without_it_is_refused_for_windows_only() {
         "{said}"
     );
 }
+
+#[test]
+fn installers_are_there_and_of_a_kind_that_windows_knows() {
+    let fixture = Fixture::new();
+    let package = |files: &str| {
+        format!(
+            "[[packages]]\nid = \"suite\"\nkind = \"application\"\nsource = \"suite\"\ninstall = {{ windows = {files} }}\n\
+             [[packages]]\nid = \"tool\""
+        )
+    };
+    fixture.write("suite/suite.MSI", "x");
+    fixture.write("suite/setup.exe", "x");
+    let step = "[[steps]]\ntype = \"install-applications\"\nname = \"Install\"\napplications = [\"suite\"]\n";
+    let sequence = common::SEQUENCE.replace("\"linux\"", "\"windows\"");
+    fixture.write("copy.toml", &format!("{sequence}{step}"));
+    fixture.edit(
+        "media.toml",
+        "[[packages]]\nid = \"tool\"",
+        &package("[\"suite.MSI\"]"),
+    );
+    fixture.succeed(&["check"]);
+    fixture.edit("media.toml", "[\"suite.MSI\"]", "[\"gone.msi\", \"setup.exe\"]");
+    let said = fixture.fail(&["check"]);
+    for part in [
+        "gone.msi, which its source does not have",
+        "how setup.exe is installed",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
