@@ -61,7 +61,8 @@ impl Partial {
         let mut value = vec![0; LARGEST];
         for name in names {
             match fgetxattr(&old, *name, &mut value[..]) {
-                Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+                // ntfs3 says NOENT of a file without a descriptor of its own.
+                Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOENT) => {}
                 Err(error) => return Err(error.into()),
                 Ok(length) => fsetxattr(&new, *name, &value[..length], XattrFlags::empty())?,
             }
