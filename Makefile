@@ -24,7 +24,8 @@ help: ## Show this list.
 setup: ## Install what is missing (as root, or by sudo).
 	@scripts/setup
 
-build: programs windows $(BOOT_IMAGE) reference ## Build the programs, the boot image and the demonstration's reference.
+build: programs windows reference ## Build the programs, the boot image and the demonstration's reference.
+	@$(MAKE) --no-print-directory $(BOOT_IMAGE)
 
 # Cargo knows what has changed; a copy is only renewed when its content is another, so that the boot image is kept.
 # The runtime is static, because inside a reference system it can count on no library.
@@ -42,9 +43,8 @@ $(PROGRAMS): programs ;
 windows: | setup ## Cross-build the runtime for Windows.
 	@scripts/windows
 
-out/bin/media-runtime.exe: windows ;
-
-$(BOOT_IMAGE): $(PROGRAMS) out/bin/media-runtime.exe
+# It carries the runtime for Windows where there is one; the demonstration, a Linux, does without.
+$(BOOT_IMAGE): $(PROGRAMS) $(wildcard out/bin/media-runtime.exe)
 	@mkdir -p $(@D)
 	@out/bin/media-builder boot-image build --output $@ --cache out/cache/boot-image
 
@@ -54,7 +54,7 @@ reference: | setup ## Build the demonstration's reference: a Debian, and the rep
 stand-in: | setup ## Build what stands for Windows in the tests: a small Linux with Wine, in an image that says it is Windows.
 	@payloads/stand-in-windows/build --output out/stand-in
 
-demo: build ## Build media, boot it in a virtual machine, build and capture a reference machine.
+demo: programs $(BOOT_IMAGE) reference ## Build media, boot it in a virtual machine, build and capture a reference machine.
 	@scripts/demo
 
 test: build stand-in ## Run all tests, those that boot machines too.
