@@ -85,19 +85,28 @@ pub fn project(name: &str, format: &str, environment: &[(&str, &str)]) -> PathBu
 
 /// Runs media that must fail; gives what was said.
 pub fn failing_try(media: &Path, arguments: &[&str]) -> String {
-    let results = media.with_extension("results");
+    let (status, said) = try_media(media, arguments);
+    assert_eq!(status, Some(1), "the run was to fail:\n{said}");
+    said
+}
+
+/// Where the run of media leaves what it captured, and its logs.
+pub fn results_of(media: &Path) -> PathBuf {
+    media.with_extension("results")
+}
+
+/// Runs media; gives the exit status and what was said.
+pub fn try_media(media: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(out("bin/media-builder"))
         .arg("try")
         .arg(media)
         .args(arguments)
         .args([TRANSLATED, "--timeout=10", "--output"])
-        .arg(&results)
+        .arg(results_of(media))
         .output()
         .expect("out/bin/media-builder");
-    let said = text_of(&output);
-    assert_eq!(output.status.code(), Some(1), "the run was to fail:\n{said}");
     let _ = fs::remove_file(media);
-    said
+    (output.status.code(), text_of(&output))
 }
 
 /// A sparse disk of 20 GiB without anything on it.

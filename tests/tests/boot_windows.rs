@@ -1,0 +1,216 @@
+//! Windows sequences on the stand-in for Windows (payloads/README.md), from the bare disk to the captured image.
+//! `make stand-in` makes what they deploy.
+
+#[expect(dead_code, reason = "each test program uses a part of it")]
+mod support;
+
+#[path = "boot_windows/existing.rs"]
+mod existing;
+#[path = "boot_windows/listing.rs"]
+mod listing;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use listing::{Entry, Listing};
+use support::{demo, one_at_a_time, out, project, results_of, try_media};
+
+/// Files of the applied image that are other ones after the run, and why.
+const CHANGED: [(&str, &str); 2] = [
+    (
+        "/Windows/System32/config/SYSTEM",
+        "set-up, services and computer name are in it",
+    ),
+    ("/Windows/System32/config/SOFTWARE", "what was installed is in it"),
+];
+
+/// What the run and the running system added, by the beginning of the path, and why.
+const ADDED: [(&str, &str); 6] = [
+    ("/Program Files/Stand-in Library", "installed by the MSI"),
+    ("/Program Files/Stand-in Editor", "installed by its setup program"),
+    (
+        "/Windows/Installer",
+        "msiexec keeps the database of what it installed",
+    ),
+    ("/Windows/System32/Sysprep/", "sysprep's logs"),
+    (
+        "/Windows/Panther/",
+        "the folder of the answer file, which itself is gone",
+    ),
+    ("/Users/SYSTEM", "the profile of the account that Wine runs as"),
+];
+
+/// What the run leaves behind must not be in an image.
+const TRACES: [&str; 3] = [
+    "/ProgramData/media-runtime",
+    "/Windows/Setup/Scripts/SetupComplete.cmd",
+    "/media-runtime",
+];
+
+fn install_wim() -> PathBuf {
+    out("stand-in/install.wim")
+}
+
+/// The run is done once for all tests.
+fn captured() -> &'static Path {
+    static WIM: OnceLock<PathBuf> = OnceLock::new();
+    WIM.get_or_init(|| {
+        demo(&["windows"]);
+        out("demo/windows/captures/reference.wim")
+    })
+}
+
+/// A value of a hive of the first image of a WIM, as hivexget prints it.
+fn registry(wim: &Path, hive: &str, key: &str, value: &str) -> Option<String> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let extracted = Command::new("wimlib-imagex")
+        .arg("extract")
+        .arg(wim)
+        .args(["1", &format!("/Windows/System32/config/{hive}"), "--dest-dir"])
+        .arg(folder.path())
+        .output()
+        .expect("wimlib-imagex");
+    assert!(extracted.status.success(), "{extracted:?}");
+    let output = Command::new("hivexget")
+        .arg(folder.path().join(hive))
+        .args([key, value])
+        .output()
+        .expect("hivexget");
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    output.status.success().then_some(text)
+}
+
+/// NTFS-3G sets this in a folder that it writes to: "has an index of names", which no program sees as an attribute.
+const HAS_INDEX: u32 = 0x1000_0000;
+const FOLDER: u32 = 0x10;
+
+fn attributes(entry: &Entry) -> u32 {
+    let text = entry.properties.get("Attributes").expect("attributes");
+    u32::from_str_radix(text.trim_start_matches("0x"), 16).expect("attributes in hexadecimal")
+}
+
+/// What must not change. A folder's time does, with what is added to it.
+fn kept(entry: &Entry) -> Entry {
+    let mut kept = entry.clone();
+    let attributes = attributes(entry) & !HAS_INDEX;
+    kept.properties
+        .insert("Attributes".into(), format!("{attributes:#x}"));
+    if attributes & FOLDER != 0 {
+        kept.properties.remove("Last Write Time");
+    }
+    kept
+}
+
+/// Everything that was applied, but for what is listed with a reason.
+fn assert_kept(before: &Listing, after: &Listing) {
+    for (path, entry) in &before.entries {
+        let Some(now) = after.entries.get(path) else {
+            panic!("{path} was not captured");
+        };
+        if CHANGED.iter().any(|(changed, _)| changed == path) {
+            assert_eq!(
+                entry.properties.get("Security Descriptor"),
+                now.properties.get("Security Descriptor"),
+                "{path}"
+            );
+        } else {
+            assert_eq!(kept(entry), kept(now), "{path}");
+        }
+    }
+    assert!(
+        before.links.is_subset(&after.links),
+        "hard links: {:?}",
+        after.links
+    );
+}
+
+fn assert_nothing_else(before: &Listing, after: &Listing) {
+    for path in after
+        .entries
+        .keys()
+        .filter(|path| !before.entries.contains_key(*path))
+    {
+        assert!(
+            ADDED.iter().any(|(beginning, _)| path.starts_with(beginning)),
+            "{path} was added, and no reason is known"
+        );
+    }
+}
+
+#[test]
+fn what_was_applied_comes_back_with_streams_security_and_links() {
+    let _machine = one_at_a_time();
+    let (before, after) = (Listing::of(&install_wim(), 1), Listing::of(captured(), 1));
+    let downloads = &before.entries["/Users/Public/Downloads/tool.exe"];
+    assert_eq!(
+        downloads.streams.len(),
+        3,
+        "the listing lost streams: {downloads:?}"
+    );
+    assert!(!before.links.is_empty(), "the listing lost links");
+    assert_kept(&before, &after);
+    assert_nothing_else(&before, &after);
+    for trace in TRACES {
+        assert!(!after.entries.contains_key(trace), "{trace} was captured");
+    }
+}
+
+#[test]
+fn windows_was_set_up_given_its_applications_and_generalized() {
+    let _machine = one_at_a_time();
+    let software = |key: &str, value: &str| registry(captured(), "SOFTWARE", key, value);
+    let system = |key: &str, value: &str| registry(captured(), "SYSTEM", key, value);
+    let state = software(r"\Microsoft\Windows\CurrentVersion\Setup\State", "ImageState");
+    assert_eq!(state.as_deref(), Some("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"));
+    assert_eq!(software(r"\Stand-in Library", "Version").as_deref(), Some("1.0"));
+    let name = system(
+        r"\ControlSet001\Control\ComputerName\ComputerName",
+        "ComputerName",
+    );
+    assert_eq!(name.as_deref(), Some("REFERENCE"));
+    assert_eq!(
+        system(r"\ControlSet001\Services\media-runtime", "ImagePath"),
+        None
+    );
+}
+
+/// The application's exit code 3010 was followed by a restart before the run went on.
+#[test]
+fn an_application_that_asks_for_a_restart_got_it() {
+    let _machine = one_at_a_time();
+    let number = |key: &str, value: &str| {
+        let text = registry(captured(), "SOFTWARE", key, value).unwrap_or_else(|| panic!("no {value}"));
+        text.parse::<u32>()
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+    };
+    let installed_in = number(
+        r"\Microsoft\Windows\CurrentVersion\Uninstall\Stand-in Editor",
+        "InstalledInStart",
+    );
+    let starts = number(r"\Stand-in", "Starts");
+    assert!(starts > installed_in, "start {installed_in} of {starts}");
+}
+
+/// The NTFS and the FAT32 volume become an image each; ext4, the ESP and the stick do not.
+#[test]
+fn an_existing_windows_is_captured_with_its_volumes() {
+    let _machine = one_at_a_time();
+    let disk = existing::disk(&install_wim());
+    let media = project("windows-capture-existing", "usb", &[]);
+    let disk_path = disk.display().to_string();
+    let (status, said) = try_media(&media, &["--firmware=uefi", "--disk", &disk_path]);
+    assert_eq!(status, Some(0), "{said}");
+    let results = results_of(&media);
+    let wim = results.join("captures/existing.wim");
+    let output = Command::new("wimlib-imagex").arg("info").arg(&wim).output();
+    let about = output.expect("wimlib-imagex").stdout;
+    let about = String::from_utf8_lossy(&about);
+    assert!(about.contains("Image Count:    2"), "{about}");
+    assert_kept(&Listing::of(&install_wim(), 1), &Listing::of(&wim, 1));
+    assert!(Listing::of(&wim, 2).entries.contains_key("/kept.txt"));
+    let log = support::files_below(&results, "smsts.log");
+    let log = std::fs::read_to_string(log.first().expect("the log came back")).expect("the log");
+    assert!(log.contains("ext4"), "the skipped volume is not named: {log}");
+    std::fs::remove_file(disk).expect("removing the disk");
+}

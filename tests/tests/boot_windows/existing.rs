@@ -1,0 +1,94 @@
+//! The disk of a machine that has a Windows: made on the host from the stand-in's image.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const MEGABYTE: u64 = 1 << 20;
+
+/// A partition: name, type for sfdisk, size in megabytes.
+const PARTITIONS: [(&str, &str, u64); 4] = [
+    ("esp", "U", 64),
+    ("windows", "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", 512),
+    ("data", "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", 64),
+    ("linux", "L", 32),
+];
+
+fn run(program: &str, arguments: &[&str]) {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let output = Command::new(program).args(arguments).env("PATH", path).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error} (make setup installs it)"));
+    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
+}
+
+/// A Windows volume, a FAT32 volume with a file, an ext4 volume; on a disk of one gigabyte.
+pub(crate) fn disk(wim: &Path) -> PathBuf {
+    let folder = super::out("tests/existing-windows");
+    fs::create_dir_all(&folder).expect("a folder");
+    let disk = folder.join("disk.raw");
+    let file = File::create(&disk).expect("the disk");
+    file.set_len(1024 * MEGABYTE).expect("its size");
+    partition(&disk);
+    let mut start = 1;
+    for (name, _, size) in PARTITIONS {
+        let volume = folder.join(name);
+        let content = File::create(&volume).expect("a volume");
+        content.set_len(size * MEGABYTE).expect("its size");
+        format(name, &volume.display().to_string(), start, wim);
+        copy(&volume, &file, start * MEGABYTE);
+        fs::remove_file(&volume).expect("removing the volume");
+        start += size;
+    }
+    disk
+}
+
+fn partition(disk: &Path) {
+    let mut start = 1;
+    let mut lines = vec!["label: gpt".to_owned()];
+    for (name, kind, size) in PARTITIONS {
+        lines.push(format!(
+            "start={start}MiB, size={size}MiB, type={kind}, name={name}"
+        ));
+        start += size;
+    }
+    let script = disk.with_extension("sfdisk");
+    fs::write(&script, lines.join("\n") + "\n").expect("a script");
+    let command = format!("sfdisk --quiet '{}' <'{}'", disk.display(), script.display());
+    run("sh", &["-c", &command]);
+}
+
+/// A volume that says where on its disk it begins, as Windows wants to know.
+fn format(name: &str, volume: &str, start: u64, wim: &Path) {
+    let sector = (start * MEGABYTE / 512).to_string();
+    match name {
+        "esp" => run("mkfs.vfat", &["-F", "32", volume]),
+        "windows" => {
+            let geometry = ["-p", &sector, "-H", "255", "-S", "63", "-s", "512"];
+            run(
+                "mkntfs",
+                &[&["-Q", "-F", "-L", "Windows"], &geometry[..], &[volume]].concat(),
+            );
+            run(
+                "wimlib-imagex",
+                &["apply", &wim.display().to_string(), "1", volume],
+            );
+        }
+        "data" => {
+            run("mkfs.vfat", &["-F", "32", "-n", "DATA", volume]);
+            run("mcopy", &["-i", volume, "/etc/hostname", "::/kept.txt"]);
+        }
+        _ => run("mke2fs", &["-q", "-F", "-t", "ext4", volume]),
+    }
+}
+
+/// Blocks of zeros stay holes.
+fn copy(volume: &Path, disk: &File, offset: u64) {
+    let content = fs::read(volume).expect("reading the volume");
+    for (number, block) in (0_u64..).zip(content.chunks(1 << 16)) {
+        if block.iter().any(|byte| *byte != 0) {
+            disk.write_all_at(block, offset + number * (1 << 16))
+                .expect("writing the disk");
+        }
+    }
+}
