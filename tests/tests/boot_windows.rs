@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use listing::{Entry, Listing};
-use support::{demo, one_at_a_time, out, project, results_of, try_media};
+use support::{demo, failing_try, one_at_a_time, out, project, results_of, try_media};
 
 /// Files of the applied image that are other ones after the run, and why.
 const CHANGED: [(&str, &str); 2] = [
@@ -190,6 +190,20 @@ fn an_application_that_asks_for_a_restart_got_it() {
     );
     let starts = number(r"\Stand-in", "Starts");
     assert!(starts > installed_in, "start {installed_in} of {starts}");
+}
+
+/// Wine does not run where QEMU translates code with SMAP.
+const CPU: &str = "--cpu=max,smap=off";
+
+/// Sysprep's exit code is 0 when an app stands in its way: only its state and its log say so.
+#[test]
+fn a_sysprep_without_result_fails_with_its_reason() {
+    let _machine = one_at_a_time();
+    let media = project("windows-sysprep-no-state", "usb", &[]);
+    let said = failing_try(&media, &["--firmware=uefi", "--disk-bus=sata", CPU, "--disk=4G"]);
+    assert!(said.contains("not generalized"), "{said}");
+    assert!(said.contains("Contoso.Notes"), "{said}");
+    assert!(said.contains("Prepare the operating system"), "{said}");
 }
 
 /// The NTFS and the FAT32 volume become an image each; ext4, the ESP and the stick do not.
