@@ -228,11 +228,15 @@ fn an_existing_windows_is_captured_with_its_volumes() {
     assert!(log.contains("ext4"), "the skipped volume is not named: {log}");
     std::fs::remove_file(disk).expect("removing the disk");
 }
+
 #[test]
 fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
     let _machine = one_at_a_time();
     let media = project("windows-sysprep-never-ends", "usb", &[]);
     let said = failing_try(&media, &["--firmware=uefi", "--disk-bus=sata", CPU, "--disk=4G"]);
-    assert!(said.contains("sysprep"), "{said}");
+    assert!(
+        said.contains("sysprep.exe was stopped: it had not ended after 60 seconds"),
+        "{said}"
+    );
     assert!(said.contains("Prepare the operating system"), "{said}");
 }
