@@ -70,7 +70,7 @@ bench: build ## Measure beside other tools.
 lint: ## Check format, lints and shell scripts.
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
-	@git ls-files -z | xargs -0 grep -lZzE '^#!/bin/(ba)?sh' | xargs shellcheck
+	@git ls-files -z | xargs -0 grep -lZzE '^#!/bin/(ba)?sh' | xargs -0 shellcheck --exclude=SC1091
 
 docs: programs ## Build the documentation of the code, and renew the generated reference.
 	@$(CARGO) doc --quiet --locked --workspace --no-deps
