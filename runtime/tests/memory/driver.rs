@@ -128,7 +128,7 @@ fn run(world: World, operator: &dyn Operator, stays_off: bool) -> (World, Report
         }
         let go = || once(&machine, here, &log, &recorder, operator);
         match catch_unwind(AssertUnwindSafe(go)) {
-            Ok(Ok(Finished::Restart(next))) => windows::restarts(&machine, here, next),
+            Ok(Ok(Finished::Restart(_))) => {}
             Ok(Ok(Finished::Over { failure, finish: how })) => {
                 finish = Some(how);
                 break Ended::Over(failure);

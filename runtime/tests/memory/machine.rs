@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
-use runtime::platform::{Account, Data, Machine, Network, Registry, Result, System};
+use runtime::platform::{Account, Machine, Network, Result, System};
 
 use windows_setup::drivers::ids::MachineDevice;
 
@@ -157,36 +157,5 @@ impl Machine for Memory {
 
     fn hardware(&self, _: &str) -> Vec<BTreeMap<String, String>> {
         vec![]
-    }
-}
-
-/// The machine of these tests runs Linux, which has none.
-impl Registry for Memory {
-    fn value(&self, _key: &str, _name: &str) -> Result<Option<Data>> {
-        Ok(None)
-    }
-
-    fn has_key(&self, _key: &str) -> Result<bool> {
-        Ok(false)
-    }
-
-    fn values(&self, _key: &str) -> Result<Vec<String>> {
-        Ok(Vec::new())
-    }
-
-    fn keys(&self, _key: &str) -> Result<Vec<String>> {
-        Ok(Vec::new())
-    }
-
-    fn set_value(&self, key: &str, _name: &str, _data: &Data) -> Result<()> {
-        bail!("{key}: no registry")
-    }
-
-    fn remove_key(&self, _key: &str) -> Result<()> {
-        Ok(())
-    }
-
-    fn remove_value(&self, _key: &str, _name: &str) -> Result<()> {
-        Ok(())
     }
 }

@@ -18,6 +18,7 @@ mod outcome;
 mod programs;
 mod random;
 mod refusals;
+mod registry;
 mod runs;
 mod secrets;
 mod volumes;

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use runtime::platform::{Command, Files as _, Output, Packages, Processes, Result};
 
 use crate::machine::Memory;
+use crate::windows;
 
 const STATUS: &str = "/var/lib/dpkg/status";
 /// In memory in the installed system too.
@@ -178,6 +179,14 @@ impl Processes for Memory {
                     stdout: lines.collect(),
                     ..Output::default()
                 })
+            }
+            // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
+            ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {
+                Ok(ended(0))
+            }
+            (program, ["/generalize", "/oobe", "/quit", "/quiet"]) if program.ends_with("sysprep.exe") => {
+                windows::generalize(self)?;
+                Ok(ended(0))
             }
             (program, _) => bail!("{program}: no such program"),
         }

@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use media_format::drivers::{DriverIndex, FORMAT, Signature};
-use media_format::event::Environment;
 use media_format::hive::{Edit, Value};
 use media_format::paths;
 use media_format::wim::info::WindowsInfo;
-use runtime::platform::Files as _;
+use runtime::platform::{Data, Files as _, Registry as _, Result};
 use windows_setup::drivers::ids::{DeviceIds, MachineDevice};
 use windows_setup::drivers::{Listing, index_inf};
 
 use crate::fixture::MediaBuilder;
-use crate::hives::{edited, hive, value};
+use crate::hives::{hive, value};
 use crate::images::{Image, Wim};
 use crate::machine::Memory;
 use crate::world::{Tree, Volume, file};
@@ -136,14 +135,8 @@ pub(crate) fn installed_folder(machine: &Memory) -> PathBuf {
     }
 }
 
-/// Sysprep has ended before Windows restarts into the boot image.
-pub(crate) fn restarts(machine: &Memory, from: Environment, to: Environment) {
-    let hive = Path::new("/").join(SOFTWARE_HIVE);
-    if from == Environment::Os && to == Environment::Pe && machine.exists(&hive) {
-        let state = sz("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE");
-        let bytes = machine.read(&hive).expect("a volume").expect("a hive");
-        let bytes = file(edited(&bytes, &[Edit::set(STATE, "ImageState", state)]));
-        let (place, key, _) = machine.world().locate(&hive);
-        machine.world_mut().volume_mut(&place).put(&key, bytes);
-    }
+/// What sysprep leaves when it succeeds.
+pub(crate) fn generalize(machine: &Memory) -> Result<()> {
+    let state = Data::Text("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE".into());
+    machine.set_value(&format!(r"HKLM\SOFTWARE\{STATE}"), "ImageState", &state)
 }

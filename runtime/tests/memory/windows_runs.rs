@@ -59,7 +59,10 @@ fn media(layout: MediaLayout, sequence: &str) -> MediaBuilder {
     let variables = &mut media.options.variables;
     variables.insert("OSDCaptureAccount".into(), "capturer".into());
     add_drivers(&mut media);
-    media.add_wim("windows", &wim(&installation(GENERALIZED), Some(info(9))));
+    media.add_wim(
+        "windows",
+        &wim(&installation("IMAGE_STATE_COMPLETE"), Some(info(9))),
+    );
     media
 }
 
@@ -207,7 +210,7 @@ fn refused_untouched(firmware: Firmware, sequence: &str, wim: &[u8], why: &str) 
 #[test]
 fn what_cannot_become_a_windows_is_refused_before_anything_is_changed() {
     let sequence = template(BUILD_AND_CAPTURE, &INSIDE);
-    let good = wim(&installation(GENERALIZED), Some(info(9)));
+    let good = wim(&installation("IMAGE_STATE_COMPLETE"), Some(info(9)));
     let refused = |sequence: &str, wim: &[u8], why| refused_untouched(Firmware::Uefi, sequence, wim, why);
     refused(
         &sequence,
