@@ -68,3 +68,36 @@ fn installers_are_there_and_of_a_kind_that_windows_knows() {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
+
+#[test]
+fn an_answer_file_that_cannot_be_used_is_found_before_there_is_a_machine() {
+    const ANSWERS: &str = "<unattend xmlns=\"urn:schemas-microsoft-com:unattend\"><settings pass=\"specialize\">\
+        <component name=\"Microsoft-Windows-Shell-Setup\" processorArchitecture=\"amd64\">\
+        <ComputerName>REFERENCE</ComputerName></component></settings></unattend>";
+    let fixture = Fixture::new();
+    let packages = "[[packages]]\nid = \"windows\"\nkind = \"image\"\nsource = \"install.wim\"\n\
+        [[packages]]\nid = \"answers\"\nkind = \"files\"\nsource = \"answers\"\n\
+        [[packages]]\nid = \"tool\"";
+    let step = "[[steps]]\ntype = \"apply-operating-system-image\"\nname = \"Apply\"\npackage = \"windows\"\n\
+        answer-package = \"answers\"\nanswer-file = \"Unattend.xml\"\n";
+    fixture.edit("media.toml", "[[packages]]\nid = \"tool\"", packages);
+    let sequence = common::SEQUENCE.replace("\"linux\"", "\"windows\"");
+    fixture.write("copy.toml", &format!("{sequence}{step}"));
+    let (tree, wim) = (fixture.path("tool"), fixture.path("install.wim"));
+    let (tree, wim) = (tree.display().to_string(), wim.display().to_string());
+    common::judge("wimlib-imagex", &["capture", &tree, &wim, "Windows"]);
+    fixture.write("answers/unattend.xml", ANSWERS);
+    fixture.succeed(&["check"]);
+    for (text, why) in [
+        (ANSWERS.replace("</settings>", ""), "Unattend.xml"),
+        (ANSWERS.replace("REFERENCE", "SIXTEEN-CHARS-XX"), "16 characters"),
+    ] {
+        fixture.write("answers/unattend.xml", &text);
+        let said = fixture.fail(&["check"]);
+        assert!(said.contains(why), "{said}");
+    }
+    std::fs::remove_file(fixture.path("answers/unattend.xml")).unwrap();
+    fixture.write("answers/other.xml", ANSWERS);
+    let said = fixture.fail(&["check"]);
+    assert!(said.contains("does not have it"), "{said}");
+}

@@ -1,5 +1,6 @@
 //! From what the user wants to what is really there: every source with its path, size and identity. Reads only.
 
+mod answers;
 mod boot;
 mod digest_cache;
 mod drivers;
@@ -66,6 +67,7 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
     let sequences = sequences::read(&project, &mut problems);
     check_windows(&boot, &sequences, &mut problems);
     let packages = packages::resolve(&project, &sequences, &mut sources, &mut problems);
+    answers::check(&sequences, &packages, &sources, &mut problems);
     let (secrets, warnings) = secrets::resolve(&project, &mut problems);
     let warnings = warnings.into_iter().chain(sequences::validate(
         &project,

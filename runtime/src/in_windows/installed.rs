@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use media_format::paths;
 
+use super::placed_drivers;
 use crate::platform::{Platform, Registry, Result};
 
 const SERVICES: &str = r"HKLM\SYSTEM\CurrentControlSet\Services";
@@ -59,6 +60,7 @@ pub fn stop_starting(platform: &dyn Platform) -> Result<()> {
 /// # Errors
 /// When something cannot be removed.
 pub fn remove(platform: &dyn Platform) -> Result<()> {
+    placed_drivers::remove(platform).context("removing what names the placed drivers")?;
     stop_starting(platform)?;
     platform.remove(&folder(&platform.root()))
 }

@@ -22,7 +22,7 @@ pub struct Domain<'a> {
     pub password: &'a str,
 }
 
-/// Makes the machine a member of a workgroup; a domain is left.
+/// Makes the machine a member of a workgroup; a domain is left. Gives whether that changed anything.
 ///
 /// # Errors
 /// When Windows refuses.
@@ -31,7 +31,10 @@ pub fn join_workgroup(
     name: &str,
     domain: Option<&str>,
     limit: Option<Duration>,
-) -> Result<()> {
+) -> Result<bool> {
+    if domain.is_none() && workgroup(processes, limit)?.eq_ignore_ascii_case(name) {
+        return Ok(false);
+    }
     if let Some(domain) = domain {
         let script = call("UnjoinDomainOrWorkgroup", "FUnjoinOptions = [uint32]0");
         judge(
@@ -41,7 +44,17 @@ pub fn join_workgroup(
     }
     let arguments = format!("Name = {}; FJoinOptions = [uint32]0", quoted(name));
     let output = powershell::run(processes, &call("JoinDomainOrWorkgroup", &arguments), limit)?;
-    judge(&format!("joining the workgroup {name}"), &output)
+    judge(&format!("joining the workgroup {name}"), &output)?;
+    Ok(true)
+}
+
+fn workgroup(processes: &(impl Processes + ?Sized), limit: Option<Duration>) -> Result<String> {
+    let output = powershell::run(
+        processes,
+        "(Get-CimInstance Win32_ComputerSystem).Workgroup",
+        limit,
+    )?;
+    Ok(output.stdout.trim().to_owned())
 }
 
 /// Makes the machine a member of a domain, with an account that is made for it.
@@ -96,13 +109,22 @@ mod tests {
     #[test]
     fn a_domain_is_left_before_a_workgroup_is_joined() {
         let machine = Fake::default();
-        join_workgroup(&machine, "O'LAB", Some("corp.example"), None).unwrap();
+        assert!(join_workgroup(&machine, "O'LAB", Some("corp.example"), None).unwrap());
         let scripts: Vec<String> = machine.ran().iter().map(|command| text(&command.stdin)).collect();
         assert!(scripts[0].contains("UnjoinDomainOrWorkgroup"), "{scripts:?}");
         assert!(
             scripts[1].contains("Name = 'O''LAB'; FJoinOptions = [uint32]0"),
             "{scripts:?}"
         );
+    }
+
+    #[test]
+    fn the_workgroup_that_the_machine_is_in_is_not_joined_again() {
+        let machine = Fake::default().says("powershell.exe", "lab\r\n");
+        assert!(!join_workgroup(&machine, "LAB", None, None).unwrap());
+        assert_eq!(machine.ran().len(), 1);
+        assert!(join_workgroup(&machine, "OTHER", None, None).unwrap());
+        assert!(text(&machine.ran()[2].stdin).contains("Name = 'OTHER'"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod installers;
 pub mod membership;
 pub mod partition;
 pub mod pending;
+pub mod placed_drivers;
 pub mod power;
 pub mod powershell;
 pub mod registry;

@@ -39,11 +39,12 @@ pub(super) fn run(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) ->
 fn windows(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result {
     let (platform, limit) = (context.platform, context.timeout);
     let member_of = platform.domain()?;
-    match options.join.unwrap_or(JoinKind::Workgroup) {
+    let changed = match options.join.unwrap_or(JoinKind::Workgroup) {
         JoinKind::Workgroup => {
             let name = options.workgroup.as_deref().unwrap_or("WORKGROUP");
-            membership::join_workgroup(platform, name, member_of.as_deref(), limit)?;
+            let changed = membership::join_workgroup(platform, name, member_of.as_deref(), limit)?;
             context.log.info(format!("the machine is in workgroup {name}"));
+            changed
         }
         JoinKind::Domain => {
             let password = options.password.as_ref().map(|secret| secret.expose());
@@ -57,9 +58,10 @@ fn windows(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result
             context
                 .log
                 .info(format!("the machine is in domain {}", domain.name));
+            true
         }
-    }
-    if options.skip_restart.unwrap_or(false) {
+    };
+    if !changed || options.skip_restart.unwrap_or(false) {
         return Ok(Outcome::Done);
     }
     Ok(Outcome::RestartThenContinue(Environment::Os))

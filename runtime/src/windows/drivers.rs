@@ -24,7 +24,7 @@ use crate::platform::{Platform, Result};
 const FOLDER: &str = "drivers";
 const DRIVERS: &str = "Windows/System32/drivers";
 /// Everything beneath our folder is found by this beginning in a list of paths.
-const BEGINNING: &str = r"%SystemDrive%\ProgramData\media-runtime\";
+pub const BEGINNING: &str = r"%SystemDrive%\ProgramData\media-runtime\";
 
 impl WindowsSystem {
     /// For the matching of drivers.

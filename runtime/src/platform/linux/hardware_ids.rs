@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use windows_setup::drivers::ids::{
-    AcpiDevice, DeviceIds, HidDevice, MachineDevice, PciDevice, UsbClass, UsbDevice, UsbInterface,
-    collections,
+    AcpiDevice, DeviceIds, HdAudioDevice, HidDevice, MachineDevice, PciDevice, UsbClass, UsbDevice,
+    UsbInterface, collections,
 };
 
 /// The host's own.
@@ -15,7 +15,7 @@ const PCI_BRIDGE: u32 = 0x0604;
 /// The PCI Express capability (PCI Express Base Specification, 7.5.3).
 const PCI_EXPRESS: u8 = 0x10;
 
-/// The devices on PCI, USB, ACPI and HID beneath a sysfs folder, in the order of their names. A device whose values
+/// The devices on PCI, USB, ACPI, HID and High Definition Audio beneath a sysfs folder, in the order of their names. A device whose values
 /// cannot be read is none.
 pub fn devices(sysfs: &Path) -> Vec<MachineDevice> {
     let bus = |name: &str, ids: fn(&Path) -> Vec<DeviceIds>| {
@@ -37,6 +37,7 @@ pub fn devices(sysfs: &Path) -> Vec<MachineDevice> {
         bus("usb", usb),
         bus("acpi", acpi),
         bus("hid", hid),
+        bus("hdaudio", hd_audio),
     ]
     .concat()
 }
@@ -214,6 +215,32 @@ fn hid_device(folder: &Path) -> Option<HidDevice> {
     })
 }
 
+/// A codec that the kernel's driver of the controller has found; the controller's folder is around it.
+fn hd_audio(folder: &Path) -> Vec<DeviceIds> {
+    hd_audio_device(folder)
+        .map(|device| device.ids())
+        .into_iter()
+        .collect()
+}
+
+fn hd_audio_device(folder: &Path) -> Option<HdAudioDevice> {
+    const AUDIO: u8 = 1;
+    const MODEM: u8 = 2;
+    let chip = hex(folder, "vendor_id")?.to_be_bytes();
+    let has_audio = hex(folder, "afg").is_some_and(|group| group != 0);
+    let controller = parent(folder).and_then(|folder| pci_device(&folder));
+    // Of 24 bits, the lowest 8 are the stepping.
+    let revision = hex(folder, "revision_id").unwrap_or(0) >> 8;
+    Some(HdAudioDevice {
+        function: if has_audio { AUDIO } else { MODEM },
+        vendor: u16::from_be_bytes([chip[0], chip[1]]),
+        device: u16::from_be_bytes([chip[2], chip[3]]),
+        subsystem: hex(folder, "subsystem_id").unwrap_or(0),
+        revision: u16::try_from(revision).unwrap_or(0),
+        controller: controller.map(|controller| (controller.vendor, controller.device)),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -380,5 +407,25 @@ mod tests {
             pci.iter()
                 .all(|device| device.ids.hardware.len() == 4 && device.ids.compatible.len() >= 7)
         );
+    }
+
+    #[test]
+    fn a_codec_is_known_by_itself_and_by_its_controller() {
+        let sysfs = Sysfs::new();
+        sysfs.pci("0000:00:1f.3", "0x8086", "0xa0c8", "0x040300");
+        let values = [
+            ("vendor_id", "0x10ec0295"),
+            ("subsystem_id", "0x10280a20"),
+            ("revision_id", "0x100002"),
+            ("afg", "0x1"),
+        ];
+        sysfs.device("hdaudio", "pci0000:00/0000:00:1f.3/hdaudioC0D0", &values);
+        let devices = sysfs.devices();
+        let codec = devices.last().unwrap();
+        assert_eq!(codec.location, "hdaudio hdaudioC0D0");
+        let id = r"HDAUDIO\FUNC_01&VEN_10EC&DEV_0295&SUBSYS_10280A20&REV_1000";
+        assert_eq!(codec.ids.hardware[0], id);
+        let id = r"HDAUDIO\FUNC_01&CTLR_VEN_8086&CTLR_DEV_A0C8&VEN_10EC&DEV_0295&REV_1000";
+        assert_eq!(codec.ids.compatible[0], id);
     }
 }

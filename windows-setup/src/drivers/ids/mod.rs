@@ -2,11 +2,13 @@
 //! Strings).
 
 mod acpi;
+mod hdaudio;
 mod hid;
 mod pci;
 mod usb;
 
 pub use acpi::AcpiDevice;
+pub use hdaudio::HdAudioDevice;
 pub use hid::{HidDevice, collections};
 pub use pci::PciDevice;
 pub use usb::{UsbClass, UsbDevice, UsbInterface};
