@@ -42,7 +42,10 @@ pub(super) struct Busybox {
 #[serde(deny_unknown_fields)]
 pub(super) struct ModuleGroup {
     why: String,
-    pub(super) names: Vec<String>,
+    /// Whether they travel unpacked.
+    #[serde(default)]
+    ready: bool,
+    names: Vec<String>,
 }
 
 /// The files with which GRUB starts on a BIOS.
@@ -83,12 +86,10 @@ impl Contents {
         }
     }
 
-    /// The names of all kernel modules that are asked for.
-    pub(super) fn module_names(&self) -> impl Iterator<Item = &str> {
-        self.modules
-            .iter()
-            .flat_map(|group| &group.names)
-            .map(String::as_str)
+    /// The names of the kernel modules that are asked for, those that travel unpacked and the others.
+    pub(super) fn module_names(&self, ready: bool) -> impl Iterator<Item = &str> {
+        let groups = self.modules.iter().filter(move |group| group.ready == ready);
+        groups.flat_map(|group| &group.names).map(String::as_str)
     }
 }
 
@@ -107,7 +108,8 @@ mod tests {
         ] {
             assert!(contents.programs.iter().any(|p| p == program), "{program}");
         }
-        assert!(contents.module_names().any(|name| name == "vmd"));
+        assert!(contents.module_names(true).any(|name| name == "vmd"));
+        assert!(contents.module_names(false).any(|name| name == "cifs"));
     }
 
     #[test]

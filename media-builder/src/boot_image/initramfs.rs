@@ -1,12 +1,16 @@
-//! The initramfs: a sorted list of nodes, written as a cpio archive (newc) and compressed with zstd.
+//! The initramfs: a sorted list of nodes, written as a cpio archive (newc) and compressed with LZ4.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use cpio::newc::{self, ModeFileType};
+use lz4::block::{self, CompressionMode};
 
-/// The kernel unpacks any level equally fast; 19 is the last one that does not need more memory for it.
-const LEVEL: i32 = 19;
+/// The kernel unpacks any level equally fast.
+const LEVEL: i32 = 12;
+/// The kernel reads LZ4's legacy frames: this number, then blocks of so much, each behind its length.
+const MAGIC: [u8; 4] = 0x184C_2102_u32.to_le_bytes();
+const BLOCK: usize = 8 << 20;
 
 /// What a node is.
 enum Kind {
@@ -108,14 +112,30 @@ impl Initramfs {
     }
 }
 
-/// Compresses on all cores; the result does not depend on how many there are.
+/// Compresses the blocks side by side. LZ4, because a start waits until the kernel has unpacked everything on one
+/// processor: zstd is a quarter smaller and takes three times as long.
 pub(super) fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let workers = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), LEVEL)?;
-    encoder.multithread(workers)?;
-    encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
-    encoder.write_all(bytes)?;
-    encoder.finish()
+    let blocks: Vec<io::Result<Vec<u8>>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = bytes
+            .chunks(BLOCK)
+            .map(|block| {
+                scope.spawn(|| block::compress(block, Some(CompressionMode::HIGHCOMPRESSION(LEVEL)), false))
+            })
+            .collect();
+        let interrupted = |_| Err(io::Error::other("a thread ended unexpectedly"));
+        let joined = workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(interrupted));
+        joined.collect()
+    });
+    let mut frame = MAGIC.to_vec();
+    for block in blocks {
+        let block = block?;
+        let length = u32::try_from(block.len()).map_err(io::Error::other)?;
+        frame.extend(length.to_le_bytes());
+        frame.extend(block);
+    }
+    Ok(frame)
 }
 
 #[cfg(test)]
@@ -168,9 +188,26 @@ mod tests {
         let bytes = sample().cpio(7).unwrap();
         assert_eq!(bytes, sample().cpio(7).unwrap());
         assert_eq!(compress(&bytes).unwrap(), compress(&bytes).unwrap());
-        assert_eq!(
-            zstd::decode_all(compress(&bytes).unwrap().as_slice()).unwrap(),
-            bytes
+    }
+
+    #[test]
+    fn another_program_unpacks_every_block() {
+        let bytes: Vec<u8> = (0..(BLOCK as u32 / 4 * 5 / 2))
+            .flat_map(|n| (n % 5000).to_le_bytes())
+            .collect();
+        let packed = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(packed.path(), compress(&bytes).unwrap()).unwrap();
+        let output = Command::new("lz4")
+            .arg("-dc")
+            .arg(packed.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
         );
+        assert_eq!(output.stdout.len(), bytes.len());
+        assert!(output.stdout == bytes);
     }
 }

@@ -65,16 +65,28 @@ impl Kernel {
         format!("{MODULES}{}/{name}", self.version)
     }
 
-    /// The wanted modules and their dependencies, unpacked: path in the image → content.
+    /// The wanted modules and their dependencies: path in the image → content. Those that are ready to be loaded, and what
+    /// they depend on, are unpacked; the others stay as the package has them, which the kernel can unpack itself. None is
+    /// stripped, since that would break their signatures.
     pub(super) fn closure<'a>(
         &self,
         tree: &Tree,
-        wanted: impl Iterator<Item = &'a str>,
+        ready: impl Iterator<Item = &'a str>,
+        packed: impl Iterator<Item = &'a str>,
     ) -> Result<BTreeMap<String, Vec<u8>>> {
-        let mut open: Vec<String> = Vec::new();
+        let mut chosen = Chosen::default();
+        let (ready, packed) = (self.known(ready)?, self.known(packed)?);
+        self.follow(tree, ready, unpacked, &mut chosen)?;
+        self.follow(tree, packed, as_packaged, &mut chosen)?;
+        Ok(chosen.files)
+    }
+
+    /// The names without those that are built in.
+    fn known<'a>(&self, wanted: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+        let mut modules = Vec::new();
         for name in wanted.map(normal) {
             if self.modules.contains_key(&name) {
-                open.push(name);
+                modules.push(name);
             } else if !self.built_in.contains(&name) {
                 return Err(Error::ModuleMissing {
                     kernel: self.version.clone(),
@@ -82,29 +94,49 @@ impl Kernel {
                 });
             }
         }
-        self.follow(tree, open)
+        Ok(modules)
     }
 
-    fn follow(&self, tree: &Tree, mut open: Vec<String>) -> Result<BTreeMap<String, Vec<u8>>> {
-        let mut done = BTreeMap::new();
+    fn follow(
+        &self,
+        tree: &Tree,
+        mut open: Vec<String>,
+        stored: impl Fn(&str, Vec<u8>, Vec<u8>) -> (String, Vec<u8>),
+        chosen: &mut Chosen,
+    ) -> Result<()> {
         while let Some(path) = open.pop().and_then(|name| self.modules.get(&name)) {
-            let plain = path.trim_end_matches(".xz").trim_end_matches(".zst").to_owned();
-            if done.contains_key(&plain) {
+            if !chosen.seen.insert(path.clone()) {
                 continue;
             }
-            let bytes = decompress(path, tree.read(path, "the kernel")?)?;
-            let info = elf::modinfo(path, &bytes)?;
+            let packaged = tree.read(path, "the kernel")?;
+            let plain = decompress(path, packaged.clone())?;
+            let info = elf::modinfo(path, &plain)?;
             // Soft dependencies may be built in or not exist; hard ones are always modules of the same kernel.
             let inner = info.depends.iter().chain(&info.soft).map(|name| normal(name));
             open.extend(inner.filter(|name| self.modules.contains_key(name)));
-            done.insert(plain, bytes);
+            chosen.files.extend([stored(path, packaged, plain)]);
         }
-        Ok(done)
+        Ok(())
     }
 }
 
-/// Modules travel uncompressed inside the compressed initramfs: smaller as a whole, and quicker to load. They are not
-/// stripped, since that would break their signatures.
+#[derive(Default)]
+struct Chosen {
+    /// Paths in the packages.
+    seen: BTreeSet<String>,
+    /// Path in the image → content.
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+fn unpacked(path: &str, _: Vec<u8>, plain: Vec<u8>) -> (String, Vec<u8>) {
+    let path = path.trim_end_matches(".xz").trim_end_matches(".zst");
+    (path.to_owned(), plain)
+}
+
+fn as_packaged(path: &str, packaged: Vec<u8>, _: Vec<u8>) -> (String, Vec<u8>) {
+    (path.to_owned(), packaged)
+}
+
 fn decompress(path: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
     let mut plain = Vec::new();
     let result = match path.rsplit('.').next() {
@@ -133,6 +165,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_ready_is_unpacked_and_has_no_other_ending() {
+        let (plain, packed) = (vec![1], vec![2]);
+        assert_eq!(
+            unpacked("a.ko.xz", packed.clone(), plain.clone()),
+            ("a.ko".to_owned(), plain.clone())
+        );
+        assert_eq!(
+            as_packaged("a.ko.xz", packed.clone(), plain),
+            ("a.ko.xz".to_owned(), packed)
+        );
+    }
+
+    #[test]
     fn a_name_that_the_kernel_does_not_have_is_an_error() {
         let kernel = Kernel {
             version: "6.1".into(),
@@ -140,9 +185,15 @@ mod tests {
             built_in: ["fuse".to_owned()].into(),
         };
         let empty = super::super::packages::Tree::empty();
-        assert!(kernel.closure(&empty, ["fuse"].into_iter()).unwrap().is_empty());
+        let none = std::iter::empty;
+        assert!(
+            kernel
+                .closure(&empty, ["fuse"].into_iter(), none())
+                .unwrap()
+                .is_empty()
+        );
         let text = kernel
-            .closure(&empty, ["ahcj"].into_iter())
+            .closure(&empty, none(), ["ahcj"].into_iter())
             .unwrap_err()
             .to_string();
         assert!(

@@ -49,11 +49,11 @@ pub fn build(options: &Options, progress: Progress<'_>) -> Result<BootImage> {
     let kernel = Kernel::find(&tree)?;
 
     progress("collecting kernel modules", 0, 1);
-    let modules = kernel.closure(&tree, contents.module_names())?;
+    let modules = kernel.closure(&tree, contents.module_names(true), contents.module_names(false))?;
     let indexes = depmod::indexes(&tree, &kernel, &modules, &options.cache)?;
     let names = modules
         .keys()
-        .filter_map(|path| Some(path.rsplit('/').next()?.trim_end_matches(".ko").to_owned()));
+        .filter_map(|path| Some(path.rsplit('/').next()?.split_once(".ko")?.0.to_owned()));
     let names = names.collect();
 
     progress("compressing the initramfs", 0, 1);

@@ -4,19 +4,35 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with, sockopt};
 
-use super::Error;
 use super::modules::Loader;
+use super::{Error, SETTLE_LIMIT};
 
 /// The kernel's own announcements, not udev's.
 const KERNEL_GROUP: u32 = 1;
 /// A machine with many disks announces some thousand things at once.
 const RECEIVE_BUFFER: usize = 8 << 20;
+/// Drivers mostly wait for their devices, so more threads than processors are of use.
+const LOADERS: usize = 4;
+/// What drives of media need, and what it is mounted with; the kernel would ask for the file systems one by one through
+/// a process each.
+const FOR_MEDIA: [&str; 7] = [
+    "sr_mod",
+    "sd_mod",
+    "isofs",
+    "vfat",
+    "nls_cp437",
+    "nls_ascii",
+    "exfat",
+];
+/// Classes of PCI devices behind which media is: mass storage and USB. They take the longest to find what they have.
+const CONTROLLERS: [&str; 2] = ["bc01", "bc0Csc03"];
 /// Not everything that can be waited for is announced.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -86,13 +102,24 @@ impl DeviceEvents {
             state: Mutex::default(),
             changed: Condvar::new(),
         });
-        let worker = Arc::clone(&events);
-        let run = move || worker.run(&socket, &loader);
-        std::thread::Builder::new()
-            .name("devices".to_owned())
-            .spawn(run)
-            .map_err(failed)?;
+        let loader = Arc::new(loader);
+        let (worker, drivers) = (Arc::clone(&events), Arc::clone(&loader));
+        spawn("devices", move || worker.run(&socket, &drivers)).map_err(failed)?;
+        let waiter = Arc::clone(&events);
+        spawn("modules", move || waiter.load_beside(&loader)).map_err(failed)?;
         Ok(events)
+    }
+
+    /// While controllers look for their disks, which is waiting more than work: what media needs. Then what only makes
+    /// the machine faster; loading it runs the kernel's own tests of each cipher.
+    fn load_beside(&self, loader: &Loader) {
+        for name in FOR_MEDIA {
+            loader.load(name);
+        }
+        self.settle(SETTLE_LIMIT);
+        for alias in present_aliases().iter().filter(|alias| of_processor(alias)) {
+            loader.load(alias);
+        }
     }
 
     fn run(&self, socket: &OwnedFd, loader: &Loader) {
@@ -111,18 +138,15 @@ impl DeviceEvents {
 
     fn load_present(&self, loader: &Loader) {
         let sequence = current_sequence();
-        let mut aliases = Vec::new();
-        collect_aliases(Path::new("/sys/devices"), &mut aliases);
-        aliases.sort_unstable();
-        aliases.dedup();
-        for alias in &aliases {
-            loader.load(alias);
-        }
+        load_side_by_side(loader, &controllers(Path::new("/sys/bus/pci/devices")));
+        let mut devices = present_aliases();
+        devices.retain(|alias| !of_processor(alias));
+        load_side_by_side(loader, &devices);
         self.note(sequence);
     }
 
     fn handle(&self, event: &Event<'_>, loader: &Loader) {
-        if let (true, Some(alias)) = (event.add, event.alias) {
+        if let (true, Some(alias)) = (event.add, event.alias.filter(|alias| !of_processor(alias))) {
             loader.load(alias);
         }
         self.note(event.sequence);
@@ -169,6 +193,48 @@ impl DeviceEvents {
     }
 }
 
+/// One controller's driver waits for its disks while another's is loaded.
+fn load_side_by_side(loader: &Loader, aliases: &[String]) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..LOADERS.min(aliases.len()) {
+            scope.spawn(|| {
+                while let Some(alias) = aliases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    loader.load(alias);
+                }
+            });
+        }
+    });
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(work).map(|_| ())
+}
+
+/// Modules for features of the processor: ciphers and checksums, never a device.
+fn of_processor(alias: &str) -> bool {
+    alias.starts_with("cpu:")
+}
+
+/// The aliases of the controllers on the PCI bus, without a walk through all devices.
+fn controllers(bus: &Path) -> Vec<String> {
+    let devices = fs::read_dir(bus).into_iter().flatten().flatten();
+    let aliases = devices.filter_map(|device| fs::read_to_string(device.path().join("modalias")).ok());
+    let aliases = aliases.map(|alias| alias.trim().to_owned());
+    aliases
+        .filter(|alias| CONTROLLERS.iter().any(|class| alias.contains(class)))
+        .collect()
+}
+
+fn present_aliases() -> Vec<String> {
+    let mut aliases = Vec::new();
+    collect_aliases(Path::new("/sys/devices"), &mut aliases);
+    aliases.sort_unstable();
+    aliases.dedup();
+    aliases
+}
+
 /// The aliases of all devices; links are not followed, so each device is seen once.
 fn collect_aliases(folder: &Path, aliases: &mut Vec<String>) {
     for item in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -213,6 +279,27 @@ mod tests {
         let mut aliases = Vec::new();
         collect_aliases(folder.path(), &mut aliases);
         assert_eq!(aliases, ["usb:v1"]);
+    }
+
+    #[test]
+    fn controllers_of_disks_and_usb_are_known_from_their_class() {
+        let bus = tempfile::tempdir().unwrap();
+        for (name, class) in [
+            ("disk", "bc01sc06i01"),
+            ("usb", "bc0Csc03i30"),
+            ("network", "bc02sc00i00"),
+        ] {
+            fs::create_dir(bus.path().join(name)).unwrap();
+            let alias = format!("pci:v00008086d00002922sv00001AF4sd00001100{class}\n");
+            fs::write(bus.path().join(name).join("modalias"), alias).unwrap();
+        }
+        let mut found = controllers(bus.path());
+        found.sort();
+        assert_eq!(found.len(), 2);
+        assert!(
+            found[0].ends_with("bc01sc06i01") && found[1].ends_with("bc0Csc03i30"),
+            "{found:?}"
+        );
     }
 
     #[test]

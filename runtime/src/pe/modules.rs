@@ -1,6 +1,7 @@
 //! Loads kernel modules inside this process: at the start of a machine a process for each would cost seconds.
 
 use std::collections::HashSet;
+use std::ffi::c_int;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -11,6 +12,9 @@ use rustix::system::{finit_module, uname};
 
 use super::Error;
 use super::module_index::ModuleIndex;
+
+/// `MODULE_INIT_COMPRESSED_FILE`: the kernel unpacks the file itself.
+const COMPRESSED: c_int = 4;
 
 /// Loads modules of the running kernel by name or alias.
 pub(super) struct Loader {
@@ -59,22 +63,25 @@ impl Loader {
         all
     }
 
+    /// Several threads may ask for the same file: the kernel makes the second one wait for the first.
     fn load_file(&self, file: &str) -> bool {
-        let new = self
-            .done
-            .lock()
-            .is_ok_and(|mut done| done.insert(file.to_owned()));
-        if !new {
+        let done = |done: &HashSet<String>| done.contains(file);
+        if self.done.lock().is_ok_and(|set| done(&set)) {
             return true;
         }
         let Ok(open) = File::open(self.folder.join(file)) else {
             return false;
         };
+        let flags = if file.ends_with(".ko") { 0 } else { COMPRESSED };
         // ENODEV: a driver that found nothing to drive, for example for a processor feature.
-        matches!(
-            finit_module(&open, c"", 0),
+        let loaded = matches!(
+            finit_module(&open, c"", flags),
             Ok(()) | Err(Errno::EXIST | Errno::NODEV)
-        )
+        );
+        if let Ok(mut set) = self.done.lock() {
+            set.insert(file.to_owned());
+        }
+        loaded
     }
 }
 
