@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with, sockopt};
 
+use super::Error;
 use super::modules::Loader;
-use super::{Error, SETTLE_LIMIT};
 
 /// The kernel's own announcements, not udev's.
 const KERNEL_GROUP: u32 = 1;
@@ -47,6 +47,7 @@ struct State {
 pub(super) struct DeviceEvents {
     state: Mutex<State>,
     changed: Condvar,
+    loader: Arc<Loader>,
 }
 
 /// The parts of an announcement that matter.
@@ -101,25 +102,24 @@ impl DeviceEvents {
         let events = Arc::new(Self {
             state: Mutex::default(),
             changed: Condvar::new(),
+            loader: Arc::new(loader),
         });
-        let loader = Arc::new(loader);
-        let (worker, drivers) = (Arc::clone(&events), Arc::clone(&loader));
-        spawn("devices", move || worker.run(&socket, &drivers)).map_err(failed)?;
-        let waiter = Arc::clone(&events);
-        spawn("modules", move || waiter.load_beside(&loader)).map_err(failed)?;
+        let worker = Arc::clone(&events);
+        spawn("devices", move || worker.run(&socket, &worker.loader)).map_err(failed)?;
+        // While controllers look for their disks, which is waiting more than work.
+        let loader = Arc::clone(&events.loader);
+        spawn("media", move || loader.load_all(&FOR_MEDIA)).map_err(failed)?;
         Ok(events)
     }
 
-    /// While controllers look for their disks, which is waiting more than work: what media needs. Then what only makes
-    /// the machine faster; loading it runs the kernel's own tests of each cipher.
-    fn load_beside(&self, loader: &Loader) {
-        for name in FOR_MEDIA {
-            loader.load(name);
-        }
-        self.settle(SETTLE_LIMIT);
-        for alias in present_aliases().iter().filter(|alias| of_processor(alias)) {
-            loader.load(alias);
-        }
+    /// In the background, what only makes the machine faster: loading it runs the kernel's own tests of each cipher.
+    pub(super) fn load_for_processor(&self) -> io::Result<()> {
+        let loader = Arc::clone(&self.loader);
+        spawn("ciphers", move || {
+            let mut features = present_aliases();
+            features.retain(|alias| of_processor(alias));
+            loader.load_all(&features);
+        })
     }
 
     fn run(&self, socket: &OwnedFd, loader: &Loader) {
@@ -307,6 +307,7 @@ mod tests {
         let events = DeviceEvents {
             state: Mutex::default(),
             changed: Condvar::new(),
+            loader: Arc::default(),
         };
         let mut left = 2;
         let answer = events.wait_for(Duration::from_secs(20), || {

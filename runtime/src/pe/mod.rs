@@ -107,6 +107,15 @@ pub fn settle() {
     }
 }
 
+/// Starts to load what the processor has features for, in the background. To be called when nothing waits for the
+/// processor any more.
+///
+/// # Errors
+/// When no thread can be started.
+pub fn use_processor_features() -> std::io::Result<()> {
+    EVENTS.get().map_or(Ok(()), |events| events.load_for_processor())
+}
+
 /// Asks again after every change of the machine's devices until there is an answer or the time is over.
 pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     match EVENTS.get() {

@@ -17,6 +17,7 @@ use super::module_index::ModuleIndex;
 const COMPRESSED: c_int = 4;
 
 /// Loads modules of the running kernel by name or alias.
+#[derive(Default)]
 pub(super) struct Loader {
     folder: PathBuf,
     index: ModuleIndex,
@@ -64,6 +65,13 @@ impl Loader {
     }
 
     /// Several threads may ask for the same file: the kernel makes the second one wait for the first.
+    /// Loads as many of these as there are, in this order.
+    pub(super) fn load_all(&self, names: &[impl AsRef<str>]) {
+        for name in names {
+            self.load(name.as_ref());
+        }
+    }
+
     fn load_file(&self, file: &str) -> bool {
         let done = |done: &HashSet<String>| done.contains(file);
         if self.done.lock().is_ok_and(|set| done(&set)) {
