@@ -179,8 +179,8 @@ fn folder_of_runtime(platform: &dyn Platform, root: &Path) -> PathBuf {
 const NOTE: &str = "COMPLETE.TXT";
 const NOTE_TEXT: &[u8] =
     b"The run that made this partition is complete. The installed system does not need it.\r\n";
-/// What the installed system starts from on UEFI.
-const SYSTEM_LOADER: &str = "EFI/BOOT/BOOTX64.EFI";
+/// What the installed system starts from on UEFI, and a Windows by a BIOS.
+const SYSTEM_LOADERS: [&str; 2] = ["EFI/BOOT/BOOTX64.EFI", "bootmgr"];
 
 /// Whether a run of this media came to its end on that disk: what it has made is somebody's machine now, and no longer ours to
 /// erase. An interrupted or failed run still has its staged boot image there.
@@ -195,7 +195,8 @@ pub fn is_complete(platform: &dyn Platform, disk: &Disk, media_id: &str) -> bool
                 .peek(&volume.path, file)
                 .is_ok_and(|found| found.is_some())
         };
-        (has(NOTE) || has(SYSTEM_LOADER)) && !has(paths::DISK_INFO) && !has(&paths::state(media_id))
+        let installed = has(NOTE) || SYSTEM_LOADERS.iter().any(|loader| has(loader));
+        installed && !has(paths::DISK_INFO) && !has(&paths::state(media_id))
     })
 }
 
@@ -274,7 +275,7 @@ pub fn clean_again(platform: &dyn Platform) -> Result<bool> {
 fn remove_traces(platform: &dyn Platform, root: Option<&Path>, state: &str) -> Result<()> {
     let (_, device, _) = find_partition(platform, state)?;
     let boot = platform.mount(&device, true)?;
-    if platform.firmware() == Firmware::Bios {
+    if platform.firmware() == Firmware::Bios && !staging::starts_windows(platform, &boot)? {
         platform.write(&boot.join(NOTE), NOTE_TEXT, 0o644)?;
     }
     staging::unstage(platform, &boot)?;

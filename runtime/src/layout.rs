@@ -53,9 +53,16 @@ pub enum LayoutError {
         "the disk has sectors of {0} bytes and a BIOS starts from sectors of 512 bytes only; start the machine with UEFI"
     )]
     SectorSize(u32),
-    /// `bootmgr` needs boot code that only Windows' own tools write.
-    #[error("Windows is set up on machines that start with UEFI only; start the machine with UEFI")]
-    WindowsOnBios,
+    /// Windows has a boot loader for each firmware, and each knows one style.
+    #[error(
+        "{firmware} starts Windows from {style} disks only; leave `style` out of the step, so that it follows the firmware"
+    )]
+    StyleOfWindows {
+        /// How the machine starts.
+        firmware: &'static str,
+        /// What it needs.
+        style: &'static str,
+    },
 }
 
 /// What the planner needs besides the settings.
@@ -207,8 +214,12 @@ fn role(setting: &Partition, windows: bool) -> Role {
 
 fn check(wishes: &[Wish], gpt: bool, input: &Input<'_>) -> Result<(), LayoutError> {
     let disk = input.disk;
-    if input.windows && input.firmware == Firmware::Bios {
-        return Err(LayoutError::WindowsOnBios);
+    if input.windows && gpt != (input.firmware == Firmware::Uefi) {
+        let (firmware, style) = match input.firmware {
+            Firmware::Uefi => ("UEFI", "GPT"),
+            Firmware::Bios => ("a BIOS", "MBR"),
+        };
+        return Err(LayoutError::StyleOfWindows { firmware, style });
     }
     if input.firmware == Firmware::Bios && disk.sector_size != 512 {
         return Err(LayoutError::SectorSize(disk.sector_size));
@@ -455,10 +466,28 @@ mod tests {
         let given = planned_for(&given, 64 << 30, Firmware::Uefi, true).unwrap();
         assert_eq!(roles(&given), [Role::Efi, Role::Msr, Role::Data]);
         assert_eq!(given.table.partitions[1].size, 128 * MIB);
-        assert_eq!(
-            planned_for(&options, 64 << 30, Firmware::Bios, true),
-            Err(LayoutError::WindowsOnBios)
-        );
+        let bios = planned_for(&options, 64 << 30, Firmware::Bios, true).unwrap();
+        assert_eq!(roles(&bios), [Role::State, Role::Data, Role::Recovery]);
+        assert!(!bios.table.gpt);
+    }
+
+    #[test]
+    fn a_style_from_which_windows_does_not_start_is_refused() {
+        for (style, firmware) in [
+            (PartitionStyle::Gpt, Firmware::Bios),
+            (PartitionStyle::Mbr, Firmware::Uefi),
+        ] {
+            let options = FormatAndPartitionDisk {
+                style: Setting::Value(style),
+                ..Default::default()
+            };
+            let refused = planned_for(&options, 64 << 30, firmware, true);
+            assert!(
+                matches!(refused, Err(LayoutError::StyleOfWindows { .. })),
+                "{refused:?}"
+            );
+            assert!(planned_for(&options, 64 << 30, firmware, false).is_ok());
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use media_format::paths;
 use crate::journal::Target;
 use crate::media::Media;
 use crate::platform::{Firmware, Platform, Result};
+use crate::windows::{boot as windows_boot, volume};
 
 /// Label of the firmware's boot entry while a run lasts.
 pub const BOOT_ENTRY: &str = "media-runtime";
@@ -54,6 +55,19 @@ fn staged_menu(platform: &dyn Platform, media: &Media) -> Result<Vec<u8>> {
     menu.ok_or_else(|| anyhow::anyhow!("the media has no {}", paths::GRUB_CONFIG))
 }
 
+/// What is left of the staged menu where Windows has no boot code but GRUB's.
+const WINDOWS_MENU: &str =
+    "# GRUB in the boot sector of this disk starts Windows by this file.\nntldr /bootmgr\nboot\n";
+
+/// Whether the boot partition is the one that a Windows is started from by a BIOS.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn starts_windows(platform: &dyn Platform, boot: &Path) -> Result<bool> {
+    let manager = volume::locate(platform, boot, windows_boot::BIOS_LOADER)?;
+    Ok(platform.firmware() == Firmware::Bios && platform.exists(&manager))
+}
+
 /// Takes the staged boot image away from the target's boot partition.
 ///
 /// # Errors
@@ -62,10 +76,14 @@ pub fn unstage(platform: &dyn Platform, boot: &Path) -> Result<()> {
     if platform.firmware() == Firmware::Uefi {
         platform.unregister(BOOT_ENTRY)?;
     }
-    for path in ["EFI/media-runtime", "media-runtime/boot", ".disk", "boot"] {
-        platform.remove(&boot.join(path))?;
+    if starts_windows(platform, boot)? {
+        platform.write(&boot.join(paths::GRUB_CONFIG), WINDOWS_MENU.as_bytes(), 0o644)?;
+    } else {
+        platform.remove(&boot.join("boot"))?;
     }
-    Ok(())
+    ["EFI/media-runtime", "media-runtime/boot", ".disk"]
+        .iter()
+        .try_for_each(|path| platform.remove(&boot.join(path)))
 }
 
 /// Plants the runtime in the installed system, so that it goes on there after its next start.

@@ -59,7 +59,11 @@ const STEPS: &[(&str, &str, &str)] = &[
         "package = 'p'",
         "package = 'p'\nallow-unsigned = true",
     ),
-    ("setup-os", "", "client-package = 'c'\nclient-properties = 'A=B'"),
+    (
+        "setup-os",
+        "",
+        "client-package = 'c'\nclient-properties = 'A=B'\nboot-files = '2023'",
+    ),
     ("install-updates", "", "target = 'all'\npackages = ['u']"),
     (
         "install-applications",

@@ -17,7 +17,10 @@ pub(crate) const ADD_NORPFIX: c_int = 0x200;
 pub(crate) const ADD_TEST_FILE_EXCLUSION: c_int = 0x4000;
 pub(crate) const EXTRACT_NTFS: c_int = 0x1;
 pub(crate) const EXTRACT_UNIX_DATA: c_int = 0x20;
+pub(crate) const EXTRACT_NO_ACLS: c_int = 0x40;
 pub(crate) const EXTRACT_NORPFIX: c_int = 0x200;
+pub(crate) const EXTRACT_NO_ATTRIBUTES: c_int = 0x10_0000;
+pub(crate) const EXTRACT_NO_FOLDERS: c_int = 0x20_0000;
 pub(crate) const WRITE_SOLID: c_int = 0x1000;
 
 /// `wimlib_compression_type`.
@@ -137,6 +140,14 @@ unsafe extern "C" {
         threads: c_uint,
     ) -> c_int;
     fn wimlib_extract_image(wim: *mut RawWim, image: c_int, target: *const c_char, flags: c_int) -> c_int;
+    fn wimlib_extract_paths(
+        wim: *mut RawWim,
+        image: c_int,
+        target: *const c_char,
+        paths: *const *const c_char,
+        count: usize,
+        flags: c_int,
+    ) -> c_int;
     fn wimlib_iterate_dir_tree(
         wim: *mut RawWim,
         image: c_int,
@@ -257,10 +268,7 @@ impl Wim {
 
     /// Makes the other parts of a split WIM known.
     pub(crate) fn reference(&mut self, parts: &[impl AsRef<Path>]) -> Result<(), LibError> {
-        let parts = parts
-            .iter()
-            .map(|part| c_path(part.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let parts = c_paths(parts)?;
         let pointers: Vec<*const c_char> = parts.iter().map(|part| part.as_ptr()).collect();
         let count = c_uint::try_from(parts.len()).map_err(|_| invalid("too many parts"))?;
         // SAFETY: `pointers` and what it points to outlive the call.
@@ -301,6 +309,22 @@ impl Wim {
         let (target, image) = (c_path(target)?, c_image(image)?);
         // SAFETY: `target` outlives the call.
         check(unsafe { wimlib_extract_image(self.raw.as_ptr(), image, target.as_ptr(), flags) })
+    }
+
+    /// Extracts files of an image.
+    pub(crate) fn extract_paths(
+        &mut self,
+        image: u32,
+        target: &Path,
+        paths: &[impl AsRef<Path>],
+        flags: c_int,
+    ) -> Result<(), LibError> {
+        let (target, image) = (c_path(target)?, c_image(image)?);
+        let paths = c_paths(paths)?;
+        let pointers: Vec<*const c_char> = paths.iter().map(|path| path.as_ptr()).collect();
+        let (raw, count) = (self.raw.as_ptr(), pointers.len());
+        // SAFETY: `target`, `pointers` and what these point to outlive the call.
+        check(unsafe { wimlib_extract_paths(raw, image, target.as_ptr(), pointers.as_ptr(), count, flags) })
     }
 
     /// Whether an image has a file or folder at that path.
@@ -474,6 +498,10 @@ fn invalid(text: &str) -> LibError {
 
 fn c_path(path: &Path) -> Result<CString, LibError> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| invalid("a path contains NUL"))
+}
+
+fn c_paths(paths: &[impl AsRef<Path>]) -> Result<Vec<CString>, LibError> {
+    paths.iter().map(|path| c_path(path.as_ref())).collect()
 }
 
 fn c_text(text: &str) -> Result<CString, LibError> {

@@ -5,6 +5,7 @@
 
 mod apply;
 mod capture;
+mod extract;
 mod failure;
 mod find;
 mod flush;
@@ -79,6 +80,7 @@ fn perform(operation: &Operation, report: &Arc<Report>) -> Result<Summary, Failu
         Operation::Verify(verify) => verify::run(verify, report),
         Operation::Info(info) => verify::info(&info.wim),
         Operation::Find(find) => find::run(find, report),
+        Operation::Extract(extract) => extract::run(extract, report),
     }
 }
 
@@ -86,7 +88,7 @@ fn perform(operation: &Operation, report: &Arc<Report>) -> Result<Summary, Failu
 fn ignores_case(operation: &Operation) -> bool {
     match operation {
         Operation::Capture(capture) => capture.images.iter().any(|image| is_ntfs(&image.source)),
-        Operation::Find(_) => true,
+        Operation::Find(_) | Operation::Extract(_) => true,
         Operation::Apply(_) | Operation::Verify(_) | Operation::Info(_) => false,
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use common::*;
-use media_format::wim::protocol::{Apply, CaptureImage, Find, Operation, Volume};
+use media_format::wim::protocol::{Apply, CaptureImage, Extract, Find, Operation, Volume};
 
 fn make_volume(path: &Path) {
     fs::File::create(path).unwrap().set_len(64 << 20).unwrap();
@@ -85,6 +85,17 @@ fn a_volume_is_applied_and_captured_without_a_mount() {
         paths: paths.to_vec(),
     });
     assert_eq!(done(&run(find)).found, [paths[0].clone(), paths[2].clone()]);
+    let folder = path("copied");
+    let extract = Operation::Extract(Extract {
+        wim: first.clone(),
+        parts: vec![],
+        index: 1,
+        paths: [paths[0].clone(), "/no/such.file".into()].into(),
+        folder: folder.clone(),
+    });
+    assert_eq!(done(&run(extract)).found, [paths[0].clone()]);
+    let copied = fs::read(folder.join("kernel.dll")).unwrap();
+    assert_eq!(copied, fs::read(tree.join("Windows/kernel.dll")).unwrap());
     done(&run(to_volume(&first, &volume)));
 
     let content = judge("ntfscat", &[text(&volume), "Windows/System32/kernel.dll"]);

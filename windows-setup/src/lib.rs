@@ -5,4 +5,6 @@ pub mod bcd;
 pub mod drivers;
 pub mod inf;
 pub mod offline_registry;
+pub mod secure_boot;
+mod signed_message;
 pub mod unattend;

@@ -35,6 +35,8 @@ pub enum Operation {
     Info(Info),
     /// Looks whether an image has certain files.
     Find(Find),
+    /// Copies certain files of an image.
+    Extract(Extract),
 }
 
 /// Extracts one image to a folder or straight onto an NTFS volume.
@@ -196,6 +198,24 @@ pub struct Find {
     pub paths: Vec<PathBuf>,
 }
 
+/// Copies files of an image into one folder, without their folders, security and attributes. Those that the image does not
+/// have are passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extract {
+    /// The WIM, or the first part of a split WIM.
+    pub wim: PathBuf,
+    /// The other parts of a split WIM.
+    #[serde(default)]
+    pub parts: Vec<PathBuf>,
+    /// Which image, counted from 1.
+    pub index: u32,
+    /// The paths, from the root of the image and with slashes; upper and lower case are equal. Their last parts differ.
+    pub paths: Vec<PathBuf>,
+    /// Where they go: a folder, which is made. They are spelled as the image spells them.
+    pub folder: PathBuf,
+}
+
 /// One line of the worker's standard output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
@@ -270,7 +290,7 @@ pub struct Summary {
     pub sha256: Option<String>,
     /// How many warnings there were; after the first 200 they are only counted.
     pub warnings: u64,
-    /// The paths of [`Operation::Find`] that the image has.
+    /// The paths of [`Operation::Find`] or [`Operation::Extract`] that the image has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<PathBuf>,
     /// The answer to [`Operation::Info`].

@@ -299,6 +299,10 @@ pub trait Boot {
     fn firmware(&self) -> Firmware;
     /// Whether Secure Boot is on; nothing on a BIOS machine.
     fn secure_boot(&self) -> Option<bool>;
+    /// One of the firmware's lists for Secure Boot, `db` or `dbx`; nothing where it has none or cannot be asked.
+    fn signature_list(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
     /// Makes the system under `root` start from `disk` by its own boot loader (GRUB), without touching the
     /// firmware's variables. `boot` is where the EFI system partition is mounted, on UEFI. Gives the loader's path
     /// there.

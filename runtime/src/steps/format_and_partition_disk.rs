@@ -9,7 +9,7 @@ use crate::context::{Context, Failure, resolved};
 use crate::engine::Outcome;
 use crate::journal::{Target, Volume};
 use crate::layout::{self, Input, Planned};
-use crate::platform::{Disk, NewPartition, Role};
+use crate::platform::{Disk, Firmware, NewPartition, Role};
 use crate::target::{self, ConfirmedTarget};
 use crate::windows::boot as windows_boot;
 use crate::{boot_state, destination, own_table, room, staging, variables};
@@ -154,11 +154,12 @@ fn attach(context: &mut Context<'_>) -> std::result::Result<(), Failure> {
     let state = context.target()?.state.clone();
     let (disk, device, number) = context.partition(&state)?;
     let boot = context.platform.mount(&device, true)?;
-    if context.is_windows() && !context.platform.is_registered(&state, windows_boot::ENTRY)? {
+    let own_entry = context.is_windows() && context.platform.firmware() == Firmware::Uefi;
+    if own_entry && !context.platform.is_registered(&state, windows_boot::ENTRY)? {
         // While nothing is there to start, and before that of the run, which is the first until the end.
         context
             .platform
-            .register(&disk.path, number, windows_boot::ENTRY, windows_boot::LOADER)?;
+            .register(&disk.path, number, windows_boot::ENTRY, windows_boot::UEFI_LOADER)?;
     }
     context.progress("staging the boot image", 0, 0);
     staging::stage(context.platform, context.media, &boot, &disk.path, number)?;

@@ -80,7 +80,7 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
         Action::ApplyNetworkSettings(options) => apply_network_settings::check(options, context),
         Action::AutoApplyDrivers(options) => auto_apply_drivers::check(options, context),
         Action::ApplyDriverPackage(options) => apply_driver_package::check(options, context),
-        Action::SetupOs(_) => setup_os::check(context),
+        Action::SetupOs(options) => setup_os::check(options, context),
         Action::InstallUpdates(options) => install_updates::check(options, context),
         Action::InstallApplications(options) => install_applications::check(options, context),
         Action::InstallPackage(options) => install_package::check(options, context),

@@ -18,9 +18,10 @@ mod windows;
 const PROGRAM: &str = "/proc/self/exe";
 
 /// A Windows gets its runtime from the media.
-pub(super) fn check(context: &Context<'_>) -> Check {
+pub(super) fn check(options: &SetupOs, context: &Context<'_>) -> Check {
     if context.is_windows() {
         context.media.windows_runtime(context.platform)?;
+        windows::check(options, context)?;
     }
     Ok(())
 }
@@ -29,7 +30,7 @@ pub(super) fn run(options: &SetupOs, context: &mut Context<'_>) -> Result {
     match context.here {
         Environment::Pe => {
             let made = if context.is_windows() {
-                windows::make_startable(context)
+                windows::make_startable(options, context)
             } else {
                 make_startable(context)
             };

@@ -11,13 +11,13 @@ use windows_setup::unattend::{Architecture, Image};
 
 use crate::context::{Context, resolved};
 use crate::journal::WindowsSystem;
-use crate::platform::Result;
+use crate::platform::{Firmware, Result};
 use crate::wim_files;
 
 /// Looking for a name needs the metadata of one image.
 const MEMORY_LIMIT: u64 = 1 << 30;
-/// What a UEFI starts, in every image that can be set up.
-const BOOT_MANAGER: &str = "/Windows/Boot/EFI/bootmgfw.efi";
+/// What a UEFI and what a BIOS starts, in every image that can be set up.
+const BOOT_MANAGERS: (&str, &str) = ("/Windows/Boot/EFI/bootmgfw.efi", "/Windows/Boot/PCAT/bootmgr");
 /// Builds from here on are called Windows 11.
 const FIRST_WINDOWS_11: u32 = 22_000;
 
@@ -47,6 +47,15 @@ pub fn system(images: &[ImageInfo]) -> Result<&ImageInfo> {
 /// # Errors
 /// When its image is missing, or no Windows that this machine starts.
 pub fn of_sequence(context: &Context<'_>) -> Result<Option<WindowsSystem>> {
+    let applied = applied(context)?;
+    applied.map(|(_, image)| as_system(&image)).transpose()
+}
+
+/// The WIM and in it the Windows of the first step of the sequence that applies one.
+///
+/// # Errors
+/// When its image is missing.
+pub fn applied(context: &Context<'_>) -> Result<Option<(PathBuf, ImageInfo)>> {
     let steps = context.sequence.all_steps().into_iter();
     let mut steps = steps.filter(|step| !step.common.disabled);
     let found = steps.find_map(|step| match resolved(step, context.variables).ok()?.action {
@@ -56,7 +65,8 @@ pub fn of_sequence(context: &Context<'_>) -> Result<Option<WindowsSystem>> {
     let Some(options) = found else { return Ok(None) };
     let wim = wim_files::first(context.platform, context.content(options.package.as_str())?)?;
     let images = chosen(context, &wim, &options)?;
-    as_system(system(&images)?).map(Some)
+    let system = system(&images)?.clone();
+    Ok(Some((wim, system)))
 }
 
 /// The images that the step applies.
@@ -153,12 +163,16 @@ impl WindowsSystem {
 /// # Errors
 /// When it has no boot manager.
 pub fn check_boot_files(context: &Context<'_>, wim: &Path, image: &ImageInfo) -> Result<()> {
+    let (manager, firmware) = match context.platform.firmware() {
+        Firmware::Uefi => (BOOT_MANAGERS.0, "UEFI"),
+        Firmware::Bios => (BOOT_MANAGERS.1, "a BIOS"),
+    };
     let request = Request {
         memory_limit: Some(MEMORY_LIMIT),
         operation: Operation::Find(Find {
             wim: wim.to_owned(),
             index: image.index,
-            paths: vec![PathBuf::from(BOOT_MANAGER)],
+            paths: vec![PathBuf::from(manager)],
         }),
     };
     let found = context
@@ -167,7 +181,7 @@ pub fn check_boot_files(context: &Context<'_>, wim: &Path, image: &ImageInfo) ->
         .with_context(|| format!("looking for boot files in image {}", image.index))?;
     if found.found.is_empty() {
         bail!(
-            "image {} (\"{}\") has no {BOOT_MANAGER}, so no machine with UEFI would start it",
+            "image {} (\"{}\") has no {manager}, so no machine with {firmware} would start it",
             image.index,
             image.name
         );

@@ -3,6 +3,7 @@
 
 pub mod answers;
 pub mod boot;
+pub mod boot_files;
 pub mod drivers;
 pub mod existing;
 pub mod hives;

@@ -8,10 +8,11 @@ use media_format::manifest::hex;
 use media_format::paths;
 use media_format::state::{BootState, Next};
 use runtime::platform::{Boot, Files as _, Firmware, Result};
+use windows_setup::bcd::{Device, Partition};
 
 use crate::machine::Memory;
 use crate::windows::{BOOT_MANAGER, SYSTEM_HIVE};
-use crate::world::{BootSector, Entry, Part, World};
+use crate::world::{BootSector, Drive, Entry, Part, World};
 
 const LOADER: &str = "/EFI/BOOT/BOOTX64.EFI";
 const STAGED: &str = "/EFI/media-runtime/shimx64.efi";
@@ -25,6 +26,10 @@ impl Boot for Memory {
 
     fn secure_boot(&self) -> Option<bool> {
         (self.firmware() == Firmware::Uefi).then_some(true)
+    }
+
+    fn signature_list(&self, name: &str) -> Option<Vec<u8>> {
+        self.world().signature_lists.get(name).cloned()
     }
 
     fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String> {
@@ -171,7 +176,7 @@ fn from_disk(world: &World, drive: usize, media_id: &str) -> Started {
         return Started::Nothing;
     }
     match (world.firmware, &found.boot_sector) {
-        (Firmware::Bios, BootSector::Staged) => menu(world, media_id),
+        (Firmware::Bios, BootSector::Staged) => staged(world, drive, media_id),
         (Firmware::Bios, BootSector::System(id)) => system(world, id, media_id),
         (Firmware::Bios, BootSector::Empty) => Started::Nothing,
         (Firmware::Uefi, _) => {
@@ -183,6 +188,29 @@ fn from_disk(world: &World, drive: usize, media_id: &str) -> Started {
                 system_of(world, part, bytes, media_id)
             })
         }
+    }
+}
+
+/// The staged GRUB: the menu of the media, or after the run of a Windows what is left there.
+fn staged(world: &World, drive: usize, media_id: &str) -> Started {
+    let menus = world.drives[drive].parts.iter().filter_map(|part| {
+        let menu = part.volume.bytes(paths::GRUB_CONFIG)?;
+        Some((part, String::from_utf8_lossy(menu)))
+    });
+    match menus
+        .into_iter()
+        .find(|(_, menu)| menu.contains("ntldr /bootmgr\nboot\n"))
+    {
+        Some((part, _)) => bootmgr(world, part),
+        None => menu(world, media_id),
+    }
+}
+
+/// The boot manager of Windows as GRUB starts it by a BIOS.
+fn bootmgr(world: &World, active: &Part) -> Started {
+    match active.volume.bytes("bootmgr") {
+        Some(_) => windows(world, active, "boot/BCD"),
+        None => Started::Nothing,
     }
 }
 
@@ -221,6 +249,14 @@ fn menu(world: &World, media_id: &str) -> Started {
         }
         Firmware::Bios => match &found.boot_sector {
             BootSector::System(id) => system(world, id, media_id),
+            BootSector::Staged
+                if state
+                    .variables
+                    .get("loader")
+                    .is_some_and(|loader| loader == "/bootmgr") =>
+            {
+                bootmgr(world, &found.parts[part])
+            }
             BootSector::Staged | BootSector::Empty => Started::Nothing,
         },
     };
@@ -234,8 +270,8 @@ fn menu(world: &World, media_id: &str) -> Started {
 
 /// What a loader starts that lies on that EFI system partition.
 fn system_of(world: &World, esp: &Part, loader: &[u8], media_id: &str) -> Started {
-    if loader == BOOT_MANAGER {
-        return windows(world, esp);
+    if loader == BOOT_MANAGER || loader.starts_with(b"MZ") {
+        return windows(world, esp, "EFI/Microsoft/Boot/BCD");
     }
     let text = String::from_utf8_lossy(loader).into_owned();
     text.strip_prefix(STARTS)
@@ -243,21 +279,31 @@ fn system_of(world: &World, esp: &Part, loader: &[u8], media_id: &str) -> Starte
 }
 
 /// Windows' boot manager starts the partition that its store names.
-fn windows(world: &World, esp: &Part) -> Started {
-    let Some(store) = esp.volume.bytes("EFI/Microsoft/Boot/BCD") else {
+fn windows(world: &World, boot: &Part, store: &str) -> Started {
+    let Some(store) = boot.volume.bytes(store) else {
         return Started::Nothing;
     };
     let store = String::from_utf8_lossy(store).into_owned();
     for (index, drive) in world.drives.iter().enumerate() {
         for (number, part) in drive.parts.iter().enumerate() {
-            let id = uuid::Uuid::parse_str(&part.id).map(|id| hex(&id.to_bytes_le()));
-            let named = id.is_ok_and(|id| store.contains(&id));
+            let named = partition(drive, part).is_some_and(|id| store.contains(&id));
             if named && part.volume.bytes(SYSTEM_HIVE).is_some() && !world.system_hangs {
                 return Started::Os(index, number);
             }
         }
     }
     Started::Nothing
+}
+
+/// What names a partition in a store.
+fn partition(drive: &Drive, part: &Part) -> Option<String> {
+    if let Ok(id) = uuid::Uuid::parse_str(&part.id) {
+        return Some(hex(&id.to_bytes_le()));
+    }
+    let signature = u32::from_str_radix(&drive.table_id, 16).ok()?;
+    let offset = part.start;
+    let device = Device::Partition(Partition::Mbr { signature, offset });
+    Some(hex(&device.encode()))
 }
 
 /// The system's own GRUB: its menu, and what `custom.cfg` adds to it.

@@ -8,7 +8,7 @@ use media_format::manifest::hex;
 use media_format::wim::header::CompressionType;
 use media_format::wim::info::{ImageInfo, WimInfo, WindowsInfo};
 use media_format::wim::protocol::{
-    Apply, Capture, Find, Message, Operation, Phase, Request, Summary, Volume as Where,
+    Apply, Capture, Extract, Find, Message, Operation, Phase, Request, Summary, Volume as Where,
 };
 use runtime::platform::{Files as _, Images, Result};
 use serde::{Deserialize, Serialize};
@@ -130,6 +130,7 @@ impl Images for Memory {
             Operation::Apply(apply) => self.apply(apply, progress),
             Operation::Capture(capture) => self.capture(capture, progress),
             Operation::Find(find) => self.find(find),
+            Operation::Extract(extract) => self.extract(extract),
             Operation::Verify(_) | Operation::Info(_) => bail!("the steps ask for nothing else"),
         }
     }
@@ -147,6 +148,22 @@ impl Memory {
             found: find.paths.iter().filter(has).cloned().collect(),
             ..Summary::default()
         })
+    }
+
+    fn extract(&self, extract: &Extract) -> Result<Summary> {
+        let image = self.image(&extract.wim, extract.index)?;
+        for path in &extract.paths {
+            let wanted = key(path).to_lowercase();
+            let found = image
+                .entries
+                .iter()
+                .find(|(path, _)| path.to_lowercase() == wanted);
+            if let Some((path, Stored::File(bytes, mode))) = found {
+                let name = path.rsplit('/').next().context("a name")?;
+                self.write(&extract.folder.join(name), bytes, *mode)?;
+            }
+        }
+        Ok(Summary::default())
     }
 
     fn image(&self, wim: &Path, index: u32) -> Result<Image> {

@@ -21,7 +21,10 @@ mod refusals;
 mod registry;
 mod runs;
 mod secrets;
+#[path = "../../../windows-setup/tests/common/signed_programs.rs"]
+mod signed_programs;
 mod volumes;
 mod windows;
+mod windows_boot;
 mod windows_runs;
 mod world;

@@ -52,6 +52,11 @@ pub(crate) fn installation(state: &str) -> Tree {
         (SOFTWARE_HIVE, software(state)),
         ("Windows/Boot/EFI/bootmgfw.efi", BOOT_MANAGER.to_vec()),
         ("Windows/Boot/EFI/nl-NL/bootmgfw.efi.mui", b"texts".to_vec()),
+        (
+            "Windows/Boot/PCAT/bootmgr",
+            b"the boot manager for a BIOS".to_vec(),
+        ),
+        ("Windows/Boot/PCAT/memtest.exe", b"memory test".to_vec()),
         ("Windows/Boot/Fonts/segoe_slboot.ttf", b"font".to_vec()),
         ("Windows/Boot/Resources/bootres.dll", b"picture".to_vec()),
         ("Windows/explorer.exe", b"shell".to_vec()),
@@ -59,6 +64,18 @@ pub(crate) fn installation(state: &str) -> Tree {
         ("pagefile.sys", b"memory".to_vec()),
     ] {
         volume.put(path, file(bytes));
+    }
+    volume.tree
+}
+
+/// An installation with further files.
+pub(crate) fn with_files(tree: Tree, files: &[(&str, &[u8])]) -> Tree {
+    let mut volume = Volume {
+        tree,
+        ..Volume::default()
+    };
+    for (path, bytes) in files {
+        volume.put(path, file(*bytes));
     }
     volume.tree
 }

@@ -16,20 +16,20 @@ use crate::windows::{
 };
 use crate::world::{Drive, Node, Volume, World, file};
 
-const BUILD_AND_CAPTURE: &str = include_str!("../../../templates/windows-build-and-capture.toml");
+pub(crate) const BUILD_AND_CAPTURE: &str = include_str!("../../../templates/windows-build-and-capture.toml");
 const CAPTURE_EXISTING: &str = include_str!("../../../templates/windows-capture-existing.toml");
-const DEPLOY: &str = include_str!("../../../templates/windows-deploy.toml");
+pub(crate) const DEPLOY: &str = include_str!("../../../templates/windows-deploy.toml");
 const GENERALIZED: &str = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE";
 
 /// The template with the tests' destination, without the steps of those types.
-fn template(text: &str, without: &[&str]) -> String {
+pub(crate) fn template(text: &str, without: &[&str]) -> String {
     let mut lines = text.lines();
     let destination = lines.find(|line| line.starts_with("OSDCaptureDestination"));
     let ours = r"OSDCaptureDestination = '\\server\captures\ref.wim'";
     template_of(&text.replace(destination.unwrap(), ours), without)
 }
 
-fn template_of(text: &str, without: &[&str]) -> String {
+pub(crate) fn template_of(text: &str, without: &[&str]) -> String {
     let mut parts = text.split("[[steps.steps]]");
     let mut kept = vec![parts.next().unwrap().to_owned()];
     let typed = |part: &str, kind: &str| part.contains(&format!("type = \"{kind}\""));
@@ -46,13 +46,13 @@ fn template_of(text: &str, without: &[&str]) -> String {
 }
 
 /// What is done inside Windows and not by it.
-const INSIDE: [&str; 3] = [
+pub(crate) const INSIDE: [&str; 3] = [
     "install-updates",
     "install-applications",
     "join-domain-or-workgroup",
 ];
 
-fn media(layout: MediaLayout, sequence: &str) -> MediaBuilder {
+pub(crate) fn media(layout: MediaLayout, sequence: &str) -> MediaBuilder {
     let mut media = MediaBuilder::new(layout, sequence)
         .secret("OSDCaptureAccountPassword", CAPTURE_CANARY)
         .secret("OSDJoinPassword", "Canary-Join-1188");
@@ -70,13 +70,13 @@ fn build_and_capture(layout: MediaLayout) -> World {
     with_controller(&media(layout, &template(BUILD_AND_CAPTURE, &INSIDE)))
 }
 
-fn with_controller(media: &MediaBuilder) -> World {
+pub(crate) fn with_controller(media: &MediaBuilder) -> World {
     let mut world = machine(Firmware::Uefi, media);
     world.devices = vec![controller()];
     world
 }
 
-fn captured(world: &World) -> Wim {
+pub(crate) fn captured(world: &World) -> Wim {
     Wim::parse(world.shares[SHARE].volume.bytes("ref.wim").unwrap()).unwrap()
 }
 
@@ -198,7 +198,7 @@ fn a_windows_that_cannot_be_captured_is_refused_and_not_changed() {
 }
 
 /// The run ends before anything was written to a disk.
-fn refused_untouched(firmware: Firmware, sequence: &str, wim: &[u8], why: &str) {
+pub(crate) fn refused_untouched(firmware: Firmware, sequence: &str, wim: &[u8], why: &str) {
     let mut media = media(MediaLayout::Iso, sequence);
     media.put_image("windows", wim);
     let world = machine(firmware, &media);
@@ -229,7 +229,14 @@ fn what_cannot_become_a_windows_is_refused_before_anything_is_changed() {
         &wim(&without, Some(info(9))),
         "has no /Windows/Boot/EFI/bootmgfw.efi",
     );
-    refused_untouched(Firmware::Bios, &sequence, &good, "start with UEFI only");
+    let mut without = installation(GENERALIZED);
+    without.remove("Windows/Boot/PCAT/bootmgr");
+    refused_untouched(
+        Firmware::Bios,
+        &sequence,
+        &wim(&without, Some(info(9))),
+        "has no /Windows/Boot/PCAT/bootmgr",
+    );
     let long = sequence.replace(
         "OSDComputerName = \"REFERENCE\"",
         "OSDComputerName = \"SIXTEEN-CHARS-XX\"",

@@ -106,6 +106,8 @@ pub(crate) struct World {
     pub(crate) drives: Vec<Drive>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) shares: BTreeMap<String, Share>,
+    /// The firmware's lists for Secure Boot.
+    pub(crate) signature_lists: BTreeMap<String, Vec<u8>>,
     /// What Windows calls the machine's devices.
     pub(crate) devices: Vec<MachineDevice>,
     /// Whether the firmware starts the media before everything else.
@@ -282,6 +284,7 @@ impl World {
             drives,
             entries: vec![],
             shares: BTreeMap::new(),
+            signature_lists: BTreeMap::new(),
             devices: vec![],
             media_first: true,
             system_hangs: false,

@@ -205,6 +205,7 @@ pub use prepare_client_for_capture::ClientTreatment;
 pub use restart_computer::RestartTarget;
 pub use run_script::Interpreter;
 pub use set_variables::{Rule, VariableMap};
+pub use setup_os::BootFiles;
 
 /// What the type of this name declares about itself.
 pub fn find(type_name: &str) -> Option<&'static StepType> {

@@ -32,6 +32,7 @@ fn only_windows(action: &Action) -> Vec<String> {
             ("ui-language-fallback", options.ui_language_fallback.is_some()),
         ]),
         Action::ApplyNetworkSettings(options) => network_of_windows(options),
+        Action::SetupOs(options) => windows_settings(&[("boot-files", !options.boot_files.is_absent())]),
         Action::PrepareOsForCapture(options) => windows_settings(&[
             ("keep-activation", !options.keep_activation.is_absent()),
             ("sysprep-package", options.sysprep_package.is_some()),

@@ -2,18 +2,15 @@
 //! is a PKCS #7 message, its list is the one that was signed, and it has the digest of the INF file. Whether the
 //! signer is to be trusted is for Windows to judge, whose certificates are not at hand.
 
-use cms::cert::x509::Certificate;
-use cms::cert::x509::der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
-use cms::cert::x509::der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
-use cms::content_info::ContentInfo;
-use cms::signed_data::{EncapsulatedContentInfo, SignerIdentifier, SignerInfo};
+use cms::cert::x509::der::asn1::{ObjectIdentifier, OctetStringRef};
+use cms::signed_data::SignerInfo;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+use crate::signed_message::SignedMessage;
+
 const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// What a catalog file says of another file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,118 +41,21 @@ pub enum CatalogError {
 /// # Errors
 /// When the catalog is damaged, altered or not signed.
 pub fn look_up(catalog: &[u8], file: &[u8]) -> Result<Found, CatalogError> {
-    let message = SignedMessage::read(catalog)?;
+    let message = SignedMessage::read(catalog).map_err(CatalogError::NotSignedData)?;
     let signer = message.signers.first().ok_or(CatalogError::NoSigner)?;
     if !message
         .signers
         .iter()
-        .any(|signer| is_digest_of(signer, &message.list))
+        .any(|signer| is_digest_of(signer, &message.content))
     {
         return Err(CatalogError::Altered);
     }
-    let listed =
-        has_octets(&message.list, &Sha1::digest(file)) || has_octets(&message.list, &Sha256::digest(file));
-    let signer = message.name_of(signer).unwrap_or_else(|| "unknown".to_owned());
+    let listed = has_octets(&message.content, &Sha1::digest(file))
+        || has_octets(&message.content, &Sha256::digest(file));
+    let signer = message
+        .signer_name(signer)
+        .unwrap_or_else(|| "unknown".to_owned());
     Ok(Found { listed, signer })
-}
-
-/// The parts of a signed message that matter here. Certificates that the library cannot read are left out: a
-/// catalog is not worse for carrying an odd one.
-struct SignedMessage {
-    list: Vec<u8>,
-    certificates: Vec<Certificate>,
-    signers: Vec<SignerInfo>,
-}
-
-type DerResult<T> = cms::cert::x509::der::Result<T>;
-
-impl SignedMessage {
-    fn read(bytes: &[u8]) -> Result<Self, CatalogError> {
-        let damaged = |error: cms::cert::x509::der::Error| CatalogError::NotSignedData(error.to_string());
-        let info = ContentInfo::from_der(bytes).map_err(damaged)?;
-        if info.content_type != SIGNED_DATA {
-            return Err(CatalogError::NotSignedData(info.content_type.to_string()));
-        }
-        let content = info.content.to_der().map_err(damaged)?;
-        let mut reader = SliceReader::new(&content).map_err(damaged)?;
-        let message = reader.sequence(|body| {
-            let _version = AnyRef::decode(body)?;
-            let _digest_algorithms = AnyRef::decode(body)?;
-            let content = EncapsulatedContentInfo::decode(body)?;
-            let parts = all(body)?;
-            Ok(Self {
-                list: content
-                    .econtent
-                    .map(|list| list.value().to_vec())
-                    .unwrap_or_default(),
-                certificates: certificates(&parts),
-                signers: signers(&parts),
-            })
-        });
-        message.map_err(damaged)
-    }
-
-    fn name_of(&self, signer: &SignerInfo) -> Option<String> {
-        let SignerIdentifier::IssuerAndSerialNumber(id) = &signer.sid else {
-            return None;
-        };
-        let of_signer = |certificate: &&Certificate| {
-            let body = &certificate.tbs_certificate;
-            body.issuer == id.issuer && body.serial_number == id.serial_number
-        };
-        let certificate = self.certificates.iter().find(of_signer)?;
-        let names = certificate.tbs_certificate.subject.0.iter();
-        let mut attributes = names.flat_map(|name| name.0.iter());
-        let name = attributes.find(|attribute| attribute.oid == COMMON_NAME)?;
-        let text = match name.value.tag() {
-            Tag::BmpString => {
-                let units = name
-                    .value
-                    .value()
-                    .chunks_exact(2)
-                    .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-                char::decode_utf16(units)
-                    .map(|c| c.unwrap_or('\u{FFFD}'))
-                    .collect()
-            }
-            _ => String::from_utf8_lossy(name.value.value()).into_owned(),
-        };
-        Some(text)
-    }
-}
-
-fn all<'a>(reader: &mut impl Reader<'a>) -> DerResult<Vec<AnyRef<'a>>> {
-    let mut parts = Vec::new();
-    while !reader.is_finished() {
-        parts.push(AnyRef::decode(reader)?);
-    }
-    Ok(parts)
-}
-
-fn inner<'a>(part: &AnyRef<'a>) -> Vec<AnyRef<'a>> {
-    let reader = SliceReader::new(part.value());
-    reader.and_then(|mut reader| all(&mut reader)).unwrap_or_default()
-}
-
-/// `[0] IMPLICIT CertificateSet`.
-fn certificates(parts: &[AnyRef<'_>]) -> Vec<Certificate> {
-    let tag = Tag::ContextSpecific {
-        constructed: true,
-        number: TagNumber::N0,
-    };
-    let set = parts.iter().find(|part| part.tag() == tag);
-    set.into_iter()
-        .flat_map(inner)
-        .filter_map(|part| Certificate::from_der(&part.to_der().ok()?).ok())
-        .collect()
-}
-
-fn signers(parts: &[AnyRef<'_>]) -> Vec<SignerInfo> {
-    let set = parts.iter().find(|part| part.tag() == Tag::Set);
-    set.into_iter()
-        .flat_map(inner)
-        .filter_map(|part| SignerInfo::from_der(&part.to_der().ok()?).ok())
-        .collect()
 }
 
 /// Whether a signer signed this list: its message digest is one of the list's.

@@ -14,6 +14,10 @@ use crate::platform::{Boot, Command, Disks as _, Files as _, Firmware, Output, P
 const EFI: &str = "/sys/firmware/efi";
 /// EFI_GLOBAL_VARIABLE (UEFI specification 3.3).
 const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+/// EFI_IMAGE_SECURITY_DATABASE_GUID (UEFI specification 32.4.1).
+const SIGNATURE_LISTS: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
+/// In front of a variable's content in its file.
+const ATTRIBUTES: usize = 4;
 
 impl Boot for Linux {
     fn firmware(&self) -> Firmware {
@@ -27,6 +31,11 @@ impl Boot for Linux {
     fn secure_boot(&self) -> Option<bool> {
         (self.firmware() == Firmware::Uefi)
             .then(|| fs::read(SECURE_BOOT).is_ok_and(|value| value.get(4) == Some(&1)))
+    }
+
+    fn signature_list(&self, name: &str) -> Option<Vec<u8>> {
+        let mut value = fs::read(format!("{EFI}/efivars/{name}-{SIGNATURE_LISTS}")).ok()?;
+        (value.len() >= ATTRIBUTES).then(|| value.split_off(ATTRIBUTES))
     }
 
     fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String> {

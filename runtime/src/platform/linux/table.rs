@@ -205,10 +205,14 @@ fn type_guid(role: Role) -> Result<Uuid> {
 }
 
 fn mbr(size: u64, sector_size: u32, table: &NewTable) -> Result<Layout> {
-    let active = table
-        .partitions
-        .iter()
-        .position(|partition| partition.role == Role::Linux);
+    let first = |role| {
+        table
+            .partitions
+            .iter()
+            .position(|partition| partition.role == role)
+    };
+    // Windows' boot manager lies on the partition of the boot state.
+    let active = first(Role::Linux).or_else(|| first(Role::State));
     let partitions = table.partitions.iter().enumerate().map(|(index, partition)| {
         let kind = match partition.role {
             Role::Efi => 0xEF,

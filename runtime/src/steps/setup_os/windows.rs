@@ -1,13 +1,26 @@
 //! Makes the applied Windows start, plants the runtime in it, and tells set-up what is still to be told.
 
 use anyhow::Context as _;
-use task_sequence::steps::{ApplyNetworkSettings, ApplyOsSettings};
+use task_sequence::steps::{ApplyNetworkSettings, ApplyOsSettings, BootFiles as Wanted, SetupOs};
+use windows_setup::secure_boot::BootFiles;
 
 use crate::context::Context;
-use crate::windows::{answers, boot, planted};
+use crate::windows::{answers, boot, boot_files, planted};
 use crate::{boot_state, platform};
 
-pub(super) fn make_startable(context: &mut Context<'_>) -> platform::Result<()> {
+pub(super) fn check(options: &SetupOs, context: &Context<'_>) -> platform::Result<()> {
+    boot_files::check(context, wanted(options))
+}
+
+fn wanted(options: &SetupOs) -> Option<BootFiles> {
+    match options.boot_files.get()? {
+        Wanted::Auto => None,
+        Wanted::Pca2011 => Some(BootFiles::Pca2011),
+        Wanted::Ca2023 => Some(BootFiles::Ca2023),
+    }
+}
+
+pub(super) fn make_startable(options: &SetupOs, context: &mut Context<'_>) -> platform::Result<()> {
     let nothing = answers::settings(
         context,
         &ApplyOsSettings::default(),
@@ -17,9 +30,10 @@ pub(super) fn make_startable(context: &mut Context<'_>) -> platform::Result<()> 
     answers::add(context, &nothing)?;
     let root = context.system_root(true)?;
     let target = context.target()?.clone();
-    let esp = context.mount(&target.state, true)?;
+    let boot_partition = context.mount(&target.state, true)?;
     context.progress("installing the boot loader", 0, 0);
-    boot::install(context, &root, &esp)?;
+    let files = boot_files::choose(context, &root, wanted(options))?;
+    let loader = boot::install(context, &root, &boot_partition, files)?;
     planted::plant(context, &root)?;
     let (_, device, _) = context.partition(&target.system)?;
     context
@@ -28,8 +42,8 @@ pub(super) fn make_startable(context: &mut Context<'_>) -> platform::Result<()> 
         .context("writing the Windows volume")?;
     boot_state::set_loader(
         context.platform,
-        &esp,
+        &boot_partition,
         &context.media.manifest.media_id,
-        boot::LOADER,
+        loader,
     )
 }
