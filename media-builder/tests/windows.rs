@@ -11,7 +11,10 @@ use media_format::paths::WINDOWS_RUNTIME;
 fn listed(fixture: &Fixture) -> bool {
     fixture.succeed(&["build", "-o", "media.iso"]);
     let iso = fixture.path("media.iso").display().to_string();
-    let said = common::judge("xorriso", &["-indev", &iso, "-find", "/media-runtime"]);
+    let said = common::judge(
+        "xorriso",
+        &["-indev", &iso, "-find", "/", "-name", WINDOWS_RUNTIME],
+    );
     said.contains(&format!("'/{WINDOWS_RUNTIME}'"))
 }
 
@@ -23,6 +26,21 @@ fn only_media_for_windows_carry_its_runtime() {
     fixture.write("copy.toml", &sequence);
     assert!(listed(&fixture));
     fixture.succeed(&["verify", "media.iso"]);
+}
+
+/// Windows gives a letter to the data partition only, and somebody who captures a running Windows starts it from there.
+#[test]
+fn a_stick_has_it_in_the_root_of_its_data_partition() {
+    let fixture = Fixture::new();
+    let sequence = common::SEQUENCE.replace("\"linux\"", "\"windows\"");
+    fixture.write("copy.toml", &sequence);
+    fixture.succeed(&["build", "-o", "media.img", "--format", "usb"]);
+    fixture.succeed(&["verify", "media.img"]);
+    let said = fixture.succeed(&["inspect", "media.img", "--json"]);
+    let inspected: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let files = inspected["manifest"]["files"].as_array().unwrap();
+    let runtime = files.iter().find(|file| file["path"] == WINDOWS_RUNTIME).unwrap();
+    assert_eq!(runtime["volume"], "data");
 }
 
 #[test]

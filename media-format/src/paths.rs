@@ -22,8 +22,11 @@ pub const BIOS_CORE: &str = "media-runtime/boot/core.img";
 pub const DISK_INFO: &str = ".disk/info";
 /// The menu that Debian's signed GRUB reads next.
 pub const GRUB_CONFIG: &str = "boot/grub/grub.cfg";
-/// The runtime that goes into a Windows, on the media's boot volume where a sequence is for Windows.
-pub const WINDOWS_RUNTIME: &str = "media-runtime/windows/media-runtime.exe";
+/// The runtime for Windows where a sequence is for one: on the data volume of a stick, in the root of an ISO. It goes into an
+/// installed Windows from there, and a person starts it there inside a running one.
+pub const WINDOWS_RUNTIME: &str = "media-runtime.exe";
+/// On the data partition of a stick: names the media that it belongs to.
+pub const MEDIA_ID: &str = "media-runtime/media-id";
 /// Packages: `packages/<id>/…` on the data volume (on an ISO the same volume).
 pub const PACKAGES: &str = "packages";
 /// Captured images come here, on the data volume of a stick.

@@ -14,7 +14,7 @@ use crate::journal::{Journal, Saved, Target};
 use crate::platform::{Disk, Firmware, Platform, Result, System};
 use crate::run::Run;
 use crate::windows::planted;
-use crate::{staging, volumes};
+use crate::{own_table, running, staging, volumes};
 
 /// Looks for a run of this media on the machine's disks, without mounting anything.
 ///
@@ -68,6 +68,29 @@ pub fn give_up(platform: &dyn Platform, media_id: &str) -> Result<()> {
     stop_starting(platform)
 }
 
+/// Removes what a run with a lost journal has left on a machine whose disk it did not partition. On a disk of its own it is what
+/// the disk is known by, until it is partitioned again.
+///
+/// # Errors
+/// When the boot partition cannot be written.
+pub fn clear_lost(platform: &dyn Platform, media_id: &str) -> Result<()> {
+    let lost = states(platform, media_id)?;
+    for disk in platform.disks()? {
+        let mut left = disk
+            .partitions
+            .iter()
+            .filter(|partition| lost.contains(&partition.path));
+        if let Some(partition) = left.next().filter(|_| !own_table::is_own(&disk, media_id)) {
+            let boot = platform.mount(&partition.path, true)?;
+            if staging::is_there(platform, &boot)? {
+                staging::unstage(platform, &boot)?;
+            }
+            platform.remove(&boot.join(paths::FOLDER))?;
+        }
+    }
+    Ok(())
+}
+
 /// The installed system that runs starts the runtime no more; its folder with the log stays.
 fn stop_starting(platform: &dyn Platform) -> Result<()> {
     match platform.system() {
@@ -80,10 +103,9 @@ fn stop_starting(platform: &dyn Platform) -> Result<()> {
 ///
 /// # Errors
 /// When the boot partition cannot be written.
-pub fn create(platform: &dyn Platform, boot: &Path, media_id: &str) -> Result<()> {
-    let block = BootState::new(media_id, Next::Pe).encode()?;
+pub fn create(platform: &dyn Platform, boot: &Path, media_id: &str, state: &BootState) -> Result<()> {
     platform
-        .write(&boot.join(paths::state(media_id)), &block, 0o600)
+        .write(&boot.join(paths::state(media_id)), &state.encode()?, 0o600)
         .context("writing the boot state")
 }
 
@@ -133,20 +155,26 @@ fn change(
         .context("writing the boot state")
 }
 
-/// After a failure: the next start of the media begins anew. The target keeps what it has.
+/// After a failure: the next start of the media begins anew. The target keeps what it has; an existing system that the run has
+/// only begun to prepare starts as before.
 ///
 /// # Errors
 /// When the boot partition cannot be written.
 pub fn forget(run: &mut Run<'_>) -> Result<()> {
-    let Some(target) = run
-        .journal
-        .saved
-        .target
-        .clone()
-        .filter(|_| run.journal.is_attached())
-    else {
+    let target = run.journal.saved.target.clone();
+    if let Some(target) = target.as_ref().filter(|target| is_running(run, target)) {
+        return running::undo(run, target);
+    }
+    let Some(target) = target.filter(|_| run.journal.is_attached()) else {
         return Ok(());
     };
+    if !target.ours && run.here == Environment::Pe {
+        // The Windows that it prepared must not start before it is captured, so it goes on with the step that failed.
+        run.log.info(
+            "the run is kept: remove the cause and restart the machine, and it goes on with the step that failed",
+        );
+        return Ok(());
+    }
     let (_, device, _) = find_partition(run.platform, &target.state)?;
     let boot = run.platform.mount(&device, true)?;
     run.journal.detach();
@@ -158,6 +186,11 @@ pub fn forget(run: &mut Run<'_>) -> Result<()> {
         stop_starting(run.platform)?;
     }
     Ok(())
+}
+
+/// Whether the run works on the system that runs, which it did not make.
+fn is_running(run: &Run<'_>, target: &Target) -> bool {
+    run.here == Environment::Os && !target.ours
 }
 
 /// Says inside the installed system that its run is complete and which boot partition was its: a cut while the
@@ -206,7 +239,9 @@ pub fn is_complete(platform: &dyn Platform, disk: &Disk, media_id: &str) -> bool
 /// # Errors
 /// When something cannot be removed.
 pub fn clean(run: &mut Run<'_>) -> Result<()> {
-    let Some(target) = run.journal.saved.target.clone().filter(|target| target.ours) else {
+    // A system that was there before, captured from the boot image alone, has nothing of the run.
+    let target = run.journal.saved.target.clone();
+    let Some(target) = target.filter(|target| !target.state.is_empty()) else {
         return Ok(());
     };
     if run.sequence.operating_system == OperatingSystem::Windows && run.here == Environment::Pe {
@@ -222,7 +257,7 @@ pub fn clean(run: &mut Run<'_>) -> Result<()> {
         run.platform
             .write(&complete_mark(run.platform, root), target.state.as_bytes(), 0o600)?;
     }
-    if run.platform.system() == System::Windows {
+    if run.platform.system() == System::Windows && target.ours {
         planted::remove_files(run.platform, run.log, &run.platform.root(), &secrets(run))?;
     }
     run.journal.detach();
@@ -238,7 +273,7 @@ fn clean_windows(run: &Run<'_>, target: &Target) -> Result<()> {
     let root = volumes::assemble(run.platform, target, false)?;
     if planted::is_there(run.platform, &root)? {
         let root = volumes::assemble(run.platform, target, true)?;
-        planted::remove(run.platform, run.log, &root, &secrets(run))?;
+        planted::remove(run.platform, run.log, &root, target.ours, &secrets(run))?;
     }
     run.platform.unmount(&device)
 }

@@ -17,8 +17,8 @@ const ESSENTIAL: [&str; 4] = ["/boot", "/opt", "/usr", "/var"];
 /// # Errors
 /// When there is none, or several, or it cannot be captured as a whole.
 pub fn adopt(context: &mut Context<'_>) -> Result<()> {
-    if context.journal.saved.target.is_some() {
-        return Ok(());
+    if let Some(target) = context.journal.saved.target.clone() {
+        return complete(context, target);
     }
     if context.here == Environment::Os {
         bail!(
@@ -32,6 +32,32 @@ pub fn adopt(context: &mut Context<'_>) -> Result<()> {
         target::describe(&disk)
     ));
     context.journal.saved.target = Some(as_target(context, &disk, &partition)?);
+    Ok(())
+}
+
+/// A run that began inside a Windows has named that one's volume, and left the others to the boot image.
+fn complete(context: &mut Context<'_>, begun: Target) -> Result<()> {
+    if begun.ours || !begun.volumes.is_empty() || context.here == Environment::Os {
+        return Ok(());
+    }
+    let disks = possible_disks(context)?;
+    let system = |partition: &&Partition| partition.id == begun.system;
+    let places = disks
+        .iter()
+        .filter_map(|disk| Some((disk, disk.partitions.iter().find(system)?)));
+    let Some((disk, partition)) = places.into_iter().next() else {
+        bail!(
+            "the volume of Windows ({}) is on no disk of the machine: is the disk attached, and does the boot image have the \
+             driver of its controller?",
+            begun.system
+        );
+    };
+    let found = as_target(context, disk, partition)?;
+    context.journal.saved.target = Some(Target {
+        state: begun.state,
+        efi: begun.efi,
+        ..found
+    });
     Ok(())
 }
 

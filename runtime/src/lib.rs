@@ -29,6 +29,7 @@ pub mod questions;
 pub mod reporter;
 pub mod room;
 pub mod run;
+pub mod running;
 pub mod screen;
 pub mod shadow;
 pub mod staging;

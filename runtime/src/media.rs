@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::drivers::DriverIndex;
@@ -10,7 +10,7 @@ use media_format::manifest::{FileEntry, Manifest, MediaLayout, Package, Role, Se
 use media_format::paths;
 use uuid::Uuid;
 
-use crate::platform::{Disk, Platform, Result};
+use crate::platform::{Disk, Files, Platform, Result};
 
 /// The media of this run, mounted, with a manifest that was read.
 #[derive(Debug)]
@@ -63,6 +63,20 @@ fn place(disks: &[Disk], media_id: &str) -> Option<Place> {
             data: data.path.clone(),
         })
     })
+}
+
+/// The media that a folder is the root of: a stick's data partition names it, and an ISO has the manifest there.
+///
+/// # Errors
+/// When what is there cannot be read.
+pub fn id_of_volume(files: &(impl Files + ?Sized), root: &Path) -> Result<Option<String>> {
+    if let Some(text) = files.read(&root.join(paths::MEDIA_ID))? {
+        return Ok(Some(String::from_utf8_lossy(&text).trim().to_owned()));
+    }
+    let manifest = files.read(&root.join(paths::MANIFEST))?;
+    manifest
+        .map(|bytes| Ok(Manifest::parse(&bytes)?.media_id))
+        .transpose()
 }
 
 impl Media {
@@ -244,6 +258,25 @@ impl Media {
         // Not with_context(bytes): an error must not quote the file.
         serde_json::from_slice(&bytes)
             .map_err(|_| anyhow!("the media's secrets are not the JSON that was built"))
+    }
+
+    /// What the manifest says of the files that start the media, as far as they are staged.
+    pub fn boot_files(&self) -> impl Iterator<Item = &FileEntry> {
+        let staged = |file: &&FileEntry| {
+            file.volume == Volume::Boot
+                && (file.path.starts_with("EFI/BOOT/")
+                    || [paths::KERNEL, paths::INITRD, paths::GRUB_CONFIG].contains(&file.path.as_str()))
+        };
+        self.manifest.files.iter().filter(staged)
+    }
+
+    /// Compares the digests of what is staged.
+    ///
+    /// # Errors
+    /// When a file is missing or differs.
+    pub fn verify_boot_files(&self, platform: &dyn Platform) -> Result<()> {
+        self.boot_files()
+            .try_for_each(|file| self.verify_file(platform, file, &mut |_| {}))
     }
 
     /// Files of the boot image on the media, for staging: path on the media and in the boot image's own folder.

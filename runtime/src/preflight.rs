@@ -1,8 +1,10 @@
 //! Everything that can be found wrong before the first step that destroys anything.
 
 use anyhow::{Context as _, anyhow};
+use media_format::event::Environment;
 use media_format::manifest::Install;
-use task_sequence::{Condition, Facts, Step, Variables};
+use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage};
+use task_sequence::{Action, Condition, Facts, Step, Variables};
 
 use crate::context::{Context, resolved};
 use crate::engine::Program;
@@ -38,16 +40,39 @@ pub fn check(run: &mut Run<'_>) -> Result<()> {
             verify(&context, package.as_str(), &mut Vec::new())
                 .with_context(|| format!("step \"{}\"", step.name()))?;
         }
-        steps::check(&resolved.action, &context)
-            .map_err(|failure| anyhow!("step \"{}\": {}", step.name(), failure.reason))?;
+        if is_checked(context.here, &resolved.action) {
+            steps::check(&resolved.action, &context)
+                .map_err(|failure| anyhow!("step \"{}\": {}", step.name(), failure.reason))?;
+        }
     }
     Ok(())
 }
 
-/// Asks for the secrets of a step that may run in the boot image, where they are checked. Those of the others are asked for
-/// in the installed system, which nobody is there to do on unattended media.
+/// Whether a step can be checked here. The boot image sees everything. Inside Windows the disks look different; but a share that
+/// refuses its account is found before Windows is generalized.
+fn is_checked(here: Environment, action: &Action) -> bool {
+    let disk = |options: &CaptureOperatingSystemImage| {
+        matches!(options.destination, Some(CaptureDestination::Disk { .. }))
+    };
+    match (here, action) {
+        (Environment::Pe, _) => true,
+        (Environment::Os, Action::CaptureOperatingSystemImage(options)) => !disk(options),
+        (Environment::Os, action) => action.kind().place.starts_in_os(),
+    }
+}
+
+/// Whether the secrets of a step are needed for its check, or soon after it.
+fn is_asked(here: Environment, action: &Action) -> bool {
+    match here {
+        Environment::Pe => action.kind().place.starts_in_pe(),
+        Environment::Os => is_checked(here, action),
+    }
+}
+
+/// Asks for the secrets of a step that is checked here. Those of the others are asked for where they run, and those that a restart
+/// comes before are asked for again, which nobody is there to do on unattended media.
 fn ask(run: &mut Run<'_>, step: &Step) -> Result<()> {
-    if step.action.kind().place.starts_in_pe() {
+    if is_asked(run.here, &step.action) {
         run.questions.ask_for(&step.action, &mut run.variables)?;
         run.hide_secrets();
         return Ok(());
@@ -56,8 +81,12 @@ fn ask(run: &mut Run<'_>, step: &Step) -> Result<()> {
         if run.media.manifest.options.unattended {
             run.questions.ask(&name, &mut run.variables)?;
         }
+        let there = match run.here {
+            Environment::Pe => "the installed system",
+            Environment::Os => "the boot image",
+        };
         run.log.info(format!(
-            "step \"{}\" needs {name}: it will be asked for on the console of the installed system",
+            "step \"{}\" needs {name}: it will be asked for on the console of {there}",
             step.name()
         ));
     }

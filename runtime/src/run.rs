@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Platform, Result};
 use crate::questions::Questions;
-use crate::{boot_state, preflight, staging, steps, variables};
+use crate::{boot_state, preflight, running, staging, steps, variables};
 
 /// How this start of the runtime ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Run<'a> {
     pub sequence: &'a TaskSequence,
     /// Boot image or installed system.
     pub here: Environment,
+    /// Inside a system: somebody has started the program there.
+    pub begins: bool,
     /// The log.
     pub log: &'a Log,
     /// Where the log lies while the target has no place for it.
@@ -94,10 +96,14 @@ impl Run<'_> {
             self.sequence.name
         ));
         self.follow_log();
+        let in_windows = self.begins && self.here == Environment::Os;
         if !resumed {
-            preflight::check(self).context("before anything was changed")?;
+            let fits = || if in_windows { running::check(self) } else { Ok(()) };
+            fits()
+                .and_then(|()| preflight::check(self))
+                .context("before anything was changed")?;
         }
-        Ok(())
+        if in_windows { running::begin(self) } else { Ok(()) }
     }
 
     fn work(&mut self) -> Result<Finished> {

@@ -3,18 +3,26 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use media_format::paths;
 
 use crate::journal::Target;
 use crate::media::Media;
-use crate::platform::{Firmware, Platform, Result};
+use crate::platform::{Files, Firmware, Platform, Result};
 use crate::windows::{boot as windows_boot, volume};
 
 /// Label of the firmware's boot entry while a run lasts.
 pub const BOOT_ENTRY: &str = "media-runtime";
 /// The staged loader on the EFI system partition.
 pub const LOADER: &str = "/EFI/media-runtime/shimx64.efi";
+/// What is copied of the media's own loaders, and how it is called there.
+const EFI_LOADER: [(&str, &str); 3] = [
+    ("EFI/BOOT/BOOTX64.EFI", "shimx64.efi"),
+    ("EFI/BOOT/grubx64.efi", "grubx64.efi"),
+    ("EFI/BOOT/mmx64.efi", "mmx64.efi"),
+];
+/// What GRUB finds its root by says that it is ours.
+const STAGED: &[u8] = b"media-runtime, staged\n";
 /// What the installed system's own GRUB reads (Debian's `41_custom`), so that it too can reach the boot image.
 const CUSTOM: &str = "boot/grub/custom.cfg";
 const UNIT: &str = "etc/systemd/system/media-runtime.service";
@@ -28,12 +36,21 @@ const END: &str = "# media-runtime: end mark\n";
 /// # Errors
 /// When it does not fit or the firmware refuses the entry.
 pub fn stage(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path, number: u32) -> Result<()> {
+    copy_boot_image(platform, media, boot, disk)?;
+    register(platform, disk, number)
+}
+
+/// Copies the boot image to the target's boot partition; first what says that all of it is ours.
+///
+/// # Errors
+/// When it does not fit.
+pub fn copy_boot_image(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path) -> Result<()> {
+    platform.write(&boot.join(paths::DISK_INFO), STAGED, 0o644)?;
     for (path, source) in media.staged_files() {
         platform
             .copy(&source, &boot.join(path))
             .with_context(|| format!("staging {path} on the target"))?;
     }
-    platform.write(&boot.join(paths::DISK_INFO), b"media-runtime, staged\n", 0o644)?;
     platform.write(
         &boot.join(paths::GRUB_CONFIG),
         &staged_menu(platform, media)?,
@@ -41,7 +58,14 @@ pub fn stage(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path, n
     )?;
     platform
         .stage_loader(boot, disk, &media.boot)
-        .context("staging the boot loader on the target")?;
+        .context("staging the boot loader on the target")
+}
+
+/// Makes the firmware start the staged boot image first.
+///
+/// # Errors
+/// When it refuses the entry.
+pub fn register(platform: &dyn Platform, disk: &Path, number: u32) -> Result<()> {
     if platform.firmware() == Firmware::Uefi {
         platform.unregister(BOOT_ENTRY)?;
         platform.register(disk, number, BOOT_ENTRY, LOADER)?;
@@ -68,6 +92,49 @@ pub fn starts_windows(platform: &dyn Platform, boot: &Path) -> Result<bool> {
     Ok(platform.firmware() == Firmware::Bios && platform.exists(&manager))
 }
 
+/// Copies what UEFI starts of the media.
+///
+/// # Errors
+/// When it does not fit.
+pub fn copy_efi_loader(files: &impl Files, boot: &Path, media: &Path) -> Result<()> {
+    let folder = boot.join("EFI/media-runtime");
+    for (from, to) in EFI_LOADER {
+        files.copy(&media.join(from), &folder.join(to))?;
+    }
+    Ok(())
+}
+
+/// Whether that boot partition, which was there before the run, can take the boot image without losing anything; an
+/// interrupted run may have left its own there.
+///
+/// # Errors
+/// When it holds what the boot image would replace.
+pub fn check_foreign(platform: &dyn Platform, boot: &Path) -> Result<()> {
+    if is_there(platform, boot)? {
+        return Ok(());
+    }
+    // A cut while the mark was written leaves a part of it.
+    let names = platform.list(&boot.join(".disk"))?;
+    let others = names.iter().any(|name| name != "info.new");
+    for (path, foreign) in [(".disk", others), ("boot", platform.exists(&boot.join("boot")))] {
+        if foreign {
+            bail!(
+                "the EFI system partition has a folder \\{path}, which another system starts from; start the machine from \
+                 the media instead"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether a boot image of ours lies there, complete or not.
+///
+/// # Errors
+/// When the partition cannot be read.
+pub fn is_there(platform: &dyn Platform, boot: &Path) -> Result<bool> {
+    Ok(platform.read(&boot.join(paths::DISK_INFO))?.as_deref() == Some(STAGED))
+}
+
 /// Takes the staged boot image away from the target's boot partition.
 ///
 /// # Errors
@@ -81,6 +148,7 @@ pub fn unstage(platform: &dyn Platform, boot: &Path) -> Result<()> {
     } else {
         platform.remove(&boot.join("boot"))?;
     }
+    // What says that it is ours goes last.
     ["EFI/media-runtime", "media-runtime/boot", ".disk"]
         .iter()
         .try_for_each(|path| platform.remove(&boot.join(path)))

@@ -15,7 +15,7 @@ use crate::media::Media;
 use crate::platform::{Platform, Result};
 use crate::questions::Questions;
 use crate::run::{Finished, Run};
-use crate::{boot_state, finished};
+use crate::{boot_state, finished, running};
 
 /// Asks the person at the machine.
 pub trait Operator {
@@ -34,6 +34,8 @@ pub struct Start<'a> {
     pub media: &'a Media,
     /// Boot image or installed system.
     pub here: Environment,
+    /// Inside a system: somebody has started the program there, so a new run may begin. In the boot image it always may.
+    pub begins: bool,
     /// The log.
     pub log: &'a Log,
     /// The log follows the journal to the target, so that it survives restarts.
@@ -66,7 +68,12 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
     let digest = hex(&Sha256::digest(text.as_bytes()));
     let journal = match found {
         Some((saved, number)) => resume(start, saved, number, &digest)?,
-        None => begin(start, entry, &digest),
+        None => {
+            if start.here == Environment::Os {
+                running::confirm(start)?;
+            }
+            begin(start, entry, &digest)
+        }
     };
     let questions = Questions::new(start.operator, media);
     let variables = variables(start, &questions, &sequence, &journal)?;
@@ -75,6 +82,7 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         media,
         sequence: &sequence,
         here: start.here,
+        begins: start.begins,
         log: start.log,
         log_home: start.log.folder(),
         log_on_target: start.log_on_target,
@@ -97,6 +105,15 @@ fn nothing_to_resume(start: &Start<'_>) -> Result<()> {
             start.log.warning(
                 "the journal of an earlier run is damaged, so that run cannot go on: a new one begins",
             );
+            boot_state::clear_lost(start.platform, media_id)
+        }
+        (Environment::Os, lost) if start.begins => {
+            if lost {
+                start
+                    .log
+                    .warning("the journal of an earlier run is damaged: a new run begins");
+                boot_state::give_up(start.platform, media_id)?;
+            }
             Ok(())
         }
         (Environment::Os, true) => {

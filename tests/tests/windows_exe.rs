@@ -3,6 +3,8 @@
 
 #[path = "windows_exe/machine.rs"]
 mod machine;
+#[path = "windows_exe/start.rs"]
+mod start;
 
 use std::fs;
 

@@ -11,8 +11,6 @@ use crate::resolve::{ResolvedMedia, Sequence, Sources};
 
 /// The name of the manifest among the extents that are filled in last.
 pub const LATE_MANIFEST: &str = "manifest";
-/// On a stick: names the media that the data partition belongs to.
-pub const MEDIA_ID: &str = "media-runtime/media-id";
 /// Stands for a digest that is not yet known, in its length.
 pub(super) const UNKNOWN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -98,9 +96,6 @@ pub(super) fn boot_files(media: &ResolvedMedia) -> Vec<MediaFile> {
     for (path, member) in [(paths::KERNEL, "vmlinuz"), (paths::INITRD, "initrd.img")] {
         files.extend(member_file(media, path, member));
     }
-    if media.sequences.iter().any(Sequence::is_for_windows) {
-        files.extend(member_file(media, paths::WINDOWS_RUNTIME, WINDOWS_RUNTIME));
-    }
     // For the run to stage on a BIOS machine's own disk.
     for (path, image) in [(paths::BIOS_BOOT, "boot.img"), (paths::BIOS_CORE, "core-usb.img")] {
         let code = media.boot.bios.get(image).cloned().map(Origin::Bytes);
@@ -144,6 +139,13 @@ fn member_file(media: &ResolvedMedia, path: &str, member: &str) -> Option<MediaF
     ))
 }
 
+/// The runtime for Windows, where a sequence is for one: on the volume that a running Windows gives a drive letter.
+pub(super) fn windows_runtime(media: &ResolvedMedia, volume: Volume) -> Option<MediaFile> {
+    let wanted = media.sequences.iter().any(Sequence::is_for_windows);
+    let file = member_file(media, paths::WINDOWS_RUNTIME, WINDOWS_RUNTIME).filter(|_| wanted)?;
+    Some(MediaFile { volume, ..file })
+}
+
 fn secrets_file(media: &ResolvedMedia) -> Option<MediaFile> {
     let values = &media.secrets.0;
     let text = serde_json::to_string_pretty(values)
@@ -174,7 +176,7 @@ pub(super) fn package_files(media: &ResolvedMedia, volume: Volume) -> Vec<MediaF
 pub(super) fn media_id_file(media: &ResolvedMedia) -> MediaFile {
     let text = format!("{}\n", media.media_id);
     MediaFile::new(
-        MEDIA_ID,
+        paths::MEDIA_ID,
         Volume::Data,
         Role::Boot,
         Origin::Bytes(text.into_bytes()),

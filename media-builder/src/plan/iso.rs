@@ -13,6 +13,7 @@ use crate::resolve::ResolvedMedia;
 pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaPlan, PlanError> {
     let mut all = files::boot_files(media);
     all.extend(files::package_files(media, Volume::Boot));
+    all.extend(files::windows_runtime(media, Volume::Boot));
     let contents = Contents::new(media, MediaLayout::Iso, all);
     let mut tree = FileTree::default();
     contents.insert_files(&mut tree, Volume::Boot, &media.sources)?;

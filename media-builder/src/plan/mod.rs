@@ -16,7 +16,7 @@ use media_format::manifest::{self, MediaLayout, Options, SequenceEntry, hex};
 use media_format::paths::MANIFEST;
 
 pub use error::PlanError;
-pub use files::{LATE_MANIFEST, MEDIA_ID};
+pub use files::LATE_MANIFEST;
 use files::{MediaFile, Origin};
 
 use crate::project::Secret;

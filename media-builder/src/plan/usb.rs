@@ -32,6 +32,7 @@ const TYPE_DATA: Uuid = uuid!("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7");
 pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaPlan, PlanError> {
     let mut all = files::boot_files(media);
     all.extend(files::package_files(media, Volume::Data));
+    all.extend(files::windows_runtime(media, Volume::Data));
     all.push(files::media_id_file(media));
     let contents = Contents::new(media, MediaLayout::Usb, all);
     let boot = boot_partition(media, &contents, options)?;

@@ -11,6 +11,65 @@ pub fn numbers(order: &[u8]) -> Vec<u16> {
     pairs.map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
+/// A boot order in which an entry comes first.
+pub fn first(order: &[u8], number: u16) -> Vec<u8> {
+    [number.to_le_bytes().to_vec(), without(order, number)].concat()
+}
+
+/// A partition of a GPT, as a device path names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HardDrive {
+    /// Its number in the table.
+    pub number: u32,
+    /// Its first sector.
+    pub start: u64,
+    /// How many sectors it has.
+    pub size: u64,
+    /// Its unique GUID.
+    pub id: uuid::Uuid,
+}
+
+/// An active entry that starts a file of a partition (UEFI specification, 3.1.3 and 10.3.5).
+pub fn entry(label: &str, partition: &HardDrive, loader: &str) -> Vec<u8> {
+    const ACTIVE: u32 = 1;
+    const END: [u8; 4] = [0x7F, 0xFF, 4, 0];
+    let path = [hard_drive(partition), file(loader), END.to_vec()].concat();
+    let length = u16::try_from(path.len()).unwrap_or(u16::MAX);
+    let mut entry = ACTIVE.to_le_bytes().to_vec();
+    entry.extend(length.to_le_bytes());
+    entry.extend(text(label));
+    entry.extend(path);
+    entry
+}
+
+fn hard_drive(partition: &HardDrive) -> Vec<u8> {
+    const GPT: u8 = 2;
+    const GUID: u8 = 2;
+    let mut node = vec![4, 1, 42, 0];
+    node.extend(partition.number.to_le_bytes());
+    node.extend(partition.start.to_le_bytes());
+    node.extend(partition.size.to_le_bytes());
+    node.extend(partition.id.to_bytes_le());
+    node.extend([GPT, GUID]);
+    node
+}
+
+fn file(path: &str) -> Vec<u8> {
+    let name = text(&path.replace('/', "\\"));
+    let length = u16::try_from(name.len() + 4).unwrap_or(u16::MAX);
+    let mut node = vec![4, 4];
+    node.extend(length.to_le_bytes());
+    node.extend(name);
+    node
+}
+
+fn text(text: &str) -> Vec<u8> {
+    text.encode_utf16()
+        .chain([0])
+        .flat_map(u16::to_le_bytes)
+        .collect()
+}
+
 /// A boot order without an entry.
 pub fn without(order: &[u8], number: u16) -> Vec<u8> {
     let others = numbers(order).into_iter().filter(|other| *other != number);
@@ -52,9 +111,41 @@ mod tests {
         assert_eq!(entry_name(0x1A), "Boot001A");
     }
 
+    /// Byte for byte as the specification lays it out.
+    #[test]
+    fn an_entry_names_its_partition_and_its_loader() {
+        let partition = HardDrive {
+            number: 1,
+            start: 0x800,
+            size: 0x3_2000,
+            id: uuid::Uuid::parse_str("3ad8a6a7-0f5c-4a35-8a1b-2b9c8a7e1f00").unwrap(),
+        };
+        let made = entry("m", &partition, "/EFI/a");
+        let hex: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = [
+            "01000000",
+            "4000",
+            "6d000000",
+            "04012a00",
+            "01000000",
+            "0008000000000000",
+            "0020030000000000",
+            "a7a6d83a5c0f354a8a1b2b9c8a7e1f00",
+            "0202",
+            "04041200",
+            "5c004500460049005c0061000000",
+            "7fff0400",
+        ];
+        assert_eq!(hex, expected.concat());
+        assert_eq!(label(&made).as_deref(), Some("m"));
+        assert!(is_on(&made, "3ad8a6a7-0f5c-4a35-8a1b-2b9c8a7e1f00"));
+    }
+
     #[test]
     fn an_order_loses_only_that_entry() {
         let order = [3, 0, 1, 0, 0x1A, 0];
+        assert_eq!(first(&order, 1), [1, 0, 3, 0, 0x1A, 0]);
+        assert_eq!(first(&[], 7), [7, 0]);
         assert_eq!(numbers(&order), [3, 1, 0x1A]);
         assert_eq!(without(&order, 1), [3, 0, 0x1A, 0]);
     }

@@ -6,12 +6,18 @@ use anyhow::Context as _;
 use media_format::paths;
 
 use super::placed_drivers;
-use crate::platform::{Platform, Registry, Result};
+use crate::platform::{Data, Platform, Registry, Result};
+use crate::windows::planted;
 
 const SERVICES: &str = r"HKLM\SYSTEM\CurrentControlSet\Services";
 const SETUP: &str = r"HKLM\SYSTEM\Setup";
 /// Says that Windows' set-up has called us.
 const SET_UP: &str = "setup-complete";
+
+/// Values of a service's key (winsvc.h).
+const OWN_PROCESS: u32 = 0x10;
+const AUTOMATIC: u32 = 2;
+const ERROR_NORMAL: u32 = 1;
 
 /// Folder of the runtime.
 pub fn folder(root: &Path) -> PathBuf {
@@ -42,6 +48,31 @@ pub fn is_set_up(platform: &dyn Platform) -> Result<bool> {
 fn in_progress(registry: &(impl Registry + ?Sized), name: &str) -> Result<bool> {
     let number = super::registry::number(registry, SETUP, name)?;
     Ok(number.is_some_and(|number| number != 0))
+}
+
+/// Windows starts the runtime with every start, as a service of its own. Windows reads its services when it starts, so nothing
+/// happens before.
+///
+/// # Errors
+/// When the registry cannot be written.
+pub fn start_with_windows(platform: &dyn Platform) -> Result<()> {
+    let service = planted::service();
+    let program = folder(&platform.root()).join(paths::WINDOWS_PROGRAM);
+    let command = format!("\"{}\" service", program.display());
+    let values = [
+        ("DisplayName", Data::Text(service.display_name)),
+        ("Description", Data::Text(service.description)),
+        ("ImagePath", Data::Expandable(command)),
+        ("ObjectName", Data::Text("LocalSystem".into())),
+        ("ErrorControl", Data::Number(ERROR_NORMAL)),
+        ("Type", Data::Number(OWN_PROCESS)),
+        ("Start", Data::Number(AUTOMATIC)),
+    ];
+    let key = format!(r"{SERVICES}\{}", service.name);
+    values
+        .iter()
+        .try_for_each(|(name, data)| platform.set_value(&key, name, data))
+        .context("entering the service of the runtime")
 }
 
 /// Windows starts the runtime no more; its folder with the log stays.

@@ -54,6 +54,11 @@ pub fn information(answer: &[u8], disk: u32) -> Option<Partition> {
     })
 }
 
+/// Bytes of a sector (`DISK_GEOMETRY`).
+pub fn sector_size(answer: &[u8]) -> Option<u32> {
+    number(answer, 20).filter(|size| *size > 0)
+}
+
 /// Identity of a partition table (`DRIVE_LAYOUT_INFORMATION_EX`): the GUID of a GPT, or the MBR's signature as 8
 /// hexadecimal digits.
 pub fn table_id(answer: &[u8]) -> Option<String> {
@@ -121,5 +126,10 @@ mod tests {
             Some("abcdef12")
         );
         assert_eq!(table_id(&[1, 0, 0]), None);
+        let mut geometry = [0; 24];
+        assert_eq!(sector_size(&geometry), None);
+        geometry[21] = 0x10;
+        assert_eq!(sector_size(&geometry), Some(4096));
+        assert_eq!(sector_size(&geometry[..23]), None);
     }
 }

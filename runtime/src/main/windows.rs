@@ -18,12 +18,16 @@ use runtime::reporter::Consoles;
 use runtime::run::Finished;
 use runtime::start::{self, Operator, Start};
 
+mod begin;
 mod service;
 
 /// A stick takes a second, a slow CD changer longer.
 const MEDIA_WITHIN: Duration = Duration::from_secs(60);
 
-const USAGE: &str = "media-runtime runs the task sequence of a media. Inside Windows:\n  \
+const USAGE: &str = "media-runtime runs the task sequence of a media.\n\n\
+    Started from the media, by an administrator, inside the Windows that is to be captured:\n  \
+    media-runtime start            prepares this Windows, restarts into the boot image and captures it there\n\n\
+    Inside a Windows that the run has set up:\n  \
     media-runtime service          goes on with the run once Windows is set up (started by Windows)\n  \
     media-runtime setup-complete   says that Windows is set up (called by SetupComplete.cmd)\n  \
     media-runtime continue         goes on with the run at once\n  \
@@ -32,6 +36,7 @@ const USAGE: &str = "media-runtime runs the task sequence of a media. Inside Win
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
+        Some("start") => begin::run(),
         Some("service") => service::run(),
         Some("setup-complete") => installed::set_up_is_over(&Windows::new()),
         Some("continue") => go_on(),
@@ -59,8 +64,9 @@ fn folder() -> PathBuf {
 
 /// Goes on with the run to its next restart or its end.
 fn go_on() -> Result<()> {
-    let log = Log::open(&folder());
     let platform = Windows::new();
+    let _claimed = platform.claim()?;
+    let log = Log::open(&folder());
     let id = std::fs::read_to_string(folder().join(paths::INSTALLED_MEDIA_ID))
         .context("reading which media this run belongs to")?;
     let serial = runtime::boot_state::serial_console(&platform, id.trim());
@@ -71,16 +77,21 @@ fn go_on() -> Result<()> {
     let consoles = Consoles::open(&serial, None);
     let finished = continue_run(&platform, id.trim(), &log, &consoles);
     let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
+    end(&platform, finished)
+}
+
+/// What the machine does after this part of the run.
+fn end(platform: &Windows, finished: Finished) -> Result<()> {
     match finished {
         Finished::Restart(_)
         | Finished::Over {
             finish: Finish::Restart,
             ..
-        } => power::restart(&platform),
+        } => power::restart(platform),
         Finished::Over {
             finish: Finish::Shutdown,
             ..
-        } => power::shut_down(&platform),
+        } => power::shut_down(platform),
         Finished::Over {
             finish: Finish::Wait,
             failure,
@@ -94,6 +105,7 @@ fn continue_run(platform: &Windows, id: &str, log: &Log, consoles: &Consoles) ->
         platform,
         media: &media,
         here: Environment::Os,
+        begins: false,
         log,
         log_on_target: true,
         reporter: consoles,

@@ -1,6 +1,7 @@
 //! Partitions and formats the target disk, then puts the run's journal and the boot image on it.
 
 use anyhow::anyhow;
+use media_format::state::{BootState, Next};
 use task_sequence::Action;
 use task_sequence::steps::{CaptureDestination, FormatAndPartitionDisk};
 
@@ -165,7 +166,13 @@ fn attach(context: &mut Context<'_>) -> std::result::Result<(), Failure> {
     staging::stage(context.platform, context.media, &boot, &disk.path, number)?;
     // The state comes last: a start before it finds nothing and begins anew.
     context.journal.attach(context.platform, &boot)?;
-    boot_state::create(context.platform, &boot, &context.media.manifest.media_id)?;
+    let media_id = &context.media.manifest.media_id;
+    boot_state::create(
+        context.platform,
+        &boot,
+        media_id,
+        &BootState::new(media_id, Next::Pe),
+    )?;
     variables::set(
         context.variables,
         "_SMSTSClientCache",

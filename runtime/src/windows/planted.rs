@@ -49,7 +49,8 @@ fn control_set(hive: &Hive<'_>) -> Result<ControlSet> {
     Ok(ControlSet::current(hive.value(ControlSet::query())?.as_ref())?)
 }
 
-fn service() -> Service {
+/// The service as it is entered in a Windows that does not run.
+pub fn service() -> Service {
     let folder = paths::INSTALLED_WINDOWS.replace('/', "\\");
     Service {
         name: paths::WINDOWS_SERVICE.into(),
@@ -102,13 +103,15 @@ pub fn is_there(platform: &dyn Platform, root: &Path) -> Result<bool> {
 }
 
 /// Takes everything of the run out of the Windows under `root`; its folder goes last, so that a cut before it leads here
-/// again. `known` are the secrets of the run.
+/// again. Only a Windows that the run has set up (`ours`) was given answers and drivers; `known` are the secrets of the run.
 ///
 /// # Errors
 /// When something cannot be removed.
-pub fn remove(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
-    remove_files(platform, log, root, known)?;
-    drivers::remove(platform, root).context("removing what names the placed drivers")?;
+pub fn remove(platform: &dyn Platform, log: &Log, root: &Path, ours: bool, known: &[&str]) -> Result<()> {
+    if ours {
+        remove_files(platform, log, root, known)?;
+        drivers::remove(platform, root).context("removing what names the placed drivers")?;
+    }
     let hive = Hive::at(platform, root, SYSTEM_HIVE)?;
     let edit = control_set(&hive)?.without_service(paths::WINDOWS_SERVICE)?;
     hive.edit(vec![edit])

@@ -141,6 +141,9 @@ impl Started {
 
 /// The firmware's choice: the media where it is first, else its entries, else the disks.
 pub(crate) fn start(world: &World, media_id: &str) -> Started {
+    if let Some((drive, part)) = world.begun_inside.filter(|_| state(world, media_id).is_none()) {
+        return Started::Os(drive, part);
+    }
     let media = world.drives.iter().any(|drive| drive.is_media);
     if media && world.media_first {
         return menu(world, media_id);

@@ -77,6 +77,14 @@ impl Disks for Memory {
         if world.volume(&place).kind.is_empty() {
             bail!("mounting {}: no file system", device.display());
         }
+        let root = world
+            .volatile
+            .root
+            .map(|(drive, part)| Place::Volume(drive, Some(part)));
+        // Windows has every volume mounted, its own as its root.
+        if world.runs_windows() && root.as_ref() == Some(&place) {
+            return Ok("/".into());
+        }
         if world.volume(&place).damaged {
             bail!("mounting {}: the superblock is damaged", device.display());
         }

@@ -123,10 +123,12 @@ fn run(world: World, operator: &dyn Operator, stays_off: bool) -> (World, Report
             break Ended::Idle;
         };
         starts.push(here);
-        if here == Environment::Os && !machine.exists(Path::new(UNIT)) && !windows::starts_service(&machine) {
+        let planted = machine.exists(Path::new(UNIT)) || windows::starts_service(&machine);
+        let begins = here == Environment::Os && !planted && machine.world().begun_inside.is_some();
+        if here == Environment::Os && !planted && !begins {
             break Ended::Idle;
         }
-        let go = || once(&machine, here, &log, &recorder, operator);
+        let go = || once(&machine, here, begins, &log, &recorder, operator);
         match catch_unwind(AssertUnwindSafe(go)) {
             Ok(Ok(Finished::Restart(_))) => {}
             Ok(Ok(Finished::Over { failure, finish: how })) => {
@@ -189,11 +191,12 @@ fn power_on(machine: &Memory) -> Started {
 fn once(
     machine: &Memory,
     here: Environment,
+    begins: bool,
     log: &Log,
     recorder: &Recorder,
     operator: &dyn Operator,
 ) -> Result<Finished> {
-    if here == Environment::Os {
+    if here == Environment::Os && !begins {
         let folder = windows::installed_folder(machine);
         let id = machine.read(&folder.join("media-id"))?;
         anyhow::ensure!(
@@ -216,6 +219,7 @@ fn once(
         platform: machine,
         media: &media,
         here,
+        begins,
         log,
         log_on_target: false,
         reporter: recorder,

@@ -111,7 +111,11 @@ impl Network for Memory {
 
 impl Machine for Memory {
     fn system(&self) -> System {
-        System::Linux
+        if self.world().runs_windows() {
+            System::Windows
+        } else {
+            System::Linux
+        }
     }
 
     fn root(&self) -> PathBuf {

@@ -19,6 +19,7 @@ mod programs;
 mod random;
 mod refusals;
 mod registry;
+mod running;
 mod runs;
 mod secrets;
 #[path = "../../../windows-setup/tests/common/signed_programs.rs"]

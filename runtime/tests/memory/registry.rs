@@ -32,6 +32,7 @@ impl Registry for Memory {
     fn set_value(&self, key: &str, name: &str, data: &Data) -> Result<()> {
         let value = match data {
             Data::Text(text) => Value::Sz(text.clone()),
+            Data::Expandable(text) => Value::ExpandSz(text.clone()),
             Data::Number(number) => Value::Dword(*number),
             Data::Long(number) => Value::Qword(*number),
             other => anyhow::bail!("{key}: {other:?} is not written here"),

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use runtime::platform::{Bus, Command, Disk, Firmware, Partition};
 use windows_setup::drivers::ids::MachineDevice;
 
+use crate::windows::SYSTEM_HIVE;
+
 /// Files by their path from the root of the volume, without a leading slash. Folders are entries too.
 pub(crate) type Tree = BTreeMap<String, Node>;
 
@@ -112,6 +114,8 @@ pub(crate) struct World {
     pub(crate) devices: Vec<MachineDevice>,
     /// Whether the firmware starts the media before everything else.
     pub(crate) media_first: bool,
+    /// The installed system that is used, and in which somebody starts the runtime while no run is going on.
+    pub(crate) begun_inside: Option<(usize, usize)>,
     /// A system that hangs before it reaches the runtime: it comes back in the boot image.
     pub(crate) system_hangs: bool,
     /// How often each command that counts was run.
@@ -287,6 +291,7 @@ impl World {
             signature_lists: BTreeMap::new(),
             devices: vec![],
             media_first: true,
+            begun_inside: None,
             system_hangs: false,
             counters: BTreeMap::new(),
             random: 1,
@@ -392,6 +397,12 @@ impl World {
         });
         let ((drive, part), path) = inside.unwrap_or(((drive, part), path));
         self.drives[drive].parts[part].volume.bytes(path)
+    }
+
+    /// Whether the system that runs is a Windows.
+    pub(crate) fn runs_windows(&self) -> bool {
+        let root = self.volatile.root;
+        root.is_some_and(|(drive, part)| self.drives[drive].parts[part].volume.bytes(SYSTEM_HIVE).is_some())
     }
 
     /// The operation at which the power failed last.

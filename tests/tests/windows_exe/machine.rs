@@ -16,9 +16,11 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 pub const MEDIA: &str = "4b2c9a52-7f1e-4c55-9a55-0d8a5f4f7a11";
-const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\media-runtime";
+pub const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\media-runtime";
 /// Where Windows' set-up says how far it is.
 pub const SETUP: &str = r"HKLM\SYSTEM\Setup";
+/// Where Windows says how it was started.
+pub const CONTROL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control";
 const ESP: &str = "0aa11bb2-0000-4000-8000-000000000001";
 /// Starting Wine takes seconds, and many of them where other tests run beside it.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -28,18 +30,26 @@ static PREFIX: LazyLock<Mutex<tempfile::TempDir>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder for the prefix");
     let output = wine(folder.path(), &["wineboot", "-i"], PATIENCE);
     assert!(folder.path().join("drive_c/windows").is_dir(), "{output:?}");
-    let program = folder.path().join("drive_c/windows/system32/shutdown.exe");
+    for program in ["shutdown", "unprivileged"] {
+        compile(program, &folder.path().join("drive_c/windows/system32"));
+    }
+    end_wine(folder.path());
+    Mutex::new(folder)
+});
+
+/// A program of the tests, for Windows.
+fn compile(name: &str, folder: &Path) {
+    let program = folder.join(format!("{name}.exe"));
     let _ = fs::remove_file(&program);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/windows_exe/shutdown.c");
+    let source = format!("tests/windows_exe/{name}.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
     let compiled = Command::new("x86_64-w64-mingw32-gcc")
         .args(["-municode", "-o"])
         .args([&program, &source])
         .output();
     let compiled = compiled.expect("x86_64-w64-mingw32-gcc (make setup installs it)");
     assert!(compiled.status.success(), "{compiled:?}");
-    end_wine(folder.path());
-    Mutex::new(folder)
-});
+}
 
 /// A Wine of this prefix; what it says of its own troubles is left out.
 fn command(prefix: &Path) -> Command {
@@ -87,16 +97,27 @@ pub struct Content {
 impl Machine {
     /// A machine in the middle of a run, at the first step of that sequence, whose media has those packages.
     pub fn with(steps: &str, packages: Vec<Content>) -> Self {
+        let machine = Self::new(steps, packages);
+        machine.make_boot_partition(steps, true);
+        machine.plant();
+        machine
+    }
+
+    /// A machine whose Windows no run has touched, with media of that sequence.
+    pub fn installed(steps: &str) -> Self {
+        let machine = Self::new(steps, vec![]);
+        let _ = fs::remove_dir_all(machine.c(paths::INSTALLED_WINDOWS));
+        machine
+    }
+
+    fn new(steps: &str, packages: Vec<Content>) -> Self {
         let machine = Self {
             prefix: PREFIX.lock().unwrap_or_else(PoisonError::into_inner),
             files: tempfile::tempdir().expect("a folder for the volumes"),
             session: None,
         };
         machine.make_volumes();
-        let sequence = format!("name = \"Test\"\noperating-system = \"windows\"\n{steps}");
-        machine.make_media(&sequence, packages);
-        machine.make_boot_partition(&sequence);
-        machine.plant();
+        machine.make_media(&sequence(steps), packages);
         machine
     }
 
@@ -161,9 +182,25 @@ impl Machine {
         for (path, bytes, _) in files.into_iter().chain([manifest]) {
             put(&root.join(path), &bytes);
         }
+        copy_runtime(&root);
     }
 
-    fn make_boot_partition(&self, sequence: &str) {
+    /// A path on the media.
+    pub fn media(&self, path: &str) -> PathBuf {
+        self.files.path().join("media").join(path)
+    }
+
+    /// Somebody starts the runtime from the media, by those programs; gives what it says.
+    pub fn start_from_media(&self, by: &[&str]) -> (Option<i32>, String) {
+        let output = self.run(&[by, &[r"D:\media-runtime.exe", "start"]].concat());
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// The boot partition in the middle of a run, at the first of those steps; of a run that has made this Windows, or of one
+    /// that captures it.
+    pub fn make_boot_partition(&self, steps: &str, ours: bool) {
+        let sequence = sequence(steps);
         let state = BootState::new(MEDIA, Next::Os).encode().expect("a boot state");
         put(&self.esp(&paths::state(MEDIA)), &state);
         let saved = json!({
@@ -176,7 +213,7 @@ impl Machine {
             "variables": {}, "secrets": [], "captured": null, "serial-console": null,
             "target": {
                 "disk": "serial:TEST", "state": ESP, "efi": ESP, "system": "0aa11bb2-0000-4000-8000-000000000003",
-                "ours": true, "volumes": [], "prepared": false,
+                "ours": ours, "volumes": [], "prepared": false,
             },
         });
         let payload = serde_json::to_vec(&saved).expect("JSON");
@@ -192,9 +229,7 @@ impl Machine {
         let _ = fs::remove_dir_all(&folder);
         let _ = fs::remove_file(self.c("shutdown.txt"));
         fs::create_dir_all(&folder).expect("the runtime's folder");
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../out/bin/media-runtime.exe");
-        fs::copy(&program, folder.join(paths::WINDOWS_PROGRAM))
-            .unwrap_or_else(|error| panic!("{}: {error} (make windows makes it)", program.display()));
+        copy_runtime(&folder);
         put(&folder.join(paths::INSTALLED_MEDIA_ID), MEDIA.as_bytes());
     }
 
@@ -308,8 +343,19 @@ impl Drop for Machine {
         let _ = fs::remove_file(self.c(paths::INSTALLED_WINDOWS).join(paths::WINDOWS_PROGRAM));
         self.run(&["reg", "delete", SERVICE, "/f"]);
         self.run(&["reg", "delete", SETUP, "/f"]);
+        self.run(&["reg", "delete", CONTROL, "/v", "PEFirmwareType", "/f"]);
         end_wine(self.prefix.path());
     }
+}
+
+fn sequence(steps: &str) -> String {
+    format!("name = \"Test\"\noperating-system = \"windows\"\n{steps}")
+}
+
+fn copy_runtime(folder: &Path) {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../out/bin/media-runtime.exe");
+    fs::copy(&program, folder.join(paths::WINDOWS_PROGRAM))
+        .unwrap_or_else(|error| panic!("{}: {error} (make windows makes it)", program.display()));
 }
 
 fn put(path: &Path, bytes: &[u8]) {

@@ -10,6 +10,7 @@ use media_format::paths;
 use super::Linux;
 use super::bound::Bound;
 use crate::platform::{Boot, Command, Disks as _, Files as _, Firmware, Output, Processes, Result};
+use crate::staging;
 
 const EFI: &str = "/sys/firmware/efi";
 /// EFI_GLOBAL_VARIABLE (UEFI specification 3.3).
@@ -98,12 +99,7 @@ impl Boot for Linux {
 
     fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()> {
         match self.firmware() {
-            Firmware::Uefi => {
-                let folder = boot.join("EFI/media-runtime");
-                self.copy(&media.join("EFI/BOOT/BOOTX64.EFI"), &folder.join("shimx64.efi"))?;
-                self.copy(&media.join("EFI/BOOT/grubx64.efi"), &folder.join("grubx64.efi"))?;
-                self.copy(&media.join("EFI/BOOT/mmx64.efi"), &folder.join("mmx64.efi"))
-            }
+            Firmware::Uefi => staging::copy_efi_loader(self, boot, media),
             Firmware::Bios => self.stage_bios(disk, media),
         }
     }

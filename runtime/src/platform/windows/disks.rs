@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
+use windows_sys::Win32::System::Ioctl::IOCTL_DISK_GET_DRIVE_GEOMETRY;
+
 use super::volumes::{self, Volume};
 use super::{Windows, bindings};
+use crate::in_windows::partition;
 use crate::platform::{Bus, Disk, Disks, Files as _, NewPartition, NewTable, Result, Space};
 use crate::target::ConfirmedTarget;
 
@@ -129,8 +132,14 @@ fn carries_data_of(disk: &Disk, volume: &Volume) -> bool {
 
 const UNKNOWN: u32 = u32::MAX;
 
+fn sector_size(disk: u32) -> Option<u32> {
+    let device = format!(r"\\.\PhysicalDrive{disk}");
+    let geometry = bindings::ask_device(&device, IOCTL_DISK_GET_DRIVE_GEOMETRY, &[]).ok()?;
+    partition::sector_size(&geometry)
+}
+
 fn empty(volume: &Volume, number: Option<u32>) -> Disk {
-    let path = match number {
+    let path: PathBuf = match number {
         Some(number) if volume.volume_set().is_empty() => {
             PathBuf::from(format!(r"\\.\PhysicalDrive{number}"))
         }
@@ -139,12 +148,12 @@ fn empty(volume: &Volume, number: Option<u32>) -> Disk {
     };
     Disk {
         number: number.unwrap_or(UNKNOWN),
+        sector_size: number.and_then(sector_size).unwrap_or(512),
         path,
         model: String::new(),
         serial: String::new(),
         wwn: String::new(),
         size: 0,
-        sector_size: 512,
         bus: Bus::Other,
         removable: volume.removable,
         read_only: false,

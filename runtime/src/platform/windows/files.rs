@@ -11,6 +11,22 @@ use sha2::{Digest as _, Sha256};
 use super::{Windows, bindings};
 use crate::platform::{Files, Result};
 
+impl Windows {
+    /// Makes an empty folder that only the system and administrators can use. What was there goes first: anybody may have
+    /// put it there, and our service starts from here.
+    ///
+    /// # Errors
+    /// When something of it is in use.
+    pub fn make_private(&self, folder: &Path) -> Result<()> {
+        let make = || {
+            make_folder_of(folder)?;
+            remove(folder)?;
+            bindings::make_private(folder)
+        };
+        make().with_context(|| format!("making {} for administrators only", folder.display()))
+    }
+}
+
 impl Files for Windows {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
         match fs::read(path) {

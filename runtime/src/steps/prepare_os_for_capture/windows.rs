@@ -18,7 +18,7 @@ pub(super) fn prepare(context: &mut Context<'_>) -> platform::Result<()> {
         let root = volumes::assemble(context.platform, &target, true)?;
         let secrets = context.variables.iter().filter(|(_, _, secret)| *secret);
         let known: Vec<&str> = secrets.map(|(_, value, _)| value).collect();
-        planted::remove(context.platform, context.log, &root, &known)
+        planted::remove(context.platform, context.log, &root, target.ours, &known)
             .context("taking the run's own traces out of Windows")?;
     }
     context

@@ -6,9 +6,13 @@
     reason = "Windows is called through its C interface; every pointer is to a buffer of this file that outlives the call"
 )]
 
+mod account;
+mod console;
 mod firmware;
 mod network;
 
+pub(super) use account::{is_administrator, make_private, only_one};
+pub(super) use console::silently;
 pub(super) use firmware::{firmware_variable, has_firmware_variables, set_firmware_variable, smbios};
 pub(super) use network::{Adapter, adapters, connect, disconnect, domain};
 

@@ -1,0 +1,280 @@
+//! Runs that somebody begins inside a Windows: it is captured, and the machine is otherwise as it was.
+
+use std::cell::RefCell;
+
+use media_format::event::Environment::{Os, Pe};
+use media_format::manifest::{MediaLayout, hex};
+use media_format::paths;
+use runtime::platform::{Firmware, Result};
+use runtime::start::Operator;
+
+use crate::cuts::cut_everywhere;
+use crate::driver::{Ended, run_to_end, run_with};
+use crate::fixture::{CAPTURE_CANARY, MediaBuilder, machine};
+use crate::secrets::absent_in_world;
+use crate::windows::{BOOT_MANAGER, SOFTWARE_HIVE, SYSTEM_HIVE};
+use crate::windows_runs::{
+    BUILD_AND_CAPTURE, CAPTURE_EXISTING, GENERALIZED, INSIDE, captured, existing, media, template,
+};
+use crate::world::{Drive, Entry, Node, Tree, World, file};
+
+const WINDOWS: &str = "0aa11bb2-0000-4000-8000-000000000003";
+const ESP: &str = "0aa11bb2-0000-4000-8000-000000000001";
+const LOADER: &str = "EFI/Microsoft/Boot/bootmgfw.efi";
+
+/// A machine that starts an installed Windows from its own disk, with that media attached.
+fn with(media: &MediaBuilder) -> World {
+    let mut drive = existing("IMAGE_STATE_COMPLETE").drives.swap_remove(0);
+    let mut stick = existing("IMAGE_STATE_COMPLETE").drives.pop().unwrap();
+    stick.path = "/dev/sdx".into();
+    drive.parts[0].id = ESP.into();
+    drive.parts[1].id = WINDOWS.into();
+    let esp = &mut drive.parts[0].volume;
+    esp.put(LOADER, file(BOOT_MANAGER));
+    let id = uuid::Uuid::parse_str(WINDOWS).unwrap();
+    esp.put("EFI/Microsoft/Boot/BCD", file(hex(&id.to_bytes_le())));
+    drive.parts[1].volume.put("ProgramData/others", file("kept"));
+    drive.parts[1]
+        .volume
+        .put("Windows/Panther/Unattend/Unattend.xml", file("the owner's"));
+    let mut world = machine(Firmware::Uefi, media);
+    world.entries.push(Entry {
+        label: "Windows Boot Manager".into(),
+        disk: drive.path.clone(),
+        partition: 1,
+        loader: format!("/{LOADER}"),
+    });
+    world.drives[0] = drive;
+    world.drives.push(stick);
+    world.media_first = false;
+    world.begun_inside = Some((0, 1));
+    world
+}
+
+fn running(layout: MediaLayout) -> World {
+    with(&media(layout, &template(CAPTURE_EXISTING, &[])))
+}
+
+fn tree(drive: &Drive, number: usize) -> Tree {
+    let mut tree = drive.parts[number].volume.tree.clone();
+    // Where the registry of a running Windows keeps what it does.
+    tree.retain(|path, _| ![SYSTEM_HIVE, SOFTWARE_HIVE].contains(&path.as_str()));
+    tree
+}
+
+/// The machine starts as it did, and holds what it held.
+#[track_caller]
+fn assert_as_before(world: &World, before: &World) {
+    assert_eq!(world.entries, before.entries);
+    let (now, then) = (&world.drives[0], &before.drives[0]);
+    for number in 0..then.parts.len() {
+        assert_eq!(tree(now, number), tree(then, number), "volume {number}");
+    }
+    let hive = now.parts[1].volume.bytes(SYSTEM_HIVE).unwrap();
+    assert!(
+        !String::from_utf8_lossy(hive).contains("ProgramData"),
+        "the service is there"
+    );
+}
+
+#[test]
+fn a_running_windows_is_prepared_inside_and_captured_in_the_boot_image() {
+    for layout in [MediaLayout::Iso, MediaLayout::Usb] {
+        let before = running(layout);
+        let (world, report) = run_to_end(before.clone());
+        report.assert_succeeded();
+        assert_eq!(report.starts, [Os, Pe]);
+        assert_as_before(&world, &before);
+        let images = captured(&world).images;
+        let [windows, fat] = &images[..] else {
+            panic!("two images: {}", images.len())
+        };
+        let tree = windows.tree();
+        assert!(tree.contains_key("Windows/explorer.exe") && tree.contains_key("ProgramData/others"));
+        assert_eq!(tree["Windows/Panther/Unattend/Unattend.xml"], file("the owner's"));
+        assert!(!tree.keys().any(|path| path.contains("media-runtime")));
+        let Node::File(software, _) = &tree[SOFTWARE_HIVE] else {
+            panic!("no hive")
+        };
+        assert!(String::from_utf8_lossy(software).contains(GENERALIZED));
+        assert_eq!(fat.tree()["notes.txt"], file("content"));
+    }
+}
+
+#[test]
+fn a_run_that_begins_inside_windows_survives_a_cut_at_every_operation() {
+    assert_eq!(cut_everywhere(&running(MediaLayout::Iso)), Default::default());
+    let mut world = running(MediaLayout::Usb);
+    world.media_first = true;
+    assert_eq!(cut_everywhere(&world), Default::default());
+}
+
+/// Whatever cannot be written inside Windows: the machine starts as before, and only Windows may be generalized.
+#[test]
+fn a_failure_inside_windows_leaves_the_machine_as_it_was() {
+    let before = running(MediaLayout::Iso);
+    let (done, _) = run_to_end(before.clone());
+    let last = done
+        .operations
+        .iter()
+        .position(|name| name == "choose next start")
+        .unwrap();
+    for fault in 1..=last {
+        let mut world = before.clone();
+        world.faults.insert(fault);
+        let (mut world, report) = run_to_end(world);
+        if report.ended == Ended::Over(None) {
+            continue;
+        }
+        let operation = &done.operations[fault - 1];
+        assert_eq!(report.starts, [Os], "{operation}: {}", report.reason());
+        assert!(
+            report.reason().contains("input/output error"),
+            "{}",
+            report.reason()
+        );
+        // The log and the program stay in their folder.
+        let windows = &mut world.drives[0].parts[1].volume.tree;
+        windows.retain(|path, _| !path.starts_with(paths::INSTALLED_WINDOWS));
+        assert_as_before(&world, &before);
+    }
+}
+
+/// A capture that fails is repeated after a restart: the prepared Windows does not start in between.
+#[test]
+fn a_failed_capture_goes_on_after_a_restart() {
+    let mut world = running(MediaLayout::Iso);
+    let share = world.shares.values_mut().next().unwrap();
+    let password = std::mem::replace(&mut share.password, "changed".into());
+    let refused = run_to_end(world.clone());
+    assert!(
+        refused.1.reason().contains("refuses the account"),
+        "{}",
+        refused.1.reason()
+    );
+    assert_eq!(refused.0.drives, world.drives, "found before anything is changed");
+    world.shares.values_mut().next().unwrap().password = password;
+    let (done, _) = run_to_end(world.clone());
+    let rename = done
+        .operations
+        .iter()
+        .position(|name| name.starts_with("rename "))
+        .unwrap();
+    world.faults.insert(rename + 1);
+    let (failed, report) = run_to_end(world);
+    assert_eq!(report.starts, [Os, Pe]);
+    assert!(
+        report.reason().contains("renaming the finished image"),
+        "{}",
+        report.reason()
+    );
+    let (world, report) = run_to_end(failed);
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe]);
+    assert_eq!(captured(&world).images.len(), 2);
+}
+
+#[test]
+fn what_cannot_begin_inside_windows_is_refused_and_nothing_is_changed() {
+    let refused = |world: World, why: &str| {
+        let (after, report) = run_to_end(world.clone());
+        assert!(report.reason().contains(why), "{why}: {}", report.reason());
+        assert_eq!((after.drives, after.entries), (world.drives, world.entries));
+    };
+    let erases = template(BUILD_AND_CAPTURE, &INSIDE);
+    refused(
+        with(&media(MediaLayout::Iso, &erases)),
+        "cannot begin inside Windows",
+    );
+    let only_capture = template(
+        CAPTURE_EXISTING,
+        &["prepare-client-for-capture", "prepare-os-for-capture"],
+    );
+    refused(
+        with(&media(MediaLayout::Iso, &only_capture)),
+        "cannot begin inside Windows",
+    );
+    let mut bios = running(MediaLayout::Iso);
+    bios.firmware = Firmware::Bios;
+    refused(bios, "starts by BIOS");
+    let mut foreign = running(MediaLayout::Iso);
+    foreign.drives[0].parts[0]
+        .volume
+        .put("boot/grub/grub.cfg", file("another system's"));
+    refused(foreign, "which another system starts from");
+    let mut small = running(MediaLayout::Iso);
+    small.drives[0].parts[0].volume.capacity = 8 << 20;
+    refused(small, "bytes free, and the boot image needs");
+    let mut damaged = running(MediaLayout::Iso);
+    let iso = damaged
+        .drives
+        .iter_mut()
+        .find_map(|drive| drive.whole.as_mut())
+        .unwrap();
+    iso.put(paths::INITRD, file("content of anything else"));
+    refused(damaged, "differs from what was built");
+    let mut without = running(MediaLayout::Iso);
+    without.drives[0].parts[0].volume.tree.remove(LOADER);
+    refused(
+        without,
+        "no disk has an EFI system partition with Windows' boot manager",
+    );
+}
+
+/// Answers everything, and writes the questions down.
+#[derive(Default)]
+struct Attendant {
+    asked: RefCell<Vec<String>>,
+    no: bool,
+}
+
+impl Operator for Attendant {
+    fn ask(&self, question: &str, hidden: bool) -> Result<String> {
+        let answer = match question {
+            text if text.contains("Number of the task sequence") => "1",
+            text if text.contains("type: capture") && self.no => "no",
+            text if text.contains("type: capture") => "capture",
+            _ => {
+                assert!(hidden, "what is typed is shown: {question}");
+                self.asked.borrow_mut().push(question.to_owned());
+                CAPTURE_CANARY
+            }
+        };
+        Ok(answer.into())
+    }
+}
+
+fn attended() -> World {
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &template(CAPTURE_EXISTING, &[]));
+    media.options.unattended = false;
+    media.options.ask.insert("OSDCaptureAccountPassword".into());
+    media.options.secrets.insert("OSDCaptureAccountPassword".into());
+    let variables = &mut media.options.variables;
+    variables.insert("OSDCaptureAccount".into(), "capturer".into());
+    with(&media)
+}
+
+#[test]
+fn a_password_is_asked_for_inside_windows_and_again_in_the_boot_image_and_is_on_no_disk() {
+    let person = Attendant::default();
+    let (world, report) = run_with(attended(), &person);
+    report.assert_succeeded();
+    assert_eq!(*person.asked.borrow(), ["OSDCaptureAccountPassword: "; 2]);
+    absent_in_world(&world, &report);
+}
+
+#[test]
+fn nothing_begins_without_a_yes() {
+    let before = attended();
+    let person = Attendant {
+        no: true,
+        ..Attendant::default()
+    };
+    let (world, report) = run_with(before.clone(), &person);
+    assert!(
+        report.reason().contains("nothing was changed"),
+        "{}",
+        report.reason()
+    );
+    assert_eq!((world.drives, world.entries), (before.drives, before.entries));
+}
