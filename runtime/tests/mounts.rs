@@ -118,6 +118,17 @@ fn a_volume_and_its_view_are_shown_inside_another_one() {
     let [root, var, log] = &folders[..] else {
         panic!("three volumes")
     };
+    // A link in the image leads to the boot image's own folder, which stays as it is.
+    let outside = folder.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, root.join("srv")).unwrap();
+    assert!(linux.mount_inside(log, &root.join("srv")).is_err());
+    assert!(!outside.join("lost+found").exists());
+    assert!(
+        linux.space(&root.join("srv/below")).unwrap().used < 64 << 20,
+        "room on the volume itself"
+    );
+
     linux.mount_inside(var, &root.join("var")).unwrap();
     linux.mount_inside(log, &root.join("var/log")).unwrap();
     fs::write(root.join("var/log/syslog"), "a line").unwrap();

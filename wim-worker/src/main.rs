@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use media_format::wim::protocol::{Message, Operation, Request, Summary, Volume};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
 use failure::Failure;
 use printed::Printed;
@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         eprintln!("usage: wim-worker < request.json (media-runtime starts it)");
         return ExitCode::from(2);
     }
+    // Whoever started it and was killed cannot end it any more, and it may be writing to a disk that is used again.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let report = Arc::new(Report::new(Box::new(std::io::stdout())));
     match read_request().and_then(|request| serve(&request, &report)) {
         Ok(summary) => {

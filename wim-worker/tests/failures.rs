@@ -6,11 +6,13 @@ mod common;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use common::*;
 use media_format::wim::info::WimInfo;
@@ -240,4 +242,27 @@ fn a_request_that_makes_no_sense_is_refused() {
     );
     assert!(!wim.exists());
     assert_eq!(worker().arg("--help").status().unwrap().code(), Some(2));
+}
+
+#[test]
+fn the_worker_ends_with_the_program_that_started_it() {
+    let mut shell = Command::new("sh")
+        .args([
+            "-c",
+            "exec 3<&0; \"$0\" <&3 & echo; wait",
+            env!("CARGO_BIN_EXE_wim-worker"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(shell.stdout.take().unwrap());
+    output.read_line(&mut String::new()).unwrap();
+    // It waits for its request, which is not to come.
+    std::thread::sleep(Duration::from_millis(500));
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+    let (sender, ended) = mpsc::channel();
+    std::thread::spawn(move || sender.send(output.read_to_end(&mut Vec::new()).is_ok()));
+    assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(true));
 }

@@ -76,6 +76,14 @@ impl Linux {
         Ok(Held::by(folder, Some(name)))
     }
 
+    /// A folder where something can be shown, made when it is missing: on a volume no link may lead there.
+    pub(super) fn mount_point_at(&self, path: &Path) -> io::Result<PathBuf> {
+        match self.volume_of(path) {
+            Some((root, inside)) => mount_point(&root, &inside),
+            None => std::fs::create_dir_all(path).map(|()| path.to_owned()),
+        }
+    }
+
     /// The mounted volume, view or share that a path names, and the rest of the path.
     fn volume_of(&self, path: &Path) -> Option<(PathBuf, PathBuf)> {
         let mounted = self.mounted.borrow();

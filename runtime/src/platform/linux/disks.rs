@@ -132,14 +132,12 @@ impl Disks for Linux {
     }
 
     fn space(&self, folder: &Path) -> Result<Space> {
-        let mut place = folder;
-        while !place.exists() {
-            place = place
-                .parent()
-                .ok_or_else(|| anyhow!("{} is nowhere", folder.display()))?;
-        }
+        let there = |place: &Path| self.target_of(place).ok().filter(|found| found.path().exists());
+        let place = folder.ancestors().find_map(there);
+        let place = place.ok_or_else(|| anyhow!("{} is nowhere", folder.display()))?;
+        let place = place.path();
         let volume =
-            rustix::fs::statvfs(place).with_context(|| format!("asking for room at {}", place.display()))?;
+            rustix::fs::statvfs(place).with_context(|| format!("asking for room at {}", folder.display()))?;
         let used = volume.f_blocks.saturating_sub(volume.f_bfree);
         Ok(Space {
             free: volume.f_bavail * volume.f_frsize,

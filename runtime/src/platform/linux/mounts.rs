@@ -89,10 +89,9 @@ impl Linux {
         if self.inside.borrow().iter().any(|(_, known)| known == at) {
             return Ok(());
         }
-        if !at.is_dir() {
-            fs::create_dir_all(at).with_context(|| format!("making the mount point {}", at.display()))?;
-        }
-        mount_bind(folder, at)
+        let place = self.mount_point_at(at);
+        let place = place.with_context(|| format!("making the mount point {}", at.display()))?;
+        mount_bind(folder, &place)
             .with_context(|| format!("showing {} at {}", folder.display(), at.display()))?;
         self.inside.borrow_mut().push((folder.to_owned(), at.to_owned()));
         // What is shown inside this one later must not appear in the folder that it comes from.
