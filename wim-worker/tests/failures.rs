@@ -256,6 +256,8 @@ fn the_worker_ends_with_the_program_that_started_it() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // Open to the end: the worker must not end because its input does.
+    let _input = shell.stdin.take().unwrap();
     let mut output = BufReader::new(shell.stdout.take().unwrap());
     output.read_line(&mut String::new()).unwrap();
     // It waits for its request, which is not to come.
