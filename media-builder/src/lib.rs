@@ -10,6 +10,7 @@ pub mod platform;
 pub mod problem;
 pub mod project;
 pub mod resolve;
+pub mod split;
 pub mod toml_problem;
 pub mod try_media;
 pub mod verify;

@@ -30,6 +30,7 @@ pub(crate) const COMPRESSION_LZX: c_int = 2;
 pub(crate) const COMPRESSION_LZMS: c_int = 3;
 
 const ALL_IMAGES: c_int = -1;
+const EXPORT_BOOT: c_int = 0x1;
 const INIT_CASE_INSENSITIVE: c_int = 0x20;
 const ERROR_INVALID_PARAM: c_int = 24;
 const ERROR_PATH_DOES_NOT_EXIST: c_int = 49;
@@ -126,6 +127,22 @@ unsafe extern "C" {
         config: *const c_char,
         flags: c_int,
     ) -> c_int;
+    fn wimlib_add_tree(
+        wim: *mut RawWim,
+        image: c_int,
+        source: *const c_char,
+        target: *const c_char,
+        flags: c_int,
+    ) -> c_int;
+    fn wimlib_export_image(
+        from: *mut RawWim,
+        image: c_int,
+        into: *mut RawWim,
+        name: *const c_char,
+        description: *const c_char,
+        flags: c_int,
+    ) -> c_int;
+    fn wimlib_split(wim: *mut RawWim, first: *const c_char, part_bytes: u64, flags: c_int) -> c_int;
     fn wimlib_set_image_property(
         wim: *mut RawWim,
         image: c_int,
@@ -287,6 +304,30 @@ impl Wim {
         let raw = self.raw.as_ptr();
         // SAFETY: the strings outlive the call, and the library copies what it keeps.
         check(unsafe { wimlib_add_image(raw, source.as_ptr(), name.as_ptr(), config.as_ptr(), flags) })
+    }
+
+    /// Adds the image of another WIM and makes it the bootable one; its data is read by [`Wim::write`]. The other one is
+    /// freed: an image that two WIMs have in memory cannot be changed.
+    pub(crate) fn export_bootable(&mut self, from: Self, image: u32) -> Result<(), LibError> {
+        let (raw, image) = (from.raw.as_ptr(), c_image(image)?);
+        let into = self.raw.as_ptr();
+        // SAFETY: both WIMs are valid; without a name and a description the image keeps its own.
+        check(unsafe { wimlib_export_image(raw, image, into, ptr::null(), ptr::null(), EXPORT_BOOT) })
+    }
+
+    /// Adds what a folder holds beneath the root of an image; its data is read by [`Wim::write`].
+    pub(crate) fn add_tree(&mut self, image: u32, source: &Path) -> Result<(), LibError> {
+        let (source, image) = (c_path(source)?, c_image(image)?);
+        let (raw, root) = (self.raw.as_ptr(), c"/".as_ptr());
+        // SAFETY: the strings outlive the call, and the library copies what it keeps.
+        check(unsafe { wimlib_add_tree(raw, image, source.as_ptr(), root, ADD_NORPFIX) })
+    }
+
+    /// Writes the parts of a split WIM.
+    pub(crate) fn split(&mut self, first: &Path, part_bytes: u64) -> Result<(), LibError> {
+        let first = c_path(first)?;
+        // SAFETY: `first` outlives the call.
+        check(unsafe { wimlib_split(self.raw.as_ptr(), first.as_ptr(), part_bytes, 0) })
     }
 
     /// Sets an element of the image's XML metadata.

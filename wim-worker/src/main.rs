@@ -1,4 +1,4 @@
-//! Applies, captures and verifies WIM files with libwim, in a process of its own.
+//! Applies, captures, changes and verifies WIM files with libwim, in a process of its own.
 //!
 //! A process of its own, because libwim reads files that a stranger may have made: its memory is capped, it can be
 //! killed, and its crash is an error message of the caller. The protocol is `media_format::wim::protocol`.
@@ -9,10 +9,12 @@ mod extract;
 mod failure;
 mod find;
 mod flush;
+mod inject;
 mod libwim;
 mod printed;
 mod report;
 mod scan;
+mod split;
 mod streams;
 mod verify;
 
@@ -32,7 +34,7 @@ const MOST_REQUEST: u64 = 16 << 20;
 
 fn main() -> ExitCode {
     if std::env::args_os().len() > 1 {
-        eprintln!("usage: wim-worker < request.json (media-runtime starts it)");
+        eprintln!("usage: wim-worker < request.json (media-runtime and media-builder start it)");
         return ExitCode::from(2);
     }
     // Whoever started it and was killed cannot end it any more, and it may be writing to a disk that is used again.
@@ -83,6 +85,8 @@ fn perform(operation: &Operation, report: &Arc<Report>) -> Result<Summary, Failu
         Operation::Info(info) => verify::info(&info.wim),
         Operation::Find(find) => find::run(find, report),
         Operation::Extract(extract) => extract::run(extract, report),
+        Operation::Inject(inject) => inject::run(inject, report),
+        Operation::Split(split) => split::run(split, report),
     }
 }
 
@@ -90,8 +94,8 @@ fn perform(operation: &Operation, report: &Arc<Report>) -> Result<Summary, Failu
 fn ignores_case(operation: &Operation) -> bool {
     match operation {
         Operation::Capture(capture) => capture.images.iter().any(|image| is_ntfs(&image.source)),
-        Operation::Find(_) | Operation::Extract(_) => true,
-        Operation::Apply(_) | Operation::Verify(_) | Operation::Info(_) => false,
+        Operation::Find(_) | Operation::Extract(_) | Operation::Inject(_) => true,
+        Operation::Apply(_) | Operation::Verify(_) | Operation::Info(_) | Operation::Split(_) => false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! El Torito: the boot catalog and what GRUB's boot image must know about its place.
+//! El Torito: the boot catalog, and what GRUB's boot image must know about its place.
 
 use super::{Error, SECTOR};
 use crate::extent::Extent;
@@ -8,17 +8,31 @@ const PLATFORM_EFI: u8 = 0xef;
 const BOOTABLE: u8 = 0x88;
 const LAST_SECTION: u8 = 0x91;
 /// 512-byte sectors of GRUB's image that the BIOS loads: `cdboot.img`, which loads the rest.
-const BIOS_LOAD_SECTORS: u16 = 4;
+const GRUB_LOAD_SECTORS: u16 = 4;
+/// A BIOS loads to 0x7C00, and the memory from 0xA0000 on is the screen's.
+const MOST_PROGRAM: usize = 0xA_0000 - 0x7C00;
 /// Where `diskboot.img`, after the 2048 bytes of `cdboot.img`, keeps the sector of the rest of GRUB.
 const GRUB_SECTOR_OFFSET: usize = 2548;
 
 /// Places of the boot images.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct BootImages {
     /// First sector of the BIOS image.
     pub(super) bios: Option<u32>,
+    /// 512-byte sectors of it that the BIOS loads.
+    pub(super) bios_load_sectors: u16,
     /// First sector and bytes of the EFI image.
     pub(super) efi: Option<(u32, u64)>,
+}
+
+impl Default for BootImages {
+    fn default() -> Self {
+        Self {
+            bios: None,
+            bios_load_sectors: GRUB_LOAD_SECTORS,
+            efi: None,
+        }
+    }
 }
 
 /// The boot catalog: the BIOS image as the default entry and the EFI image in a section, or the EFI image alone.
@@ -30,7 +44,7 @@ pub(super) fn catalog(images: &BootImages) -> Vec<u8> {
     match (images.bios, efi) {
         (Some(sector), efi) => {
             out.extend(validation(PLATFORM_BIOS));
-            out.extend(entry(sector, BIOS_LOAD_SECTORS));
+            out.extend(entry(sector, images.bios_load_sectors));
             if let Some(efi) = efi {
                 out.extend(section_header(PLATFORM_EFI));
                 out.extend(efi);
@@ -76,6 +90,14 @@ fn section_header(platform: u8) -> [u8; 32] {
     let mut out = [0; 32];
     out[..4].copy_from_slice(&[LAST_SECTION, platform, 1, 0]);
     out
+}
+
+/// How many 512-byte sectors the BIOS loads of a program: all.
+pub(super) fn sectors_of_program(program: &[u8]) -> Result<u16, Error> {
+    match program.len() {
+        1..=MOST_PROGRAM => Ok(program.len().div_ceil(512) as u16),
+        length => Err(Error::BiosProgramSize(length)),
+    }
 }
 
 /// Refuses what cannot be GRUB's El Torito image.

@@ -109,6 +109,12 @@ pub enum Error {
          grub-mkimage -O i386-pc-eltorito"
     )]
     BiosImageSize(usize),
+    /// No BIOS loads a program of this size.
+    #[error(
+        "planning the ISO image: the BIOS boot program has {0} bytes, and a BIOS loads 1 to 623616; take etfsboot.com from \
+         Windows' own media"
+    )]
+    BiosProgramSize(usize),
     /// The hybrid boot code is not one of GRUB's.
     #[error(
         "planning the ISO image: the hybrid boot code has {0} bytes instead of 512; take boot_hybrid.img from GRUB's \

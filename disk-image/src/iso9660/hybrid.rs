@@ -5,7 +5,7 @@ use std::io::{Cursor, Read, Result as IoResult, Seek, SeekFrom, Write};
 use gptman::{GPT, GPTHeader, GPTPartitionEntry};
 use uuid::{Uuid, uuid};
 
-use super::{Error, Params, SECTOR};
+use super::{BiosImage, Error, Guids, Params, SECTOR};
 use crate::extent::Extent;
 
 /// Bytes of a disk sector.
@@ -40,16 +40,16 @@ pub(super) struct Disk {
 pub(super) fn check_code(params: &Params) -> Result<(), Error> {
     match (&params.boot.hybrid_mbr, &params.boot.bios_image) {
         (Some(code), _) if code.len() as u64 != DISK_SECTOR => Err(Error::HybridSize(code.len())),
-        (Some(_), None) => Err(Error::HybridWithoutBios),
+        (Some(_), None | Some(BiosImage::Program(_))) => Err(Error::HybridWithoutBios),
         _ => Ok(()),
     }
 }
 
 /// The primary table with the boot code, and the backup table.
-pub(super) fn extents(disk: &Disk, params: &Params) -> Result<[Extent; 2], Error> {
+pub(super) fn extents(disk: &Disk, params: &Params, guids: &Guids) -> Result<[Extent; 2], Error> {
     let mut primary = Window::new(0, PRIMARY_LENGTH, disk.size);
     let mut backup = Window::new(disk.size - BACKUP_LENGTH, BACKUP_LENGTH, disk.size);
-    write_tables(disk, params, &mut primary, &mut backup)
+    write_tables(disk, guids, &mut primary, &mut backup)
         .map_err(|error| Error::PartitionTable(error.to_string()))?;
     let mut first = primary.bytes.into_inner();
     first[..DISK_SECTOR as usize].copy_from_slice(&mbr(disk, params));
@@ -64,21 +64,21 @@ pub(super) fn extents(disk: &Disk, params: &Params) -> Result<[Extent; 2], Error
 
 fn write_tables(
     disk: &Disk,
-    params: &Params,
+    guids: &Guids,
     primary: &mut Window,
     backup: &mut Window,
 ) -> Result<(), gptman::Error> {
-    let mut gpt = GPT::new_from(primary, DISK_SECTOR, params.guids.disk.to_bytes_le())?;
+    let mut gpt = GPT::new_from(primary, DISK_SECTOR, guids.disk.to_bytes_le())?;
     let efi = disk
         .efi
         .map(|(sector, length)| (u64::from(sector) * 4, sectors(length)));
     let system_area = GRAIN / DISK_SECTOR;
     let even_end = (gpt.header.last_usable_lba + 1) / system_area * system_area;
     let data_end = efi.map_or(even_end, |(start, _)| start) - 1;
-    gpt[1] = partition(LINUX_DATA, params.guids.data, "ISO9660", system_area, data_end);
+    gpt[1] = partition(LINUX_DATA, guids.data, "ISO9660", system_area, data_end);
     gpt[1].attribute_bits = READ_ONLY;
     if let Some((start, length)) = efi {
-        gpt[2] = partition(EFI_SYSTEM, params.guids.efi, "EFI", start, start + length - 1);
+        gpt[2] = partition(EFI_SYSTEM, guids.efi, "EFI", start, start + length - 1);
     }
     let partitions: Vec<_> = gpt.iter().map(|(_, partition)| partition.clone()).collect();
     let mut copy = backup_header(&gpt.header);

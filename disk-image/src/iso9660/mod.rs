@@ -1,4 +1,4 @@
-//! ISO 9660 level 3 with Rock Ridge, Joliet, El Torito and a hybrid partition table.
+//! ISO 9660 level 3 with Rock Ridge, Joliet, El Torito and, where wanted, a hybrid partition table.
 //!
 //! Order in the image: system area (boot code, partition table), volume descriptors, boot catalog, BIOS boot
 //! image, path tables, folders, Rock Ridge continuations, files in tree order, EFI system partition, backup
@@ -50,16 +50,19 @@ pub struct Params {
     pub timestamp: u64,
     /// Whether Windows' view of the names (Joliet) is written too.
     pub joliet: bool,
+    /// Whether file names have no version, and no dot where there is no extension (`BOOTMGR` and not `BOOTMGR.;1`).
+    /// Outside of the standard, and how oscdimg writes them: Windows' boot programs look for them so.
+    pub plain_names: bool,
     /// What makes it boot.
     pub boot: Boot,
-    /// GUIDs of the partition table.
-    pub guids: Guids,
+    /// GUIDs of the partition table; without them there is none, and the image is for optical drives only.
+    pub guids: Option<Guids>,
 }
 
 /// What makes the image boot; the parts are independent, but the hybrid boot code needs the BIOS image.
 #[derive(Debug, Clone, Default)]
 pub struct Boot {
-    /// GRUB's El Torito image for BIOS.
+    /// The El Torito image for BIOS.
     pub bios_image: Option<BiosImage>,
     /// The EFI system partition: a FAT file system.
     pub efi_image: Option<Layout>,
@@ -67,13 +70,16 @@ pub struct Boot {
     pub hybrid_mbr: Option<Vec<u8>>,
 }
 
-/// Where GRUB's El Torito image (`cdboot.img` followed by `core.img`) comes from.
+/// Where the El Torito image for BIOS comes from.
 #[derive(Debug, Clone)]
 pub enum BiosImage {
-    /// Its bytes; no file shows them.
+    /// The bytes of GRUB's (`cdboot.img` followed by `core.img`), which are patched; no file shows them.
     Bytes(Vec<u8>),
-    /// A file of the tree, whose content must be [`crate::Content::Bytes`] since it is patched.
+    /// GRUB's as a file of the tree, whose content must be [`crate::Content::Bytes`] since it is patched.
     File(String),
+    /// A program that finds its way by itself, such as Windows' `etfsboot.com`: the BIOS loads it as a whole, and
+    /// nothing of it is changed.
+    Program(Vec<u8>),
 }
 
 /// GUIDs of the partition table; explicit, so that equal inputs give equal images.

@@ -22,13 +22,16 @@ impl IsoNames {
         self.unique(&sanitized(name, ISO_LENGTH), "").into_bytes()
     }
 
-    /// The file identifier, with its version.
-    pub(super) fn file(&mut self, name: &str) -> Vec<u8> {
+    /// The file identifier, with its version unless it is plain.
+    pub(super) fn file(&mut self, name: &str, plain: bool) -> Vec<u8> {
         let (stem, extension) = match name.rsplit_once('.') {
             Some((stem, extension)) if !stem.is_empty() => (stem, sanitized(extension, ISO_EXTENSION_LENGTH)),
             _ => (name, String::new()),
         };
         let unique = self.unique(&sanitized(stem, ISO_LENGTH - extension.len()), &extension);
+        if plain {
+            return unique.into_bytes();
+        }
         let dot = if extension.is_empty() { "." } else { "" };
         format!("{unique}{dot};1").into_bytes()
     }
@@ -120,7 +123,7 @@ mod tests {
         let mut iso = IsoNames::default();
         names
             .iter()
-            .map(|name| String::from_utf8(iso.file(name)).unwrap())
+            .map(|name| String::from_utf8(iso.file(name, false)).unwrap())
             .collect()
     }
 
@@ -149,7 +152,7 @@ mod tests {
     fn folders_and_files_share_names() {
         let mut iso = IsoNames::default();
         assert_eq!(iso.folder("data"), b"DATA");
-        assert_eq!(iso.file("DATA"), b"DATA_1.;1");
+        assert_eq!(iso.file("DATA", false), b"DATA_1.;1");
     }
 
     #[test]

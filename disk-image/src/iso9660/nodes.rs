@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, btree_map};
 
-use super::Error;
 use super::names::{self, Fault, IsoNames};
+use super::{Error, Params};
 use crate::extent::Content;
 use crate::tree::{FileTree, Node as TreeNode};
 
@@ -62,7 +62,7 @@ impl<'a> Open<'a> {
 
 impl<'a> Nodes<'a> {
     /// Lists a tree. Without recursion: the depth of a tree is its author's choice.
-    pub(super) fn list(tree: &'a FileTree, joliet: bool) -> Result<Self, Error> {
+    pub(super) fn list(tree: &'a FileTree, params: &Params) -> Result<Self, Error> {
         let root = Kind::Folder {
             entries: Vec::new(),
             subfolders: 0,
@@ -80,7 +80,7 @@ impl<'a> Nodes<'a> {
                 open.pop();
                 continue;
             };
-            let place = nodes.add(folder, name, entry, joliet)?;
+            let place = nodes.add(folder, name, entry, params)?;
             if let TreeNode::Folder(entries) = entry {
                 open.push(Open::new(place, entries));
             }
@@ -93,14 +93,15 @@ impl<'a> Nodes<'a> {
         folder: &mut Open<'a>,
         name: &'a str,
         entry: &'a TreeNode,
-        with_joliet: bool,
+        params: &Params,
     ) -> Result<usize, Error> {
         let parent = folder.place;
         let fault = |fault| self.named(parent, name, fault);
         names::check_name(name).map_err(fault)?;
         let mut joliet = Vec::new();
-        if with_joliet {
-            joliet = names::joliet(name, matches!(entry, TreeNode::File { .. })).map_err(fault)?;
+        if params.joliet {
+            let version = matches!(entry, TreeNode::File { .. }) && !params.plain_names;
+            joliet = names::joliet(name, version).map_err(fault)?;
             if let Some(other) = folder.folded.insert(name.to_lowercase(), name) {
                 let (path, other) = (self.path_below(parent, name), self.path_below(parent, other));
                 return Err(Error::JolietCollision { path, other });
@@ -114,7 +115,10 @@ impl<'a> Nodes<'a> {
                     subfolders: 0,
                 },
             ),
-            TreeNode::File { size, content } => (folder.iso.file(name), Kind::File { size: *size, content }),
+            TreeNode::File { size, content } => (
+                folder.iso.file(name, params.plain_names),
+                Kind::File { size: *size, content },
+            ),
         };
         let place = self.0.len();
         self.0.push(Node {

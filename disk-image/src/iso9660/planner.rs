@@ -124,7 +124,7 @@ pub(super) fn plan(tree: &FileTree, params: &Params) -> Result<Layout, Error> {
     volume::check_texts(params)?;
     hybrid::check_code(params)?;
     let moment = Moment::from_unix(params.timestamp)?;
-    let nodes = Nodes::list(tree, params.joliet)?;
+    let nodes = Nodes::list(tree, params)?;
     let placement = place(&nodes, params)?;
     encode(&nodes, params, &placement, moment)
 }
@@ -140,8 +140,11 @@ fn place(nodes: &Nodes, params: &Params) -> Result<Placement, Error> {
         .then(|| sectors.take(SECTOR, || "the boot catalog".to_owned()))
         .transpose()?;
     let mut images = BootImages::default();
-    if let Some(BiosImage::Bytes(bytes)) = &boot.bios_image {
+    if let Some(BiosImage::Bytes(bytes) | BiosImage::Program(bytes)) = &boot.bios_image {
         images.bios = Some(sectors.take(bytes.len() as u64, || "the BIOS boot image".to_owned())?);
+    }
+    if let Some(BiosImage::Program(bytes)) = &boot.bios_image {
+        images.bios_load_sectors = el_torito::sectors_of_program(bytes)?;
     }
     // Before records are made: an impossible size would ask for billions of them.
     place_files(nodes, &mut Sectors { next: sectors.next })?;
@@ -158,8 +161,10 @@ fn place(nodes: &Nodes, params: &Params) -> Result<Placement, Error> {
         let first = sectors.take(efi.size, || "the EFI system partition".to_owned())?;
         images.efi = Some((first, efi.size));
     }
-    sectors.align(hybrid::GRAIN);
-    sectors.take(hybrid::BACKUP_LENGTH, || "the backup partition table".to_owned())?;
+    if params.guids.is_some() {
+        sectors.align(hybrid::GRAIN);
+        sectors.take(hybrid::BACKUP_LENGTH, || "the backup partition table".to_owned())?;
+    }
     Ok(Placement {
         catalog,
         images,
@@ -198,12 +203,14 @@ fn encode(nodes: &Nodes, params: &Params, placement: &Placement, moment: Moment)
         size,
         extents: Vec::with_capacity(nodes.0.len() + 16),
     };
-    let disk = Disk {
-        size,
-        bios: placement.images.bios,
-        efi: placement.images.efi,
-    };
-    out.extents.extend(hybrid::extents(&disk, params)?);
+    if let Some(guids) = &params.guids {
+        let disk = Disk {
+            size,
+            bios: placement.images.bios,
+            efi: placement.images.efi,
+        };
+        out.extents.extend(hybrid::extents(&disk, params, guids)?);
+    }
     out.extents.push(descriptors(params, placement, moment));
     if let Some(catalog) = placement.catalog {
         out.extents
@@ -246,6 +253,7 @@ fn append_images(
             el_torito::check_image(bytes)?;
             out.extents.push(el_torito::patched(bytes.clone(), sector));
         }
+        (Some(BiosImage::Program(bytes)), Some(sector)) => out.extents.push(at(sector, bytes.clone())),
         (Some(BiosImage::File(path)), Some(sector)) => {
             let (place, bytes) = bios_file(nodes, path)?;
             el_torito::check_image(bytes)?;

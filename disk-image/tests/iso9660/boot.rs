@@ -7,7 +7,7 @@ use disk_image::iso9660::{BiosImage, Error, Params, SECTOR, plan};
 use disk_image::{Content, Extent, Layout};
 use tempfile::tempdir;
 
-use crate::judges::{extracts_to, path_text, run, seven_zip_is_content, sgdisk_is_content, xorriso};
+use crate::judges::{extracts_to, isoinfo, path_text, run, seven_zip_is_content, sgdisk_is_content, xorriso};
 use crate::sample::{Sample, params};
 
 const MIB: u64 = 1 << 20;
@@ -215,6 +215,48 @@ fn efi_image_alone_and_larger_than_its_count() {
     assert_eq!(columns(&report, "GPT start and size :   2")[1], "81920");
 }
 
+/// As oscdimg writes discs of Windows: a program that is loaded as a whole, names without version, no partition table.
+#[test]
+fn a_disc_that_windows_boot_programs_read() {
+    let folder = tempdir().unwrap();
+    let image = folder.path().join("disc.iso");
+    let program: Vec<u8> = (0..4096_u32).map(|at| ((at * 7) >> 2) as u8).collect();
+    let mut params = params();
+    (params.plain_names, params.guids) = (true, None);
+    params.boot.bios_image = Some(BiosImage::Program(program.clone()));
+    params.boot.efi_image = Some(efi_image(folder.path(), 1_474_560));
+    let mut sample = sample();
+    sample.file("bootmgr", "the boot manager");
+    sample.file("efi/microsoft/boot/bcd", "the store");
+    sample.write(&params, &image);
+    seven_zip_is_content(&image);
+    extracts_to(&image, &sample);
+    let report = xorriso(
+        &image,
+        &["-report_el_torito", "plain", "-report_system_area", "plain"],
+    );
+    let bios = columns(&report, "El Torito boot img :   1");
+    assert_eq!(bios[..6], ["BIOS", "y", "none", "0x0000", "0x00", "8"]);
+    let efi = columns(&report, "El Torito boot img :   2");
+    assert_eq!(efi[..6], ["UEFI", "y", "none", "0x0000", "0x00", "2880"]);
+    assert!(!report.contains("GPT") && !report.contains("MBR"), "{report}");
+    let bytes = fs::read(&image).unwrap();
+    let start = bios[6].parse::<usize>().unwrap() * SECTOR as usize;
+    assert!(
+        bytes[start..start + program.len()] == program,
+        "nothing of it is changed"
+    );
+    let names = isoinfo(&image, &["-f"]);
+    for name in ["/BOOTMGR\n", "/EFI/MICROSOFT/BOOT/BCD\n", "/DATA/PAYLOAD\n"] {
+        assert!(names.contains(name), "{name}: {names}");
+    }
+    let joliet = isoinfo(&image, &["-J", "-f"]);
+    assert!(joliet.contains("/efi/microsoft/boot/bcd\n"), "{joliet}");
+    let opened = disk_image::read::Image::open(&image).unwrap();
+    assert_eq!(opened.check(), Vec::<String>::new());
+    assert!(opened.partition_table().is_none());
+}
+
 #[test]
 fn boot_parts_that_do_not_fit_together() {
     let folder = tempdir().unwrap();
@@ -235,6 +277,19 @@ fn boot_parts_that_do_not_fit_together() {
     assert_eq!(
         error(&|params| params.boot.bios_image = Some(tiny.clone())),
         Error::BiosImageSize(2555)
+    );
+    let program = |length| Some(BiosImage::Program(vec![0; length]));
+    for length in [0, 623_617] {
+        let refused = error(&|params| {
+            params.boot.hybrid_mbr = None;
+            params.boot.bios_image = program(length);
+        });
+        assert_eq!(refused, Error::BiosProgramSize(length));
+    }
+    assert_eq!(
+        error(&|params| params.boot.bios_image = program(4096)),
+        Error::HybridWithoutBios,
+        "GRUB's boot code does not start it"
     );
     let missing = BiosImage::File("boot/none".to_owned());
     let expected = Error::BiosImageFile("boot/none".to_owned());

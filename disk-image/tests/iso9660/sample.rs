@@ -114,10 +114,11 @@ pub(crate) fn params() -> Params {
         timestamp: 1_700_000_000,
         joliet: true,
         boot: Boot::default(),
-        guids: Guids {
+        plain_names: false,
+        guids: Some(Guids {
             disk: Uuid::from_u128(0x11112222_3333_4444_5555_666677778888),
             data: Uuid::from_u128(0x21112222_3333_4444_5555_666677778888),
             efi: Uuid::from_u128(0x31112222_3333_4444_5555_666677778888),
-        },
+        }),
     }
 }

@@ -5,51 +5,15 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::manifest::{FORMAT, Kind, Manifest, Member};
 use super::{Error, Result};
 
 /// The first member: what all others are.
 const MANIFEST: &str = "boot-image.json";
-const FORMAT: u32 = 1;
 /// No manifest is near this; a file that claims more is not a boot image.
 const MAX_MANIFEST: u64 = 4 << 20;
-
-/// What a boot image says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
-    /// The version of this format.
-    pub format: u32,
-    /// The Debian suite that it was made from.
-    pub suite: String,
-    /// `x86_64`.
-    pub architecture: String,
-    /// The kernel's release, as `uname -r` says it.
-    pub kernel_version: String,
-    /// Size of the initramfs in memory.
-    pub initramfs_unpacked: u64,
-    /// The packages that anything was taken from, with their versions.
-    pub packages: BTreeMap<String, String>,
-    /// The kernel modules in the initramfs, by name.
-    pub modules: Vec<String>,
-    /// Every other member, in their order.
-    pub members: Vec<Member>,
-}
-
-/// One file of a boot image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
-    /// Its name.
-    pub path: String,
-    /// Its length in bytes.
-    pub size: u64,
-    /// Its SHA-256 in hexadecimal.
-    pub sha256: String,
-    /// The package that it was taken from unchanged (`name=version`): who signed it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub package: Option<String>,
-}
 
 /// A boot image on disk.
 #[derive(Debug, Clone)]
@@ -73,17 +37,60 @@ impl BootImage {
 /// A member that is yet to be written.
 pub(super) struct Content {
     pub(super) path: String,
-    pub(super) bytes: Vec<u8>,
+    pub(super) data: Data,
     pub(super) package: Option<String>,
 }
 
+/// Where the bytes of a member are.
+pub(super) enum Data {
+    Bytes(Vec<u8>),
+    /// In a file, because they are too many for the memory.
+    File(PathBuf),
+}
+
 impl Content {
-    pub(super) fn member(&self) -> Member {
-        Member {
+    /// A member that was not taken from a package.
+    pub(super) fn new(path: impl Into<String>, data: Data) -> Self {
+        Self {
+            path: path.into(),
+            data,
+            package: None,
+        }
+    }
+
+    pub(super) fn member(&self) -> Result<Member> {
+        let (size, digest) = self.measure()?;
+        Ok(Member {
             path: self.path.clone(),
-            size: self.bytes.len() as u64,
-            sha256: hex(&Sha256::digest(&self.bytes)),
+            size,
+            sha256: hex(&digest),
             package: self.package.clone(),
+        })
+    }
+
+    fn measure(&self) -> Result<(u64, Vec<u8>)> {
+        let path = match &self.data {
+            Data::Bytes(bytes) => return Ok((bytes.len() as u64, Sha256::digest(bytes).to_vec())),
+            Data::File(path) => path,
+        };
+        let mut digest = Sha256::new();
+        let file = File::open(path).map_err(Error::io("opening", path))?;
+        let size = each_block(file, |block| digest.update(block)).map_err(Error::io("reading", path))?;
+        Ok((size, digest.finalize().to_vec()))
+    }
+}
+
+/// Reads to the end; gives how many bytes there were.
+fn each_block(mut from: impl io::Read, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
+    let mut buffer = vec![0; 1 << 20];
+    let mut total = 0;
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(total),
+            length => {
+                take(&buffer[..length]);
+                total += length as u64;
+            }
         }
     }
 }
@@ -100,9 +107,14 @@ pub(super) fn write(path: &Path, manifest: &Manifest, contents: &[Content], time
     let text = serde_json::to_vec_pretty(manifest).map_err(|error| Error::Contents(error.to_string()))?;
     let run = || -> io::Result<()> {
         let mut archive = tar::Builder::new(io::BufWriter::new(File::create(&partial)?));
-        append(&mut archive, MANIFEST, &text, time)?;
-        for content in contents {
-            append(&mut archive, &content.path, &content.bytes, time)?;
+        append(&mut archive, MANIFEST, text.len() as u64, &*text, time)?;
+        for (content, member) in contents.iter().zip(&manifest.members) {
+            match &content.data {
+                Data::Bytes(bytes) => append(&mut archive, &content.path, member.size, &**bytes, time)?,
+                Data::File(path) => {
+                    append(&mut archive, &content.path, member.size, File::open(path)?, time)?
+                }
+            }
         }
         let mut file = archive.into_inner()?;
         file.flush()?;
@@ -112,15 +124,21 @@ pub(super) fn write(path: &Path, manifest: &Manifest, contents: &[Content], time
     run().map_err(Error::io("writing", path))
 }
 
-fn append(archive: &mut tar::Builder<impl io::Write>, path: &str, bytes: &[u8], time: u64) -> io::Result<()> {
+fn append(
+    archive: &mut tar::Builder<impl io::Write>,
+    path: &str,
+    size: u64,
+    data: impl io::Read,
+    time: u64,
+) -> io::Result<()> {
     let mut header = tar::Header::new_ustar();
-    header.set_size(bytes.len() as u64);
+    header.set_size(size);
     header.set_mode(0o644);
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(time);
     header.set_entry_type(tar::EntryType::Regular);
-    archive.append_data(&mut header, path, bytes)
+    archive.append_data(&mut header, path, data)
 }
 
 /// Reads what a boot image is made of; checks names and sizes, not the digests.
@@ -203,13 +221,7 @@ pub fn verify(path: &Path) -> Result<BootImage> {
             continue;
         };
         let mut digest = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match entry.read(&mut buffer).map_err(Error::io("reading", path))? {
-                0 => break,
-                length => digest.update(&buffer[..length]),
-            }
-        }
+        each_block(&mut entry, |block| digest.update(block)).map_err(Error::io("reading", path))?;
         if hex(&digest.finalize()) != member.sha256 {
             let why = format!("the content of {name} has changed since it was made");
             return Err(Error::NotABootImage {
@@ -221,18 +233,16 @@ pub fn verify(path: &Path) -> Result<BootImage> {
     Ok(image)
 }
 
-/// The manifest of an image with these contents.
-pub(super) fn manifest(suite: &str, kernel_version: &str, contents: &[Content]) -> Manifest {
-    Manifest {
+/// The manifest of an image with these contents, of which nothing else is known yet.
+pub(super) fn manifest(kind: Kind, contents: &[Content]) -> Result<Manifest> {
+    Ok(Manifest {
         format: FORMAT,
-        suite: suite.to_owned(),
+        kind,
         architecture: "x86_64".to_owned(),
-        kernel_version: kernel_version.to_owned(),
-        initramfs_unpacked: 0,
-        packages: BTreeMap::new(),
-        modules: Vec::new(),
-        members: contents.iter().map(Content::member).collect(),
-    }
+        linux: None,
+        winpe: None,
+        members: contents.iter().map(Content::member).collect::<Result<_>>()?,
+    })
 }
 
 #[cfg(test)]
@@ -242,16 +252,13 @@ mod tests {
 
     fn sample(folder: &Path) -> PathBuf {
         let path = folder.join("pe.tar");
-        let content = |path: &str, bytes: &[u8]| Content {
-            path: path.into(),
-            bytes: bytes.to_vec(),
-            package: None,
-        };
+        let loader = folder.join("loader");
+        fs::write(&loader, [7; 600]).unwrap();
         let contents = [
-            content("vmlinuz", b"kernel"),
-            content("efi/BOOTX64.EFI", &[7; 600]),
+            Content::new("vmlinuz", Data::Bytes(b"kernel".to_vec())),
+            Content::new("efi/BOOTX64.EFI", Data::File(loader)),
         ];
-        write(&path, &manifest("trixie", "6.12", &contents), &contents, 1).unwrap();
+        write(&path, &manifest(Kind::LinuxPe, &contents).unwrap(), &contents, 1).unwrap();
         path
     }
 

@@ -81,6 +81,58 @@ pub enum Error {
     /// What is to be the runtime for Windows is no program for it.
     #[error("{0} is no program for Windows; `make windows` makes one")]
     NotForWindows(PathBuf),
+    /// A worker failed.
+    #[error("{doing}: {why}")]
+    Worker {
+        /// The work it was started for.
+        doing: String,
+        /// What it said, with what the user can do.
+        why: String,
+    },
+    /// What a WinPE is to be made from is nothing of the kind.
+    #[error(
+        "{path} is {what}; give a boot.wim, a Windows ISO, or a folder: that of the ADK's Windows PE, one that copype made, or a copy of a Windows disc"
+    )]
+    NoWinPe {
+        /// What was given.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// The WIM has no such image, or one that is no WinPE.
+    #[error("{wim}: {why}")]
+    WinPeImage {
+        /// The WIM.
+        wim: PathBuf,
+        /// What is wrong, and what can be chosen.
+        why: String,
+    },
+    /// Files that make a WinPE start are nowhere.
+    #[error(
+        "{source_path} lacks what a WinPE starts with:\n{missing}\ngive a source that has them: a Windows ISO does; of the ADK, the folder \"Assessment and Deployment Kit\" with the Deployment Tools and the Windows PE add-on"
+    )]
+    WinPeFiles {
+        /// What was given.
+        source_path: PathBuf,
+        /// A line for each file, with the places where it was looked for.
+        missing: String,
+    },
+    /// What UEFI is to start cannot be started.
+    #[error("{path}: {why}; the disc or WIM that it comes from is damaged")]
+    BootProgram {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        why: String,
+    },
+    /// A folder of drivers cannot be used.
+    #[error("the drivers in {folder}: {why}")]
+    Drivers {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// An ELF file could not be understood.
     #[error("reading {path} as an ELF file: {why}")]
     Elf {

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::apt::PrivateRoot;
-use super::archive::{self, BootImage, Content};
+use super::archive::{self, BootImage, Content, Data};
 use super::closure::{self, Program};
 use super::contents::{Contents, UDHCPC_SCRIPT};
 use super::initramfs::{self, Initramfs};
 use super::kernel_modules::Kernel;
+use super::manifest::{Kind, Linux, Manifest};
 use super::packages::{self, Tree};
 use super::sources::Sources;
 use super::{Error, Progress, Result, depmod, elf, grub, tool};
@@ -70,10 +71,16 @@ pub fn build(options: &Options, progress: Progress<'_>) -> Result<BootImage> {
 
     progress("writing the boot image", 0, 1);
     let members = members(&contents, &tree, &kernel, initrd, options)?;
-    let mut manifest = archive::manifest(&options.suite, &kernel.version, &members);
-    manifest.initramfs_unpacked = cpio.len() as u64;
-    manifest.packages = tree.used_packages();
-    manifest.modules = names;
+    let manifest = Manifest {
+        linux: Some(Linux {
+            suite: options.suite.clone(),
+            kernel_version: kernel.version.clone(),
+            initramfs_unpacked: cpio.len() as u64,
+            packages: tree.used_packages(),
+            modules: names,
+        }),
+        ..archive::manifest(Kind::LinuxPe, &members)?
+    };
     archive::write(
         &options.output,
         &manifest,
@@ -195,16 +202,12 @@ fn members(
         let found = tree.get(source, "the boot image")?;
         Ok(Content {
             path: path.to_owned(),
-            bytes: read(&found.host_path)?,
+            data: Data::Bytes(read(&found.host_path)?),
             package: Some(found.package),
         })
     };
     let mut members = vec![from_package("vmlinuz", &kernel.image())?];
-    members.push(Content {
-        path: "initrd.img".to_owned(),
-        bytes: initrd,
-        package: None,
-    });
+    members.push(Content::new("initrd.img", Data::Bytes(initrd)));
     for (path, source) in &contents.efi {
         members.push(from_package(path, source)?);
     }
@@ -212,27 +215,27 @@ fn members(
     for (path, bytes) in grub::members(tree, &contents.bios, &options.cache)? {
         members.push(Content {
             path,
-            bytes,
+            data: Data::Bytes(bytes),
             package: Some(package.clone()),
         });
     }
-    members.extend(windows_runtime(options)?);
+    members.extend(
+        options
+            .windows_runtime
+            .as_deref()
+            .map(windows_runtime)
+            .transpose()?,
+    );
     Ok(members)
 }
 
-fn windows_runtime(options: &Options) -> Result<Option<Content>> {
-    let Some(path) = &options.windows_runtime else {
-        return Ok(None);
-    };
+/// The runtime for Windows as a member, on media that start a Linux PE as on those that start a WinPE.
+pub(super) fn windows_runtime(path: &Path) -> Result<Content> {
     let bytes = read(path)?;
     if !bytes.starts_with(b"MZ") {
-        return Err(Error::NotForWindows(path.clone()));
+        return Err(Error::NotForWindows(path.to_owned()));
     }
-    Ok(Some(Content {
-        path: WINDOWS_RUNTIME.to_owned(),
-        bytes,
-        package: None,
-    }))
+    Ok(Content::new(WINDOWS_RUNTIME, Data::Bytes(bytes)))
 }
 
 #[cfg(test)]

@@ -2,17 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Subcommand;
 use indicatif::{DecimalBytes, ProgressBar};
 
-use crate::boot_image::{self, BootImage, Options};
+use crate::boot_image::{self, BootImage, Kind, Linux, Options, WinPe, winpe};
 use crate::{platform, resolve};
+
+const WINDOWS_PROGRAM: &str = "media-runtime.exe";
 
 /// What to do with a boot image.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  media-builder boot-image build\n  \
-    media-builder boot-image build --suite trixie -o linux-pe.tar\n  media-builder boot-image inspect linux-pe.tar")]
+    media-builder boot-image build --suite trixie -o linux-pe.tar\n  \
+    media-builder boot-image build --winpe Windows.iso --drivers vmd/ -o winpe.tar\n  \
+    media-builder boot-image inspect linux-pe.tar")]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -20,7 +24,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make the Linux PE from Debian's packages.
+    /// Make the Linux PE from Debian's packages, or a WinPE from your own Windows files.
     Build(Build),
     /// Show what a boot image consists of.
     Inspect(Inspect),
@@ -28,9 +32,25 @@ enum Verb {
 
 #[derive(Debug, clap::Args)]
 struct Build {
-    /// The boot image; where projects look for the default one unless given.
+    /// The boot image; where projects look for the default one unless given. A WinPE comes to winpe.tar in the current
+    /// folder.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Make a WinPE from this: a boot.wim, a Windows ISO, or a folder (the ADK's Windows PE, one that copype made, a
+    /// copy of a Windows disc).
+    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["suite", "runtime", "cache"])]
+    winpe: Option<PathBuf>,
+    /// The image in the WIM. The first one unless given: on a Windows ISO that is the plain WinPE, and the second one
+    /// is the same with Windows Setup (which is not started).
+    #[arg(long, value_name = "N", requires = "winpe")]
+    index: Option<u32>,
+    /// A folder with unpacked drivers that the WinPE itself needs, such as those of a disk controller; can be repeated.
+    #[arg(long, value_name = "FOLDER", requires = "winpe")]
+    drivers: Vec<PathBuf>,
+    /// Take the boot files that the Windows UEFI CA 2023 signed (`\Windows\Boot\EFI_EX` in the WIM), for machines that
+    /// no longer trust the authority of 2011.
+    #[arg(long, requires = "winpe")]
+    uefi_ca_2023: bool,
     /// The Debian suite.
     #[arg(long, default_value = "trixie")]
     suite: String,
@@ -75,6 +95,47 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn build(args: Build) -> anyhow::Result<()> {
+    match args.winpe.clone() {
+        Some(source) => build_winpe(args, source),
+        None => build_linux_pe(args),
+    }
+}
+
+fn build_winpe(args: Build, source: PathBuf) -> anyhow::Result<()> {
+    let options = winpe::Options {
+        source,
+        index: args.index,
+        drivers: args.drivers,
+        uefi_ca_2023: args.uefi_ca_2023,
+        output: args.output.unwrap_or_else(|| PathBuf::from("winpe.tar")),
+        runtime: super::program(args.windows_runtime, WINDOWS_PROGRAM, "--windows-runtime")?,
+        wim_worker: super::program(args.wim_worker, "wim-worker", "--wim-worker")?,
+        hive_worker: super::program(args.hive_worker, "hive-worker", "--hive-worker")?,
+        source_date_epoch: super::project::timestamp()?,
+    };
+    let made = with_progress(|progress| winpe::build(&options, progress))?;
+    for warning in &made.warnings {
+        eprintln!("warning: {warning}");
+    }
+    super::print_bytes(summary(&made.image).as_bytes())
+}
+
+/// Shows what is going on.
+fn with_progress<T>(work: impl FnOnce(boot_image::Progress<'_>) -> T) -> T {
+    let bar = ProgressBar::new_spinner();
+    let result = work(&mut |phase, done, of| {
+        bar.set_message(if of > 1 {
+            format!("{phase} ({done} of {of})")
+        } else {
+            phase.to_owned()
+        });
+        bar.tick();
+    });
+    bar.finish_and_clear();
+    result
+}
+
+fn build_linux_pe(args: Build) -> anyhow::Result<()> {
     let output = args.output.or_else(resolve::default_path);
     let output = output.context("no place for the boot image: set HOME, or give --output")?;
     if let Some(folder) = output.parent() {
@@ -85,46 +146,24 @@ fn build(args: Build) -> anyhow::Result<()> {
         .or_else(|| Some(platform::cache_folder()?.join("boot-image")));
     let options = Options {
         suite: args.suite,
-        runtime: program(args.runtime, "media-runtime", "--runtime")?,
-        wim_worker: program(args.wim_worker, "wim-worker", "--wim-worker")?,
-        hive_worker: program(args.hive_worker, "hive-worker", "--hive-worker")?,
+        runtime: super::program(args.runtime, "media-runtime", "--runtime")?,
+        wim_worker: super::program(args.wim_worker, "wim-worker", "--wim-worker")?,
+        hive_worker: super::program(args.hive_worker, "hive-worker", "--hive-worker")?,
         windows_runtime: windows_runtime(args.windows_runtime)?,
         cache: cache.context("no place for downloaded packages: set HOME, or give --cache")?,
         source_date_epoch: super::project::timestamp()?,
         output,
     };
-    let bar = ProgressBar::new_spinner();
-    let image = boot_image::build(&options, &mut |phase, done, of| {
-        bar.set_message(if of > 1 {
-            format!("{phase} ({done} of {of})")
-        } else {
-            phase.to_owned()
-        });
-        bar.tick();
-    });
-    bar.finish_and_clear();
-    super::print_bytes(summary(&image?).as_bytes())
+    let image = with_progress(|progress| boot_image::build(&options, progress))?;
+    super::print_bytes(summary(&image).as_bytes())
 }
 
 /// It need not be there: only media for Windows carry it.
 fn windows_runtime(given: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
-    const NAME: &str = "media-runtime.exe";
-    match program(given.clone(), NAME, "--windows-runtime") {
+    match super::program(given.clone(), WINDOWS_PROGRAM, "--windows-runtime") {
         Err(_) if given.is_none() => Ok(None),
         found => found.map(Some),
     }
-}
-
-/// A program of this release, which lies beside this one.
-fn program(given: Option<PathBuf>, name: &str, option: &str) -> anyhow::Result<PathBuf> {
-    let beside = || Some(std::env::current_exe().ok()?.with_file_name(name));
-    let path = given.or_else(beside).unwrap_or_else(|| PathBuf::from(name));
-    ensure!(
-        path.is_file(),
-        "there is no {name} at {}: name it with {option}",
-        path.display()
-    );
-    Ok(path)
 }
 
 fn inspect(args: &Inspect) -> anyhow::Result<()> {
@@ -143,21 +182,49 @@ fn inspect(args: &Inspect) -> anyhow::Result<()> {
 
 fn summary(image: &BootImage) -> String {
     let manifest = &image.manifest;
-    let mut text = format!(
-        "{}: {} {}, kernel {}, {} modules, {} packages\n",
-        name(&image.path),
-        manifest.suite,
-        manifest.architecture,
-        manifest.kernel_version,
-        manifest.modules.len(),
-        manifest.packages.len()
-    );
+    let what = match (manifest.kind, &manifest.linux, &manifest.winpe) {
+        (Kind::LinuxPe, Some(linux), _) => about_linux(linux, &manifest.architecture),
+        (Kind::WinPe, _, Some(winpe)) => about_winpe(winpe, &manifest.architecture),
+        _ => "it does not say what it was made from\n".to_owned(),
+    };
+    let mut text = format!("{}: {what}", name(&image.path));
     for member in &manifest.members {
-        let origin = member.package.as_deref().unwrap_or("made here");
-        text += &format!(
-            "{:>10}  {:20}  {origin}\n",
+        let made = match manifest.kind {
+            Kind::LinuxPe => "made here",
+            Kind::WinPe => "",
+        };
+        let origin = member.package.as_deref().unwrap_or(made);
+        let line = format!(
+            "{:>10}  {:20}  {origin}",
             DecimalBytes(member.size).to_string(),
             member.path
+        );
+        text += &format!("{}\n", line.trim_end());
+    }
+    text
+}
+
+fn about_linux(linux: &Linux, architecture: &str) -> String {
+    format!(
+        "{} {architecture}, kernel {}, {} modules, {} packages\n",
+        linux.suite,
+        linux.kernel_version,
+        linux.modules.len(),
+        linux.packages.len()
+    )
+}
+
+fn about_winpe(winpe: &WinPe, architecture: &str) -> String {
+    let mut text = format!(
+        "WinPE {} {architecture} ({}), {}, image {} of its source\n",
+        winpe.version, winpe.name, winpe.language, winpe.index
+    );
+    text += &format!("UEFI boot files signed by: {}\n", winpe.uefi_signers);
+    for driver in &winpe.drivers {
+        let signed = if driver.signed { "signed" } else { "unsigned" };
+        text += &format!(
+            "driver {}: {}, {} {}, {signed}\n",
+            driver.path, driver.class, driver.provider, driver.version
         );
     }
     text

@@ -36,13 +36,14 @@ pub struct Args {
 /// When the project has problems, or something cannot be read or written.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let mut cache = DigestCache::load();
-    let media = project::load(&args.project.project, &cache)?;
+    let mut media = project::load(&args.project.project, &cache)?;
     let format = format(&args);
-    let plan = project::plan(&media, format)?;
     let output = args
         .output
         .clone()
         .unwrap_or_else(|| default_output(&media, format));
+    let _parts = project::prepare(&mut media, format, Some(&output))?;
+    let plan = project::plan(&media, format)?;
     let mut progress = Progress::new();
     let written = execute::execute(&plan, &media.sources, &output, &mut cache, &mut |event| {
         progress.show(event)

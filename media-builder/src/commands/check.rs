@@ -7,6 +7,7 @@ use super::project::{self, ProjectArg};
 use crate::plan::Format;
 use crate::problem::Problems;
 use crate::resolve::DigestCache;
+use crate::split;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,11 @@ fn check(args: &Args) -> anyhow::Result<String> {
     let media = project::load(&args.project.project, &DigestCache::load())?;
     let mut problems = Problems(vec![]);
     for format in Format::value_variants() {
+        if split::concerns(&media, *format) {
+            split::problems(&media, split::LARGEST)
+                .into_iter()
+                .for_each(|problem| problems.push(problem));
+        }
         if let Err(error) = project::plan(&media, *format) {
             problems.push(format!("{error:#}"));
         }

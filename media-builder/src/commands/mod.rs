@@ -14,8 +14,9 @@ pub mod try_media;
 pub mod verify;
 
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 
 /// Combines a boot image, a task sequence and its packages into bootable media.
@@ -51,6 +52,23 @@ pub enum Command {
     Completions(completions::Args),
     /// Print the manual page.
     Man(man::Args),
+}
+
+/// Where a program of this release lies: beside this one.
+fn beside(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.with_file_name(name)
+}
+
+/// A program of this release, or the one that was named with an option.
+fn program(given: Option<PathBuf>, name: &str, option: &str) -> anyhow::Result<PathBuf> {
+    let path = given.unwrap_or_else(|| beside(name));
+    ensure!(
+        path.is_file(),
+        "there is no {name} at {}: name it with {option}",
+        path.display()
+    );
+    Ok(path)
 }
 
 /// Prints to the standard output; a reader that has seen enough (`| head`) is no failure.

@@ -28,7 +28,8 @@ pub struct Args {
 /// # Errors
 /// When the project has problems.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let media = project::load(&args.project.project, &DigestCache::load())?;
+    let mut media = project::load(&args.project.project, &DigestCache::load())?;
+    let _parts = project::prepare(&mut media, args.format, None)?;
     let plan = project::plan(&media, args.format)?;
     if args.json {
         return super::print_json(&to_json(&media, &plan));

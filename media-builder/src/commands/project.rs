@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::plan::{self, DEFAULT_TIMESTAMP, Format, MediaPlan, PlanOptions};
+use crate::platform;
 use crate::project::Project;
 use crate::resolve::{self, DigestCache, ResolvedMedia};
+use crate::split::{self, Parts};
 
 /// The project that a command is about.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,6 +29,35 @@ pub fn load(path: &Path, cache: &DigestCache) -> anyhow::Result<ResolvedMedia> {
         eprintln!("warning: {warning}");
     }
     Ok(media)
+}
+
+/// Makes what the image consists of and does not exist yet: the parts of WIMs that it cannot carry whole. They are
+/// beside `output`, or in the cache folder, until the result is dropped.
+///
+/// # Errors
+/// When a file is too large, or a WIM cannot be split.
+pub fn prepare(
+    media: &mut ResolvedMedia,
+    format: Format,
+    output: Option<&Path>,
+) -> anyhow::Result<Option<Parts>> {
+    if !split::concerns(media, format) {
+        return Ok(None);
+    }
+    let beside = output.map(|output| output.parent().unwrap_or(Path::new("")).to_owned());
+    let beside = beside.map(|folder| match folder.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => folder,
+    });
+    let folder = beside
+        .or_else(platform::cache_folder)
+        .unwrap_or_else(std::env::temp_dir);
+    std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let parts = split::split(media, split::LARGEST, &super::beside("wim-worker"), &folder)?;
+    for note in parts.iter().flat_map(|parts| &parts.notes) {
+        eprintln!("note: {note}");
+    }
+    Ok(parts)
 }
 
 /// Plans an image at the time that the environment asks for.

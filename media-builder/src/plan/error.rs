@@ -12,6 +12,9 @@ pub enum PlanError {
     /// The boot image lacks something.
     #[error("the boot image has no bios/{0}: build it again with `media-builder boot-image build`")]
     BootCode(String),
+    /// Media with a WinPE without the names that Windows reads.
+    #[error("WinPE sees no long names on an ISO without Joliet: remove `joliet = false` under [iso]")]
+    WindowsNeedsJoliet,
     /// FAT.
     #[error(transparent)]
     Fat(#[from] fat::Error),

@@ -6,7 +6,7 @@ use media_format::paths;
 use sha2::{Digest, Sha256};
 
 use super::{PlanError, grub_config};
-use crate::boot_image::WINDOWS_RUNTIME;
+use crate::boot_image::{Kind, WINDOWS_RUNTIME, winpe};
 use crate::resolve::{ResolvedMedia, Sequence, Sources};
 
 /// The name of the manifest among the extents that are filled in last.
@@ -85,6 +85,23 @@ impl MediaFile {
 
 /// The files that make the media boot and run.
 pub(super) fn boot_files(media: &ResolvedMedia) -> Vec<MediaFile> {
+    let mut files = match media.boot.kind {
+        Kind::LinuxPe => linux_pe_files(media),
+        Kind::WinPe => files_below(media, winpe::MEDIA, ""),
+    };
+    for sequence in &media.sequences {
+        files.push(MediaFile::text(
+            &sequence_path(&sequence.id),
+            Role::Sequence,
+            &sequence.text,
+        ));
+    }
+    files.extend(secrets_file(media));
+    files.extend(drivers_file(media));
+    files
+}
+
+fn linux_pe_files(media: &ResolvedMedia) -> Vec<MediaFile> {
     let info = format!("{}\n", media.project.settings.name.replace(['\n', '\r'], " "));
     let mut files = efi_files(media);
     files.push(MediaFile::text(paths::DISK_INFO, Role::Boot, &info));
@@ -101,15 +118,6 @@ pub(super) fn boot_files(media: &ResolvedMedia) -> Vec<MediaFile> {
         let code = media.boot.bios.get(image).cloned().map(Origin::Bytes);
         files.extend(code.map(|code| MediaFile::new(path, Volume::Boot, Role::Boot, code)));
     }
-    for sequence in &media.sequences {
-        files.push(MediaFile::text(
-            &sequence_path(&sequence.id),
-            Role::Sequence,
-            &sequence.text,
-        ));
-    }
-    files.extend(secrets_file(media));
-    files.extend(drivers_file(media));
     files
 }
 
@@ -120,13 +128,22 @@ pub(super) fn sequence_path(id: &str) -> String {
 
 /// The loaders that UEFI starts.
 pub(super) fn efi_files(media: &ResolvedMedia) -> Vec<MediaFile> {
-    let loaders = media
-        .boot
-        .files
-        .keys()
-        .filter_map(|member| member.strip_prefix("efi/"));
-    let file = |name: &str| member_file(media, &format!("EFI/BOOT/{name}"), &format!("efi/{name}"));
-    loaders.filter_map(file).collect()
+    files_below(media, "efi/", "EFI/BOOT/")
+}
+
+/// The members whose names begin with `prefix`, beneath a folder of the media.
+fn files_below(media: &ResolvedMedia, prefix: &str, folder: &str) -> Vec<MediaFile> {
+    let members = media.boot.files.iter();
+    let file = |(member, id): (&String, &SourceId)| {
+        let path = format!("{folder}{}", member.strip_prefix(prefix)?);
+        Some(MediaFile::new(
+            path,
+            Volume::Boot,
+            Role::Boot,
+            Origin::Source(*id),
+        ))
+    };
+    members.filter_map(file).collect()
 }
 
 fn member_file(media: &ResolvedMedia, path: &str, member: &str) -> Option<MediaFile> {

@@ -1,12 +1,14 @@
-//! The hybrid ISO: one volume with everything.
+//! The ISO: one volume with everything. With a Linux PE it is a hybrid, which also starts from a stick; with a WinPE it is
+//! laid out as oscdimg does it, for optical drives.
 
 use disk_image::iso9660::{self, BiosImage, Boot, Guids, Params};
-use disk_image::{FileTree, Layout, fat};
+use disk_image::{Extent, FileTree, Layout, fat};
 use media_format::manifest::{MediaLayout, Volume};
 use media_format::paths::BOOT_LABEL;
 use uuid::Uuid;
 
 use super::{Contents, Format, MediaPlan, PlanError, PlanOptions, VolumePlan, files, ids};
+use crate::boot_image::{Kind, winpe};
 use crate::resolve::ResolvedMedia;
 
 /// Plans the image.
@@ -21,7 +23,8 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
         tree.insert_folder(folder).map_err(PlanError::Path)?;
     }
     contents.insert_manifest(&mut tree)?;
-    let (layout, warnings) = lay_out(&tree, params(media, options)?, media.project.settings.iso.joliet)?;
+    let joliet = joliet(media)?;
+    let (layout, warnings) = lay_out(&tree, params(media, options)?, joliet)?;
     let label = volume_id();
     let volume = VolumePlan {
         label,
@@ -30,6 +33,15 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
         size: layout.size,
     };
     Ok(contents.finish(Format::Iso, layout, vec![volume], warnings))
+}
+
+/// What was asked for. Windows sees no other names, so a WinPE cannot do without them.
+fn joliet(media: &ResolvedMedia) -> Result<Option<bool>, PlanError> {
+    match (media.boot.kind, media.project.settings.iso.joliet) {
+        (Kind::WinPe, Some(false)) => Err(PlanError::WindowsNeedsJoliet),
+        (Kind::WinPe, _) => Ok(Some(true)),
+        (Kind::LinuxPe, asked) => Ok(asked),
+    }
 }
 
 /// Joliet's names are shorter than those of every other view of the media: unless it was asked for, it gives way.
@@ -62,6 +74,7 @@ fn lay_out(
 }
 
 fn params(media: &ResolvedMedia, options: PlanOptions) -> Result<Params, PlanError> {
+    let is_winpe = media.boot.kind == Kind::WinPe;
     Ok(Params {
         volume_id: volume_id(),
         system_id: "LINUX".into(),
@@ -70,12 +83,35 @@ fn params(media: &ResolvedMedia, options: PlanOptions) -> Result<Params, PlanErr
         application: "MEDIA-BUILDER".into(),
         timestamp: u64::from(options.timestamp),
         joliet: true,
-        boot: Boot {
-            bios_image: Some(BiosImage::Bytes(media.boot.bios_code("eltorito.img")?.to_vec())),
-            efi_image: Some(efi_image(media, options)?),
-            hybrid_mbr: Some(media.boot.bios_code("boot_hybrid.img")?.to_vec()),
+        plain_names: is_winpe,
+        boot: match media.boot.kind {
+            Kind::LinuxPe => linux_pe_boot(media, options)?,
+            Kind::WinPe => winpe_boot(media)?,
         },
-        guids: guids(media.media_id),
+        guids: (!is_winpe).then(|| guids(media.media_id)),
+    })
+}
+
+fn linux_pe_boot(media: &ResolvedMedia, options: PlanOptions) -> Result<Boot, PlanError> {
+    Ok(Boot {
+        bios_image: Some(BiosImage::Bytes(media.boot.bios_code("eltorito.img")?.to_vec())),
+        efi_image: Some(efi_image(media, options)?),
+        hybrid_mbr: Some(media.boot.bios_code("boot_hybrid.img")?.to_vec()),
+    })
+}
+
+/// Both are the user's own, unchanged: they find the boot manager on the disc by themselves, and ask for no key.
+fn winpe_boot(media: &ResolvedMedia) -> Result<Boot, PlanError> {
+    let volume = media.boot.bios_code(winpe::UEFI_IMAGE)?.to_vec();
+    Ok(Boot {
+        bios_image: Some(BiosImage::Program(
+            media.boot.bios_code(winpe::BIOS_PROGRAM)?.to_vec(),
+        )),
+        efi_image: Some(Layout {
+            size: volume.len() as u64,
+            extents: vec![Extent::bytes(0, volume)],
+        }),
+        hybrid_mbr: None,
     })
 }
 

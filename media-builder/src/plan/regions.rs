@@ -9,8 +9,8 @@ use std::ops::Range;
 use disk_image::{Content, Extent, Layout};
 use media_format::manifest::Region;
 
-use super::VolumePlan;
 use super::files::UNKNOWN;
+use super::{VolumePlan, usb};
 
 /// The manifest has room for so many.
 pub(super) const MOST: usize = 2;
@@ -45,7 +45,9 @@ pub(super) fn of_iso(layout: &Layout) -> Vec<Range<u64>> {
 
 /// The code of the first sector, and GRUB's core.
 pub(super) fn of_stick(layout: &Layout, volumes: &[VolumePlan]) -> Vec<Range<u64>> {
-    let cores = volumes.iter().filter(|volume| volume.file_system == "grub-core");
+    let cores = volumes
+        .iter()
+        .filter(|volume| volume.file_system == usb::GRUB_CORE);
     let core = cores.filter_map(|volume| {
         let extent = layout
             .extents

@@ -1,4 +1,5 @@
-//! The image of a stick: GRUB's core for BIOS, a FAT32 boot partition, an exFAT data partition.
+//! The image of a stick: GRUB's core for BIOS, a FAT32 boot partition, an exFAT data partition. With a WinPE there is no
+//! GRUB, and the stick starts on UEFI alone: on a BIOS, Windows' boot manager reads no GPT.
 
 use disk_image::partition_table::{GptParams, GptPartition, plan_gpt};
 use disk_image::{Extent, FileTree, Layout, exfat, fat, grub};
@@ -7,6 +8,7 @@ use media_format::paths::{BOOT_LABEL, CAPTURES, DATA_LABEL, LOGS};
 use uuid::{Uuid, uuid};
 
 use super::{Contents, Format, MediaPlan, PlanError, PlanOptions, VolumePlan, files, ids};
+use crate::boot_image::Kind;
 use crate::project::Usb;
 use crate::resolve::ResolvedMedia;
 
@@ -17,6 +19,8 @@ const CORE: (u64, u64) = (MIB, MIB);
 const BOOT_START: u64 = 2 * MIB;
 /// The boot partition grows in these steps, so that a slightly larger boot image leaves the data where it is.
 const BOOT_STEP: u64 = 64 * MIB;
+/// What the place of GRUB's core is called among the volumes.
+pub(super) const GRUB_CORE: &str = "grub-core";
 /// Sticks like their partitions aligned to their erase blocks.
 const DATA_ALIGNMENT: u64 = 4 * MIB;
 /// The table's backup needs the last sectors.
@@ -38,7 +42,10 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
     let boot = boot_partition(media, &contents, options)?;
     let data_start = (BOOT_START + boot.size).next_multiple_of(DATA_ALIGNMENT);
     let data = data_partition(media, &contents, options, data_start)?;
-    let volumes = volumes(boot.size, data_start, data.size);
+    let mut volumes = volumes(boot.size, data_start, data.size);
+    if media.boot.kind == Kind::WinPe {
+        volumes.retain(|volume| volume.file_system != GRUB_CORE);
+    }
     let layout = disk(media, &volumes, boot, data)?;
     Ok(contents.finish(Format::Usb, layout, volumes, vec![]))
 }
@@ -109,7 +116,7 @@ fn volumes(boot: u64, data_start: u64, data: u64) -> Vec<VolumePlan> {
         size,
     };
     vec![
-        volume("", "grub-core", CORE),
+        volume("", GRUB_CORE, CORE),
         volume(BOOT_LABEL, "fat32", (BOOT_START, boot)),
         volume(DATA_LABEL, "exfat", (data_start, data)),
     ]
@@ -126,14 +133,38 @@ fn disk(
         .map(|volume| volume.offset + volume.size)
         .max()
         .unwrap_or(0);
-    let core_lba = CORE.0 / u64::from(SECTOR);
-    let grub = grub::embed(
-        media.boot.bios_code("boot.img")?,
-        media.boot.bios_code("core-usb.img")?,
-        core_lba,
-    )?;
-    let kinds = [("bios", TYPE_BIOS_BOOT), ("esp", TYPE_ESP), ("data", TYPE_DATA)];
-    let partition = |(volume, (name, type_guid)): (&VolumePlan, (&str, Uuid))| GptPartition {
+    let grub = match media.boot.kind {
+        Kind::LinuxPe => Some(grub::embed(
+            media.boot.bios_code("boot.img")?,
+            media.boot.bios_code("core-usb.img")?,
+            CORE.0 / u64::from(SECTOR),
+        )?),
+        Kind::WinPe => None,
+    };
+    let (boot_code, core) = grub.map(|grub| (grub.boot_code, grub.core)).unzip();
+    let mut layout = plan_gpt(&GptParams {
+        disk_guid: ids::guid(media.media_id, "disk"),
+        disk_size: end + TABLE_BACKUP,
+        sector_size: SECTOR,
+        boot_code,
+        partitions: volumes.iter().map(|volume| partition(media, volume)).collect(),
+    })?;
+    layout
+        .extents
+        .extend(core.map(|core| Extent::bytes(CORE.0, core)));
+    for (volume, content) in volumes.iter().rev().zip([data, boot]) {
+        layout.embed(volume.offset, content);
+    }
+    Ok(layout.finish())
+}
+
+fn partition(media: &ResolvedMedia, volume: &VolumePlan) -> GptPartition {
+    let (name, type_guid) = match volume.file_system {
+        GRUB_CORE => ("bios", TYPE_BIOS_BOOT),
+        "fat32" => ("esp", TYPE_ESP),
+        _ => ("data", TYPE_DATA),
+    };
+    GptPartition {
         type_guid,
         unique_guid: ids::guid(media.media_id, name),
         name: if volume.label.is_empty() {
@@ -144,18 +175,7 @@ fn disk(
         start: volume.offset,
         size: volume.size,
         attributes: 0,
-    };
-    let mut layout = plan_gpt(&GptParams {
-        disk_guid: ids::guid(media.media_id, "disk"),
-        disk_size: end + TABLE_BACKUP,
-        sector_size: SECTOR,
-        boot_code: Some(grub.boot_code),
-        partitions: volumes.iter().zip(kinds).map(partition).collect(),
-    })?;
-    layout.extents.push(Extent::bytes(CORE.0, grub.core));
-    layout.embed(volumes[1].offset, boot);
-    layout.embed(volumes[2].offset, data);
-    Ok(layout.finish())
+    }
 }
 
 #[cfg(test)]

@@ -11,26 +11,28 @@ use sha2::{Digest, Sha256};
 
 use super::digest_cache::unhex;
 use super::sources::Sources;
-use crate::boot_image::{self, Member};
+use crate::boot_image::{self, Kind, Manifest, Member, winpe};
 use crate::plan::PlanError;
 use crate::platform;
 
-/// Largest member that is kept in memory: the BIOS boot code, which planners patch.
+/// Largest member that is kept in memory: boot code, which planners patch, and the small volume of an UEFI.
 const LARGEST_CODE: u64 = 4 << 20;
 
 /// A boot image that media are made from.
 #[derive(Debug, Default)]
 pub struct BootImage {
+    /// What system it starts.
+    pub kind: Kind,
     /// What identifies it in the manifest.
     pub identity: String,
     /// Members that go to the media as they are, by name.
     pub files: BTreeMap<String, SourceId>,
-    /// BIOS boot code by name (`boot.img`, `core-usb.img`, …).
+    /// What firmware starts from outside of files, by name (`boot.img`, `core-usb.img`, …).
     pub bios: BTreeMap<String, Vec<u8>>,
 }
 
 impl BootImage {
-    /// BIOS boot code by name.
+    /// Boot code by name.
     ///
     /// # Errors
     /// When the boot image has none of that name.
@@ -62,7 +64,8 @@ pub(super) fn read(path: &Path, sources: &mut Sources) -> anyhow::Result<BootIma
     let file = File::open(path).with_context(reading)?;
     let whole = platform::identity(&file.metadata().with_context(reading)?);
     let mut boot = BootImage {
-        identity: identity(&image)?,
+        kind: image.manifest.kind,
+        identity: identity(&image.manifest).with_context(reading)?,
         ..BootImage::default()
     };
     for member in &image.manifest.members {
@@ -81,11 +84,15 @@ pub(super) fn read(path: &Path, sources: &mut Sources) -> anyhow::Result<BootIma
     Ok(boot)
 }
 
-/// Suite and kernel for people, a digest of the whole description (with the digests in it) for machines.
-fn identity(image: &boot_image::BootImage) -> anyhow::Result<String> {
-    let manifest = &image.manifest;
+/// Suite and kernel, or version, for people; a digest of the whole description (with the digests in it) for machines.
+fn identity(manifest: &Manifest) -> anyhow::Result<String> {
     let digest = hex(&Sha256::digest(serde_json::to_vec(manifest)?)[..8]);
-    Ok(format!("{} {} {digest}", manifest.suite, manifest.kernel_version))
+    let name = match (manifest.kind, &manifest.linux, &manifest.winpe) {
+        (Kind::LinuxPe, Some(linux), _) => format!("{} {}", linux.suite, linux.kernel_version),
+        (Kind::WinPe, _, Some(winpe)) => format!("winpe {}", winpe.version),
+        _ => bail!("it does not say what it was made from: make it again"),
+    };
+    Ok(format!("{name} {digest}"))
 }
 
 fn code(file: &File, member: &Member, offset: u64) -> anyhow::Result<Vec<u8>> {
@@ -107,10 +114,23 @@ fn code(file: &File, member: &Member, offset: u64) -> anyhow::Result<Vec<u8>> {
 }
 
 fn check(boot: &BootImage) -> anyhow::Result<()> {
-    let files = ["vmlinuz", "initrd.img", "efi/BOOTX64.EFI", "efi/grubx64.efi"];
-    let code = ["boot.img", "boot_hybrid.img", "core-usb.img", "eltorito.img"];
-    let missing = files.into_iter().find(|name| !boot.files.contains_key(*name));
-    match missing.or_else(|| code.into_iter().find(|name| !boot.bios.contains_key(*name))) {
+    let (files, code): (&[&str], &[&str]) = match boot.kind {
+        Kind::LinuxPe => (
+            &["vmlinuz", "initrd.img", "efi/BOOTX64.EFI", "efi/grubx64.efi"],
+            &["boot.img", "boot_hybrid.img", "core-usb.img", "eltorito.img"],
+        ),
+        Kind::WinPe => (
+            &[
+                "media/bootmgr",
+                "media/bootmgr.efi",
+                "media/efi/boot/bootx64.efi",
+                "media/sources/boot.wim",
+            ],
+            &[winpe::BIOS_PROGRAM, winpe::UEFI_IMAGE],
+        ),
+    };
+    let missing = files.iter().find(|name| !boot.files.contains_key(**name));
+    match missing.or_else(|| code.iter().find(|name| !boot.bios.contains_key(**name))) {
         Some(name) => bail!("it has no {name}: make it again with `media-builder boot-image build`"),
         None => Ok(()),
     }

@@ -8,7 +8,7 @@ mod packages;
 mod secrets;
 mod sequences;
 mod sources;
-mod walk;
+pub(crate) mod walk;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -24,7 +24,7 @@ pub use secrets::Secrets;
 pub use sequences::Sequence;
 pub use sources::{Source, Sources};
 
-use crate::boot_image::WINDOWS_RUNTIME;
+use crate::boot_image::{Kind, WINDOWS_RUNTIME};
 use crate::problem::Problems;
 use crate::project::Project;
 use crate::toml_problem::TomlProblem;
@@ -109,8 +109,16 @@ fn resolve_boot(project: &Project, sources: &mut Sources, problems: &mut Problem
     })
 }
 
-/// What goes on inside Windows needs a runtime for it.
+/// What goes on inside Windows needs a runtime for it, and in a WinPE nothing else goes on.
 fn check_windows(boot: &BootImage, sequences: &[Sequence], problems: &mut Problems) {
+    let other = sequences.iter().find(|sequence| !sequence.is_for_windows());
+    if let Some(sequence) = other.filter(|_| boot.kind == Kind::WinPe) {
+        problems.push(format!(
+            "{}: the sequence is for Linux, and a WinPE only builds and captures Windows: name a Linux PE as the boot \
+             image, or write `operating-system = \"windows\"`",
+            sequence.file
+        ));
+    }
     let Some(sequence) = sequences.iter().find(|sequence| sequence.is_for_windows()) else {
         return;
     };

@@ -43,7 +43,7 @@ pub struct Sources {
 
 impl Sources {
     /// Adds a whole file.
-    pub(super) fn add(&mut self, path: PathBuf, identity: Identity) -> SourceId {
+    pub(crate) fn add(&mut self, path: PathBuf, identity: Identity) -> SourceId {
         self.add_part(path, identity, 0, identity.size, None)
     }
 

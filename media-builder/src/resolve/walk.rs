@@ -9,18 +9,18 @@ use crate::platform::{self, Identity};
 
 /// A file or an empty folder of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Path beneath the package, with `/`.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where it is.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The file's identity; none for an empty folder.
-    pub(super) identity: Option<Identity>,
+    pub(crate) identity: Option<Identity>,
 }
 
 /// What makes an entry unusable.
 #[derive(Debug, Error)]
-pub(super) enum WalkError {
+pub(crate) enum WalkError {
     /// It cannot be read.
     #[error("reading {path}: {error}", path = path.display())]
     Read {
@@ -60,15 +60,15 @@ pub(super) enum WalkError {
 
 /// What was found, and everything that is wrong with it.
 #[derive(Debug, Default)]
-pub(super) struct Walked {
+pub(crate) struct Walked {
     /// Files and empty folders, in the order of their paths.
-    pub(super) found: Vec<Found>,
+    pub(crate) found: Vec<Found>,
     /// Problems.
-    pub(super) errors: Vec<WalkError>,
+    pub(crate) errors: Vec<WalkError>,
 }
 
 /// Looks at everything beneath a folder.
-pub(super) fn walk(root: &Path) -> Walked {
+pub(crate) fn walk(root: &Path) -> Walked {
     let mut walked = Walked::default();
     match fs::canonicalize(root) {
         Ok(real) => Walk {

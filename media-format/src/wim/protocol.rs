@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::info::WimInfo;
 
@@ -37,6 +38,10 @@ pub enum Operation {
     Find(Find),
     /// Copies certain files of an image.
     Extract(Extract),
+    /// Makes a WIM that a boot manager starts: one image of another WIM, with more files in it.
+    Inject(Inject),
+    /// Splits a WIM into parts.
+    Split(Split),
 }
 
 /// Extracts one image to a folder or straight onto an NTFS volume.
@@ -198,7 +203,7 @@ pub struct Find {
     pub paths: Vec<PathBuf>,
 }
 
-/// Copies files of an image into one folder, without their folders, security and attributes. Those that the image does not
+/// Copies files and folders of an image into one folder, without those that lead to them, security and attributes. Those that the image does not
 /// have are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -214,6 +219,38 @@ pub struct Extract {
     pub paths: Vec<PathBuf>,
     /// Where they go: a folder, which is made. They are spelled as the image spells them.
     pub folder: PathBuf,
+}
+
+/// Writes a WIM with one image of another, to which the files of a folder are added. The image is the WIM's bootable
+/// one, and the WIM has a compression that Windows' boot manager reads. The same inputs give the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inject {
+    /// The WIM that the image is taken from; it is not changed.
+    pub wim: PathBuf,
+    /// Which image, counted from 1.
+    pub index: u32,
+    /// What it holds is added beneath the root of the image; files of the same path are replaced. Upper and lower case
+    /// are equal.
+    pub add: PathBuf,
+    /// Written exactly there; removed again when the work fails.
+    pub into: PathBuf,
+    /// The GUID of the new WIM.
+    pub guid: Uuid,
+    /// The time of the image's last change, in seconds since 1970.
+    pub time: u32,
+}
+
+/// Splits a WIM; nothing is compressed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    /// The WIM; it is not changed.
+    pub wim: PathBuf,
+    /// The first part, `NAME.swm`; the others are `NAME2.swm` and so on.
+    pub first: PathBuf,
+    /// The most bytes that a part may have. One with a file that is larger than that gets larger.
+    pub part_bytes: u64,
 }
 
 /// One line of the worker's standard output.
