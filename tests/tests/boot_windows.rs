@@ -4,6 +4,8 @@
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod support;
 
+#[path = "boot_windows/bios.rs"]
+mod bios;
 #[path = "boot_windows/existing.rs"]
 mod existing;
 #[path = "boot_windows/listing.rs"]
@@ -13,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use existing::Left;
 use listing::{Entry, Listing};
 use support::{demo, failing_try, one_at_a_time, out, project, results_of, try_media};
 
@@ -26,12 +29,17 @@ const CHANGED: [(&str, &str); 2] = [
 ];
 
 /// What the run and the running system added, by the beginning of the path, and why.
-const ADDED: [(&str, &str); 6] = [
+const ADDED: [(&str, &str); 8] = [
     ("/Program Files/Stand-in Library", "installed by the MSI"),
     ("/Program Files/Stand-in Editor", "installed by its setup program"),
     (
         "/Windows/Installer",
         "msiexec keeps the database of what it installed",
+    ),
+    ("/Windows/servicing", "the updates"),
+    (
+        "/Windows/System32/drivers/standahci.sys",
+        "the driver of the disk controller, which the boot loader has to find",
     ),
     ("/Windows/System32/Sysprep/", "sysprep's logs"),
     (
@@ -175,6 +183,32 @@ fn windows_was_set_up_given_its_applications_and_generalized() {
     );
 }
 
+/// The driver of the machine's disk controller was known to the Windows that ran (the sequence looks for it), and of the way to
+/// it nothing was captured; the updates came in their order.
+#[test]
+fn a_driver_was_placed_and_updates_were_installed() {
+    let _machine = one_at_a_time();
+    let system = |key: &str, value: &str| registry(captured(), "SYSTEM", key, value);
+    assert_eq!(
+        system(r"\ControlSet001\Services\standahci", "Start").as_deref(),
+        Some("0")
+    );
+    let image = Listing::of(captured(), 1);
+    assert!(
+        image
+            .entries
+            .contains_key("/Windows/System32/drivers/standahci.sys")
+    );
+    let database = r"\DriverDatabase\DriverInfFiles\media-runtime-standahci.inf";
+    assert_eq!(system(database, "Active"), None);
+    let software = |key: &str, value: &str| registry(captured(), "SOFTWARE", key, value);
+    let path = software(r"\Microsoft\Windows\CurrentVersion", "DevicePath").expect("the path");
+    assert!(!path.contains("media-runtime"), "{path}");
+    let updates = r"\Stand-in\Updates";
+    assert_eq!(software(updates, "ssu-1.msu").as_deref(), Some("1"));
+    assert_eq!(software(updates, "a-2.cab").as_deref(), Some("2"));
+}
+
 /// The application's exit code 3010 was followed by a restart before the run went on.
 #[test]
 fn an_application_that_asks_for_a_restart_got_it() {
@@ -210,7 +244,7 @@ fn a_sysprep_without_result_fails_with_its_reason() {
 #[test]
 fn an_existing_windows_is_captured_with_its_volumes() {
     let _machine = one_at_a_time();
-    let disk = existing::disk(&install_wim());
+    let disk = existing::disk(&install_wim(), Left::Off);
     let media = project("windows-capture-existing", "usb", &[]);
     let disk_path = disk.display().to_string();
     let (status, said) = try_media(&media, &["--firmware=uefi", "--disk", &disk_path]);
@@ -229,6 +263,25 @@ fn an_existing_windows_is_captured_with_its_volumes() {
     std::fs::remove_file(disk).expect("removing the disk");
 }
 
+/// What it holds in memory is missing on its disk.
+#[test]
+fn a_hibernated_windows_is_refused_and_its_disk_not_changed() {
+    let _machine = one_at_a_time();
+    let disk = existing::disk(&install_wim(), Left::Hibernated);
+    let before = support::digest(&disk);
+    let media = project("windows-capture-existing", "usb", &[]);
+    let said = failing_try(
+        &media,
+        &["--firmware=uefi", "--disk", &disk.display().to_string()],
+    );
+    assert!(
+        said.contains("hibernat") && said.contains("shutdown /s /t 0"),
+        "{said}"
+    );
+    assert_eq!(support::digest(&disk), before, "the disk was changed");
+    std::fs::remove_file(disk).expect("removing the disk");
+}
+
 #[test]
 fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
     let _machine = one_at_a_time();
@@ -239,4 +292,27 @@ fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
         "{said}"
     );
     assert!(said.contains("Prepare the operating system"), "{said}");
+}
+
+/// On a machine with a BIOS: GRUB of the stick, and after the run GRUB of the disk alone. The stand-in's boot manager says what it
+/// was given and switches the machine off.
+#[test]
+fn a_bios_starts_the_boot_manager_of_windows_through_grub() {
+    let _machine = one_at_a_time();
+    let media = project("windows-sysprep-no-state", "usb", &[]);
+    let disk = support::empty_disk_of("bios", 4 << 30);
+    let said = failing_try(&media, &["--firmware=bios", "--disk-bus=sata", "--disk", &disk]);
+    // A stick is the first disk for a BIOS that starts from it.
+    assert!(
+        said.contains("bootmgr was started from drive 81, partition at sector 00000800"),
+        "{said}"
+    );
+    bios::judge_active_partition(&disk);
+    bios::end_run(&disk);
+    let said = bios::start_alone(&disk);
+    assert!(
+        said.contains("bootmgr was started from drive 80, partition at sector 00000800"),
+        "{said}"
+    );
+    std::fs::remove_file(disk).expect("removing the disk");
 }

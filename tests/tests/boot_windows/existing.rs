@@ -22,8 +22,17 @@ fn run(program: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
 }
 
+/// How the Windows was left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Shut down.
+    Off,
+    /// With its memory in a file.
+    Hibernated,
+}
+
 /// A Windows volume, a FAT32 volume with a file, an ext4 volume; on a disk of one gigabyte.
-pub(crate) fn disk(wim: &Path) -> PathBuf {
+pub(crate) fn disk(wim: &Path, left: Left) -> PathBuf {
     let folder = super::out("tests/existing-windows");
     fs::create_dir_all(&folder).expect("a folder");
     let disk = folder.join("disk.raw");
@@ -36,6 +45,9 @@ pub(crate) fn disk(wim: &Path) -> PathBuf {
         let content = File::create(&volume).expect("a volume");
         content.set_len(size * MEGABYTE).expect("its size");
         format(name, &volume.display().to_string(), start, wim);
+        if name == "windows" && left == Left::Hibernated {
+            hibernate(&volume);
+        }
         copy(&volume, &file, start * MEGABYTE);
         fs::remove_file(&volume).expect("removing the volume");
         start += size;
@@ -80,6 +92,15 @@ fn format(name: &str, volume: &str, start: u64, wim: &Path) {
         }
         _ => run("mke2fs", &["-q", "-F", "-t", "ext4", volume]),
     }
+}
+
+/// The file begins as one that Windows will wake up from.
+fn hibernate(volume: &Path) {
+    let memory = volume.with_extension("hiberfil");
+    fs::write(&memory, [&b"hibr"[..], &[0; 4092]].concat()).expect("a file");
+    let (volume, from) = (volume.display().to_string(), memory.display().to_string());
+    run("ntfscp", &["-q", &volume, &from, "hiberfil.sys"]);
+    fs::remove_file(memory).expect("removing the file");
 }
 
 /// Blocks of zeros stay holes.
