@@ -1,4 +1,5 @@
 //! What stands for Microsoft's files: of the right names and forms, with content that no machine would start.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
