@@ -63,6 +63,12 @@ pub fn check(run: &Run<'_>) -> Result<()> {
              and start the machine from the media"
         );
     }
+    if !run.media.boot_files().any(|file| file.path == paths::KERNEL) {
+        bail!(
+            "this media starts Windows PE, which a run cannot restart into from inside Windows yet: build the media with the \
+             Linux PE, or generalize Windows with sysprep and start the machine from the media"
+        );
+    }
     let found = find(run.platform)?;
     let boot = run.platform.mount(&found.efi.path, true)?;
     staging::check_foreign(run.platform, &boot)?;
@@ -136,7 +142,7 @@ fn find(platform: &dyn Platform) -> Result<Found> {
         .iter()
         .flat_map(|disk| &disk.partitions)
         .find(runs)
-        .filter(|partition| !partition.id.is_empty())
+        .filter(|partition| !partition.kind.is_empty())
         .with_context(|| format!("Windows does not say which partition {} is", root.display()))?
         .clone();
     let mut starts = Vec::new();

@@ -5,6 +5,8 @@
 mod machine;
 #[path = "windows_exe/start.rs"]
 mod start;
+#[path = "windows_exe/winpe.rs"]
+mod winpe;
 
 use std::fs;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
+use sha2::{Digest as _, Sha256};
 
 use crate::platform::{
     Account, Command, Data, Files, Machine, Network, Output, Processes, Registry, Result, System,
@@ -210,8 +211,11 @@ impl Files for Fake {
         Ok(())
     }
 
-    fn rename(&self, from: &Path, _to: &Path) -> Result<()> {
-        bail!("{}: nothing here renames files", from.display())
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        let Some(bytes) = self.files.borrow_mut().remove(&place(from)) else {
+            bail!("{}: no such file", from.display())
+        };
+        self.write(to, &bytes, 0)
     }
 
     fn copy(&self, from: &Path, _to: &Path) -> Result<()> {
@@ -246,7 +250,10 @@ impl Files for Fake {
     }
 
     fn digest(&self, path: &Path, _progress: &mut dyn FnMut(u64)) -> Result<([u8; 32], u64)> {
-        bail!("{}: nothing here verifies files", path.display())
+        let Some(bytes) = self.read(path)? else {
+            bail!("{}: no such file", path.display())
+        };
+        Ok((Sha256::digest(&bytes).into(), bytes.len() as u64))
     }
 }
 

@@ -2,6 +2,9 @@
 //! so every system can test it.
 
 pub mod client;
+pub mod devices;
+pub mod dism;
+pub mod drvload;
 pub mod efi;
 pub mod facts;
 #[cfg(test)]
@@ -10,6 +13,7 @@ pub mod firmware;
 pub mod installed;
 pub mod installers;
 pub mod membership;
+pub mod offline_hive;
 pub mod partition;
 pub mod pending;
 pub mod placed_drivers;
@@ -17,6 +21,9 @@ pub mod power;
 pub mod powershell;
 pub mod registry;
 pub mod smbios;
+pub mod storage;
 pub mod sysprep;
 pub mod text;
+pub mod tools;
 pub mod updates;
+pub mod winpe;

@@ -19,6 +19,16 @@ pub struct Partition {
     pub name: String,
 }
 
+impl Partition {
+    /// What the partition is called, as the kernel of the Linux PE does: its GUID, or the signature of the MBR and its number.
+    pub fn id_on(&self, table_id: &str) -> String {
+        if self.id.is_empty() {
+            return format!("{table_id}-{:02x}", self.number);
+        }
+        self.id.clone()
+    }
+}
+
 /// Number of the disk (`STORAGE_DEVICE_NUMBER`); nothing for a CD, which Windows counts for itself.
 pub fn disk_number(answer: &[u8]) -> Option<u32> {
     const FILE_DEVICE_DISK: u32 = 7;
@@ -63,10 +73,13 @@ pub fn sector_size(answer: &[u8]) -> Option<u32> {
 /// hexadecimal digits.
 pub fn table_id(answer: &[u8]) -> Option<String> {
     const MBR: u32 = 0;
-    if number(answer, 0)? == MBR {
-        return Some(format!("{:08x}", number(answer, 8)?));
+    const GPT: u32 = 1;
+    match number(answer, 0)? {
+        MBR => Some(format!("{:08x}", number(answer, 8)?)),
+        GPT => guid(answer, 8),
+        // A disk that nobody has partitioned.
+        _ => None,
     }
-    guid(answer, 8)
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
@@ -114,6 +127,7 @@ mod tests {
         mbr[32] = 7;
         let found = information(&mbr, 0).unwrap();
         assert_eq!((found.kind.as_str(), found.id.as_str()), ("0x07", ""));
+        assert_eq!(found.id_on("abcdef12"), "abcdef12-03");
         assert!((0..mbr.len() - 1).all(|length| information(&gpt[..length], 0).is_none()));
     }
 
@@ -126,6 +140,7 @@ mod tests {
             Some("abcdef12")
         );
         assert_eq!(table_id(&[1, 0, 0]), None);
+        assert_eq!(table_id(&[2; 48]), None);
         let mut geometry = [0; 24];
         assert_eq!(sector_size(&geometry), None);
         geometry[21] = 0x10;

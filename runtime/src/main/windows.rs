@@ -9,7 +9,7 @@ use media_format::event::{Environment, Event};
 use media_format::manifest::Finish;
 use media_format::paths;
 use runtime::context::Reporter as _;
-use runtime::in_windows::{installed, power};
+use runtime::in_windows::{installed, power, winpe};
 use runtime::log::Log;
 use runtime::media::Media;
 use runtime::platform::windows::Windows;
@@ -19,12 +19,15 @@ use runtime::run::Finished;
 use runtime::start::{self, Operator, Start};
 
 mod begin;
+mod pe;
 mod service;
 
 /// A stick takes a second, a slow CD changer longer.
 const MEDIA_WITHIN: Duration = Duration::from_secs(60);
 
 const USAGE: &str = "media-runtime runs the task sequence of a media.\n\n\
+    In Windows PE (called by winpeshl.ini):\n  \
+    media-runtime start            finds the media and runs its task sequence\n\n\
     Started from the media, by an administrator, inside the Windows that is to be captured:\n  \
     media-runtime start            prepares this Windows, restarts into the boot image and captures it there\n\n\
     Inside a Windows that the run has set up:\n  \
@@ -36,7 +39,7 @@ const USAGE: &str = "media-runtime runs the task sequence of a media.\n\n\
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
-        Some("start") => begin::run(),
+        Some("start") => start_here(),
         Some("service") => service::run(),
         Some("setup-complete") => installed::set_up_is_over(&Windows::new()),
         Some("continue") => go_on(),
@@ -56,6 +59,14 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// In Windows PE the program is the boot image's own; elsewhere somebody begins a run.
+fn start_here() -> Result<()> {
+    if winpe::is_here(&Windows::new())? {
+        return pe::run();
+    }
+    begin::run()
 }
 
 fn folder() -> PathBuf {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use media_format::event::Environment::{Os, Pe};
-use media_format::manifest::{MediaLayout, hex};
+use media_format::manifest::{Manifest, MediaLayout, hex};
 use media_format::paths;
 use runtime::platform::{Firmware, Result};
 use runtime::start::Operator;
@@ -213,6 +213,16 @@ fn what_cannot_begin_inside_windows_is_refused_and_nothing_is_changed() {
         .unwrap();
     iso.put(paths::INITRD, file("content of anything else"));
     refused(damaged, "differs from what was built");
+    let mut windows_pe = running(MediaLayout::Iso);
+    let iso = windows_pe
+        .drives
+        .iter_mut()
+        .find_map(|drive| drive.whole.as_mut())
+        .unwrap();
+    let mut manifest = Manifest::parse(iso.bytes(paths::MANIFEST).unwrap()).unwrap();
+    manifest.files.retain(|file| file.path != paths::KERNEL);
+    iso.put(paths::MANIFEST, file(manifest.to_bytes()));
+    refused(windows_pe, "this media starts Windows PE");
     let mut without = running(MediaLayout::Iso);
     without.drives[0].parts[0].volume.tree.remove(LOADER);
     refused(

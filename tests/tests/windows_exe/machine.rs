@@ -21,6 +21,8 @@ pub const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\media-runtime
 pub const SETUP: &str = r"HKLM\SYSTEM\Setup";
 /// Where Windows says how it was started.
 pub const CONTROL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control";
+/// By this key Windows PE is known.
+const MINI_NT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\MiniNT";
 const ESP: &str = "0aa11bb2-0000-4000-8000-000000000001";
 /// Starting Wine takes seconds, and many of them where other tests run beside it.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -38,7 +40,7 @@ static PREFIX: LazyLock<Mutex<tempfile::TempDir>> = LazyLock::new(|| {
 });
 
 /// A program of the tests, for Windows.
-fn compile(name: &str, folder: &Path) {
+fn compile(name: &str, folder: &Path) -> PathBuf {
     let program = folder.join(format!("{name}.exe"));
     let _ = fs::remove_file(&program);
     let source = format!("tests/windows_exe/{name}.c");
@@ -49,6 +51,7 @@ fn compile(name: &str, folder: &Path) {
         .output();
     let compiled = compiled.expect("x86_64-w64-mingw32-gcc (make setup installs it)");
     assert!(compiled.status.success(), "{compiled:?}");
+    program
 }
 
 /// A Wine of this prefix; what it says of its own troubles is left out.
@@ -116,19 +119,90 @@ impl Machine {
             files: tempfile::tempdir().expect("a folder for the volumes"),
             session: None,
         };
-        machine.make_volumes();
-        machine.make_media(&sequence(steps), packages);
+        machine.make_volume("d:", "media");
+        machine.make_volume("s:", "esp");
+        machine.make_media(MediaLayout::Iso, &sequence(steps), packages);
         machine
     }
 
-    fn make_volumes(&self) {
-        for (letter, name) in [("d:", "media"), ("s:", "esp")] {
-            let folder = self.files.path().join(name);
-            fs::create_dir(&folder).expect("a volume");
-            let link = self.prefix.path().join("dosdevices").join(letter);
-            let _ = fs::remove_file(&link);
-            symlink(&folder, link).expect("a drive letter");
+    /// A Windows PE that was started from a stick, on a machine with a generalized Windows as W:. The programs of Windows PE
+    /// are played, and write down their calls.
+    pub fn in_winpe(steps: &str) -> Self {
+        let machine = Self {
+            prefix: PREFIX.lock().unwrap_or_else(PoisonError::into_inner),
+            files: tempfile::tempdir().expect("a folder for the volumes"),
+            session: None,
+        };
+        machine.make_volume("d:", "media");
+        machine.make_volume("e:", "data");
+        machine.make_volume("w:", "windows");
+        machine.make_media(MediaLayout::Usb, &sequence(steps), vec![]);
+        for path in ["packages/readme", "captures/readme"] {
+            put(&machine.volume("data").join(path), b"x");
         }
+        put(&machine.volume("data").join(paths::MEDIA_ID), MEDIA.as_bytes());
+        for hive in ["SYSTEM", "SOFTWARE"] {
+            put(
+                &machine
+                    .volume("windows")
+                    .join("Windows/System32/config")
+                    .join(hive),
+                b"regf",
+            );
+        }
+        machine.plant_winpe();
+        machine
+    }
+
+    fn plant_winpe(&self) {
+        let folder = self.c("media-runtime");
+        let _ = fs::remove_dir_all(&folder);
+        let _ = fs::remove_file(self.c("calls.txt"));
+        fs::create_dir_all(&folder).expect("the runtime's folder");
+        copy_runtime(&folder);
+        let tool = compile("winpe_tool", &folder);
+        for name in ["dism", "drvload", "reg", "wpeutil"] {
+            fs::copy(&tool, folder.join(format!("{name}.exe"))).expect("a program of Windows PE");
+        }
+        let keys = [
+            ["add", MINI_NT, "/f"].to_vec(),
+            // Z: is the machine that the tests run on.
+            [
+                &["add", r"HKLM\Software\Wine\Drives", "/v", "z:"][..],
+                &["/d", "network", "/f"],
+            ]
+            .concat(),
+        ];
+        for key in keys {
+            let added = self.run(&[&["reg"], &key[..]].concat());
+            assert!(added.status.success(), "{added:?}");
+        }
+        end_wine(self.prefix.path());
+    }
+
+    /// Starts the runtime as winpeshl.ini does; one that waits at its end is ended after that time.
+    pub fn runs_in_winpe(&self, within: Duration) -> Output {
+        let program = r"C:\media-runtime\media-runtime.exe";
+        wine(self.prefix.path(), &[program, "start"], within)
+    }
+
+    /// How the programs of Windows PE were called.
+    pub fn calls(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.c("calls.txt")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// The folder of a volume.
+    pub fn volume(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    fn make_volume(&self, letter: &str, name: &str) {
+        let folder = self.volume(name);
+        fs::create_dir(&folder).expect("a volume");
+        let link = self.prefix.path().join("dosdevices").join(letter);
+        let _ = fs::remove_file(&link);
+        symlink(&folder, link).expect("a drive letter");
     }
 
     /// A path on drive C:.
@@ -141,10 +215,11 @@ impl Machine {
         self.files.path().join("esp").join(path)
     }
 
-    fn make_media(&self, sequence: &str, packages: Vec<Content>) {
+    fn make_media(&self, layout: MediaLayout, sequence: &str, packages: Vec<Content>) {
         let root = self.files.path().join("media");
         let path = format!("{}/main.toml", paths::SEQUENCES);
         let mut files = vec![(path.clone(), sequence.as_bytes().to_vec(), Role::Sequence)];
+        files.push((paths::KERNEL.into(), b"a kernel".to_vec(), Role::Boot));
         let mut known = Vec::new();
         for content in packages {
             let id = content.package.id.clone();
@@ -159,7 +234,7 @@ impl Machine {
             media_id: MEDIA.into(),
             name: "Test".into(),
             organization: String::new(),
-            layout: MediaLayout::Iso,
+            layout,
             builder: "test".into(),
             boot_image: "test".into(),
             options: Options {
@@ -327,7 +402,11 @@ impl Machine {
 
     /// Everything in the logs.
     pub fn log(&self) -> String {
-        let folders = [self.c(paths::INSTALLED_WINDOWS), self.esp(paths::FOLDER)];
+        let folders = [
+            self.c(paths::INSTALLED_WINDOWS),
+            self.esp(paths::FOLDER),
+            self.c("media-runtime/log"),
+        ];
         let logs = folders
             .iter()
             .filter_map(|folder| fs::read(folder.join("smsts.log")).ok());
@@ -344,6 +423,10 @@ impl Drop for Machine {
         self.run(&["reg", "delete", SERVICE, "/f"]);
         self.run(&["reg", "delete", SETUP, "/f"]);
         self.run(&["reg", "delete", CONTROL, "/v", "PEFirmwareType", "/f"]);
+        self.run(&["reg", "delete", MINI_NT, "/f"]);
+        for letter in ["d:", "e:", "s:", "w:"] {
+            let _ = fs::remove_file(self.prefix.path().join("dosdevices").join(letter));
+        }
         end_wine(self.prefix.path());
     }
 }

@@ -1,17 +1,13 @@
 //! How the machine starts: the firmware's entries, and the staged loader. The system itself starts as it did.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use media_format::hive::protocol::{Answer, Operation};
-use media_format::wim::info::WimInfo;
-use media_format::wim::protocol::{Message, Request, Summary};
 
 use super::{Windows, bindings};
 use crate::in_windows::efi::{self, HardDrive};
 use crate::in_windows::firmware;
-use crate::platform::{Boot, Disks as _, Firmware, Hives, Images, Result};
+use crate::platform::{Boot, Disks as _, Firmware, Result};
 use crate::staging;
 
 impl Boot for Windows {
@@ -140,27 +136,4 @@ fn entries(label: &str) -> Result<Vec<(u16, Vec<u8>)>> {
     Ok(entries
         .filter(|(_, entry)| efi::label(entry).as_deref() == Some(label))
         .collect())
-}
-
-impl Images for Windows {
-    fn image_info(&self, wim: &Path) -> Result<WimInfo> {
-        let file = std::fs::File::open(wim).with_context(|| format!("opening {}", wim.display()))?;
-        WimInfo::read(&mut std::io::BufReader::new(file))
-            .with_context(|| format!("reading {}", wim.display()))
-    }
-
-    fn image_request(
-        &self,
-        _request: &Request,
-        _limit: Option<Duration>,
-        _progress: &mut dyn FnMut(&Message),
-    ) -> Result<Summary> {
-        bail!("images are applied and captured in the boot image, not inside Windows")
-    }
-}
-
-impl Hives for Windows {
-    fn hive(&self, _operation: &Operation) -> Result<Vec<Answer>> {
-        bail!("hives of a system that does not run are edited in the boot image, not inside Windows")
-    }
 }

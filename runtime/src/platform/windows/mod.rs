@@ -1,12 +1,15 @@
-//! The machine for real, on Windows: inside the installed system.
+//! The machine for real, on Windows: inside the installed system, or in Windows PE.
 
 use std::cell::{Cell, RefCell};
 use std::os::windows::io::OwnedHandle;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use anyhow::{Context as _, bail};
 
-use super::Result;
+use self::volumes::Volume;
+use super::{Machine as _, Result};
+use crate::log::Log;
 
 mod bindings;
 mod boot;
@@ -14,6 +17,7 @@ pub mod console;
 mod disks;
 mod files;
 mod identity;
+mod images;
 mod network;
 mod packages;
 mod processes;
@@ -27,12 +31,40 @@ pub struct Windows {
     shares: RefCell<Vec<(String, PathBuf)>>,
     /// An installation has asked for a restart by its exit code.
     restart: Cell<bool>,
+    /// In Windows PE: where the calls of its programs are written down.
+    pe: Option<Rc<Log>>,
 }
 
 impl Windows {
     /// The machine.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The machine that Windows PE runs on.
+    pub fn in_pe(log: Rc<Log>) -> Self {
+        Self {
+            pe: Some(log),
+            ..Self::default()
+        }
+    }
+
+    /// The roots of all volumes that can be read, without that of Windows PE itself.
+    pub fn volumes(&self) -> Vec<PathBuf> {
+        self.read_volumes()
+            .into_iter()
+            .map(|volume| volume.root)
+            .collect()
+    }
+
+    /// Windows PE runs from a volume in memory, which is none of the machine's.
+    fn read_volumes(&self) -> Vec<Volume> {
+        let mut volumes = volumes::all();
+        if self.pe.is_some() {
+            let own = self.root();
+            volumes.retain(|volume| volume.root != own);
+        }
+        volumes
     }
 
     /// Whether the program may do what only an administrator may.

@@ -22,6 +22,8 @@ pub(super) struct Volume {
     pub(super) root: PathBuf,
     /// Name of the device that can be asked about it.
     device: String,
+    /// What Windows calls it; stays the same as long as this Windows runs.
+    name: String,
     pub(super) label: String,
     pub(super) file_system: String,
     pub(super) removable: bool,
@@ -54,15 +56,11 @@ fn volume(root: &str) -> Option<Volume> {
         return None;
     }
     let (label, file_system) = bindings::volume_information(root).ok()?;
-    let bare = root.trim_end_matches('\\');
-    let device = if bare.starts_with(r"\\?\") {
-        bare.to_owned()
-    } else {
-        format!(r"\\.\{bare}")
-    };
+    let device = device_of(root);
     let path = PathBuf::from(root);
     Some(Volume {
         place: place(&device),
+        name: bindings::volume_name(root),
         media: manifest(&path),
         root: path,
         device,
@@ -70,6 +68,16 @@ fn volume(root: &str) -> Option<Volume> {
         file_system: system_name(&file_system).to_owned(),
         removable: matches!(kind, REMOVABLE | CD),
     })
+}
+
+/// The device of the volume with that root.
+pub(super) fn device_of(root: &str) -> String {
+    let bare = root.trim_end_matches('\\');
+    if bare.starts_with(r"\\?\") {
+        bare.to_owned()
+    } else {
+        format!(r"\\.\{bare}")
+    }
 }
 
 /// The names that the rest of the runtime uses.
@@ -123,11 +131,9 @@ impl Volume {
     /// partition that it lies on, and the partitions of a stick have ids that follow from the media's.
     pub(super) fn as_partition(&self, table_id: &str, media_id: Option<&str>) -> Partition {
         let place = self.place.clone().unwrap_or_default();
-        let id = match (&self.place, place.id.is_empty()) {
-            (Some(_), false) => place.id,
-            // As the kernel of the boot image counts: the table's signature and the partition's number.
-            (Some(_), true) => format!("{table_id}-{:02x}", place.number),
-            (None, _) => self.id_by_content(media_id).unwrap_or_default(),
+        let id = match &self.place {
+            Some(place) => place.id_on(table_id),
+            None => self.id_by_content(media_id).unwrap_or_else(|| self.name.clone()),
         };
         Partition {
             number: place.number.max(1),

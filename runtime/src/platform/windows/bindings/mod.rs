@@ -24,14 +24,16 @@ use std::path::Path;
 use std::process::Child;
 use std::ptr::{null, null_mut};
 
-use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
+use windows_sys::Win32::Foundation::{GENERIC_READ, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar};
 use windows_sys::Win32::Security::Cryptography::{BCRYPT_USE_SYSTEM_PREFERRED_RNG, BCryptGenRandom};
 use windows_sys::Win32::Storage::FileSystem::{
     FindFirstVolumeW, FindNextVolumeW, FindVolumeClose, GetDiskFreeSpaceExW, GetDriveTypeW, GetLogicalDrives,
-    GetVolumeInformationW, GetVolumePathNamesForVolumeNameW, MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW,
+    GetVolumeInformationW, GetVolumeNameForVolumeMountPointW, GetVolumePathNamesForVolumeNameW,
+    MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW, SetVolumeMountPointW,
 };
 use windows_sys::Win32::System::IO::DeviceIoControl;
+use windows_sys::Win32::System::Ioctl::FSCTL_IS_VOLUME_DIRTY;
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, TerminateJobObject,
 };
@@ -86,6 +88,15 @@ pub(super) fn volume_names() -> Vec<String> {
     names
 }
 
+/// The name of the volume that is mounted at a root, `\\?\Volume{…}\`; the root itself where there is none.
+pub(super) fn volume_name(root: &str) -> String {
+    let mut name = [0; LONGEST];
+    // SAFETY: the buffer's length goes along, and the root ends with a zero.
+    let found =
+        unsafe { GetVolumeNameForVolumeMountPointW(wide(root).as_ptr(), name.as_mut_ptr(), length(&name)) };
+    if found == 0 { root.to_owned() } else { text(&name) }
+}
+
 /// Whether a volume has a drive letter or a folder.
 pub(super) fn is_mounted(volume: &str) -> bool {
     let mut paths = [0; LONGEST];
@@ -137,12 +148,28 @@ pub(super) fn free_space(folder: &Path) -> Result<(u64, u64)> {
 
 /// Asks a device a question that has a short answer. The device is opened without any right to its content.
 pub(super) fn ask_device(device: &str, question: u32, input: &[u8]) -> Result<Vec<u8>> {
+    ask(device, 0, question, input)
+}
+
+/// Whether a volume has the mark that it is to be checked; a file system without such a mark has not.
+pub(super) fn is_dirty(device: &str) -> Result<bool> {
+    const INVALID_FUNCTION: i32 = 1;
+    const NOT_SUPPORTED: i32 = 50;
+    match ask(device, GENERIC_READ, FSCTL_IS_VOLUME_DIRTY, &[]) {
+        Ok(answer) => Ok(answer.first().is_some_and(|flags| flags & 1 != 0)),
+        Err(error) if matches!(error.raw_os_error(), Some(INVALID_FUNCTION | NOT_SUPPORTED)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn ask(device: &str, rights: u32, question: u32, input: &[u8]) -> Result<Vec<u8>> {
     const SHARED: u32 = 7;
+    const LONGEST_ANSWER: u32 = 32 * 1024;
     let file = OpenOptions::new()
-        .access_mode(0)
+        .access_mode(rights)
         .share_mode(SHARED)
         .open(device)?;
-    let mut answer = vec![0; 4096];
+    let mut answer = vec![0; LONGEST_ANSWER as usize];
     let mut used = 0;
     // SAFETY: both buffers' lengths go along; the file is open during the call, which does not go on after it.
     let answered = unsafe {
@@ -152,7 +179,7 @@ pub(super) fn ask_device(device: &str, question: u32, input: &[u8]) -> Result<Ve
             input.as_ptr().cast(),
             u32::try_from(input.len()).unwrap_or(0),
             answer.as_mut_ptr().cast(),
-            4096,
+            LONGEST_ANSWER,
             &mut used,
             null_mut(),
         )
@@ -162,6 +189,15 @@ pub(super) fn ask_device(device: &str, question: u32, input: &[u8]) -> Result<Ve
     }
     answer.truncate(used as usize);
     Ok(answer)
+}
+
+/// Gives a volume a drive letter; both with a trailing backslash.
+pub(super) fn give_letter(letter: &str, volume: &str) -> Result<()> {
+    // SAFETY: both names end with a zero and outlive the call.
+    if unsafe { SetVolumeMountPointW(wide(letter).as_ptr(), wide(volume).as_ptr()) } == 0 {
+        return Err(Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Removes a file that is in use when the system starts next.

@@ -1,0 +1,101 @@
+//! Programs of Windows that the runtime needs for its own work: each call is in the log with its exit code and the end of what it
+//! said, so that somebody can make the same call by hand.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::context::code_text;
+use crate::log::Log;
+use crate::platform::{Command, Output, Processes, Result};
+
+/// Lines of the output that the log keeps.
+const MOST_LINES: usize = 40;
+
+/// Runs a program to its end.
+///
+/// # Errors
+/// When it cannot be started, takes too long, or ends with another code than 0.
+pub fn run(
+    processes: &(impl Processes + ?Sized),
+    log: &Log,
+    program: &str,
+    arguments: &[String],
+    limit: Option<Duration>,
+) -> Result<Output> {
+    let shown = line(program, arguments);
+    log.info(format!("running: {shown}"));
+    let command = Command {
+        program: program.into(),
+        arguments: arguments.to_vec(),
+        timeout: limit,
+        ..Command::default()
+    };
+    let output = processes
+        .run(&command)
+        .with_context(|| format!("running {shown}"))?;
+    log.info(format!("it ended with {}", code_text(output.code)));
+    let said = [output.stdout.as_str(), &output.stderr].map(|text| last_lines(text, MOST_LINES));
+    said.iter().flatten().for_each(|line| log.info(line));
+    if output.code != 0 {
+        let reason = said.iter().flatten().next_back().copied().unwrap_or_default();
+        bail!("{shown} ended with {}: {reason}", code_text(output.code));
+    }
+    Ok(output)
+}
+
+/// As somebody would type it.
+fn line(program: &str, arguments: &[String]) -> String {
+    let words = arguments.iter().map(|word| {
+        if word.contains(' ') {
+            format!("\"{word}\"")
+        } else {
+            word.clone()
+        }
+    });
+    std::iter::once(program.to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The last lines with content.
+fn last_lines(text: &str, most: usize) -> Vec<&str> {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(most)..].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use super::*;
+
+    #[test]
+    fn a_call_is_in_the_log_as_it_can_be_typed_with_its_code_and_its_last_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::open(folder.path());
+        let machine = Fake::default().ends("tool.exe", 5, "first\r\n\r\nAccess is denied.\r\n");
+        let arguments = ["/a".to_owned(), "with a blank".to_owned()];
+        let error = run(&machine, &log, "tool.exe", &arguments, None)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "tool.exe /a \"with a blank\" ended with 5 (0x00000005): Access is denied."
+        );
+        let (_, text) = log.files().remove(0);
+        let text = String::from_utf8(text).unwrap();
+        for part in [
+            "running: tool.exe /a \"with a blank\"",
+            "ended with 5",
+            "first",
+            "Access is denied.",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

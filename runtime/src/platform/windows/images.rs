@@ -1,0 +1,71 @@
+//! Images and hives of a Windows that does not run: only Windows PE touches them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use media_format::hive::protocol::{Answer, Operation as HiveOperation};
+use media_format::wim::info::WimInfo;
+use media_format::wim::protocol::{CaptureImage, Message, Operation, Request, Summary, Volume};
+
+use super::{Windows, bindings};
+use crate::in_windows::{dism, offline_hive};
+use crate::platform::{Hives, Images, Machine as _, Result};
+
+const LINUX_PE: &str = "in Windows PE this is not possible yet; use the Linux PE as the boot image";
+
+impl Images for Windows {
+    fn image_info(&self, wim: &Path) -> Result<WimInfo> {
+        let file = std::fs::File::open(wim).with_context(|| format!("opening {}", wim.display()))?;
+        WimInfo::read(&mut std::io::BufReader::new(file))
+            .with_context(|| format!("reading {}", wim.display()))
+    }
+
+    fn image_request(
+        &self,
+        request: &Request,
+        limit: Option<Duration>,
+        progress: &mut dyn FnMut(&Message),
+    ) -> Result<Summary> {
+        let Some(log) = &self.pe else {
+            bail!("images are applied and captured in the boot image, not inside Windows");
+        };
+        let Operation::Capture(capture) = &request.operation else {
+            bail!("applying an image: {LINUX_PE}");
+        };
+        let job = dism::Job {
+            capture,
+            folders: capture.images.iter().map(letter).collect::<Result<_>>()?,
+            configuration: self.root().join(r"media-runtime\WimScript.ini"),
+            limit,
+        };
+        dism::capture(self, log, &job, progress)
+    }
+}
+
+/// DISM wants a letter: a volume without one is given the last that is free.
+fn letter(image: &CaptureImage) -> Result<String> {
+    let (Volume::Folder(path) | Volume::NtfsVolume(path)) = &image.source;
+    let root = path.display().to_string();
+    if !root.starts_with(r"\\?\") {
+        return Ok(root);
+    }
+    let known = bindings::drive_letters();
+    let free = (2..26_u8).rev().find(|bit| known & (1 << bit) == 0);
+    let free = free.with_context(|| format!("{root} cannot get a drive letter: all are in use"))?;
+    let letter = format!("{}:\\", char::from(b'A' + free));
+    bindings::give_letter(&letter, &root).with_context(|| format!("giving {root} the letter {letter}"))?;
+    Ok(letter)
+}
+
+impl Hives for Windows {
+    fn hive(&self, operation: &HiveOperation) -> Result<Vec<Answer>> {
+        match (&self.pe, operation) {
+            (Some(log), HiveOperation::Read(read)) => offline_hive::read(self, log, read),
+            (Some(_), HiveOperation::Write(_)) => bail!("changing a Windows that does not run: {LINUX_PE}"),
+            (None, _) => {
+                bail!("hives of a system that does not run are edited in the boot image, not inside Windows")
+            }
+        }
+    }
+}
