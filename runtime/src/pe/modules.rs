@@ -64,7 +64,6 @@ impl Loader {
         all
     }
 
-    /// Several threads may ask for the same file: the kernel makes the second one wait for the first.
     /// Loads as many of these as there are, in this order.
     pub(super) fn load_all(&self, names: &[impl AsRef<str>]) {
         for name in names {
@@ -72,6 +71,7 @@ impl Loader {
         }
     }
 
+    /// Several threads may ask for the same file: the kernel makes the second one wait for the first.
     fn load_file(&self, file: &str) -> bool {
         let done = |done: &HashSet<String>| done.contains(file);
         if self.done.lock().is_ok_and(|set| done(&set)) {
