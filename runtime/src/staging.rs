@@ -213,7 +213,7 @@ fn custom_menu(media_id: &str) -> String {
          if [ -n \"$media_state\" ]; then\n\
          \x20 load_env --file ($media_state)/{state} next media\n\
          \x20 if [ \"$next\" = \"pe\" -a \"$media\" = \"{media_id}\" ]; then\n\
-         \x20   linux ($media_state)/{kernel} media.id={media_id} console=tty0 console=ttyS0,115200 quiet\n\
+         \x20   linux ($media_state)/{kernel} media.id={media_id} console=tty0 console=ttyS0,115200 quiet panic=15\n\
          \x20   initrd ($media_state)/{initrd}\n\
          \x20   boot\n\
          \x20 fi\n\

@@ -24,11 +24,11 @@ pub(super) fn text(media: &ResolvedMedia) -> String {
         .replace("@ARGUMENTS@", &arguments(media))
 }
 
-/// The kernel's command line.
+/// The kernel's command line. After a panic, which can be read for a while, the machine starts again and the run goes on.
 fn arguments(media: &ResolvedMedia) -> String {
     let settings = &media.project.settings;
     let mut arguments = format!(
-        "media.id={} console=tty0 console=ttyS0,115200 quiet",
+        "media.id={} console=tty0 console=ttyS0,115200 quiet panic=15",
         media.media_id
     );
     if settings.shell {
