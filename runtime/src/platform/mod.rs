@@ -12,6 +12,10 @@ use windows_setup::drivers::ids::MachineDevice;
 
 use crate::target::ConfirmedTarget;
 
+mod digest;
+mod hardware_rows;
+mod output;
+
 #[cfg(unix)]
 pub mod linux;
 #[cfg(windows)]

@@ -1,17 +1,16 @@
 //! Files, flushed when an operation returns.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 use anyhow::Context as _;
-use sha2::{Digest as _, Sha256};
 
 use super::Linux;
 use super::beneath::Held;
 use super::ntfs_security;
-use crate::platform::{Files, Result};
+use crate::platform::{Files, Result, digest};
 
 impl Files for Linux {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
@@ -133,22 +132,8 @@ impl Files for Linux {
             only_files(&found)?;
             File::open(found.path())
         };
-        let mut file = open().with_context(|| format!("opening {}", path.display()))?;
-        let mut buffer = vec![0; 1 << 20];
-        let (mut hash, mut size) = (Sha256::new(), 0);
-        loop {
-            match file
-                .read(&mut buffer)
-                .with_context(|| format!("reading {} at byte {size}", path.display()))?
-            {
-                0 => return Ok((hash.finalize().into(), size)),
-                count => {
-                    hash.update(&buffer[..count]);
-                    size += count as u64;
-                    progress(size);
-                }
-            }
-        }
+        let file = open().with_context(|| format!("opening {}", path.display()))?;
+        digest::sha256(file, path, progress)
     }
 }
 

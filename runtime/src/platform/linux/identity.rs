@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Linux, hardware_ids};
+use crate::platform::hardware_rows::{self, row};
 use crate::platform::{Disks as _, Machine, System};
 use windows_setup::drivers::ids::MachineDevice;
 
@@ -108,33 +109,10 @@ impl Machine for Linux {
             "win32_networkadapter" | "win32_networkadapterconfiguration" => {
                 adapters().iter().map(|name| adapter(name)).collect()
             }
-            "win32_diskdrive" => self.disk_rows(),
+            "win32_diskdrive" => hardware_rows::disks(&self.disks().unwrap_or_default()),
             _ => Vec::new(),
         }
     }
-}
-
-impl Linux {
-    fn disk_rows(&self) -> Vec<BTreeMap<String, String>> {
-        let disks = self.disks().unwrap_or_default();
-        let rows = disks.iter().map(|disk| {
-            row(&[
-                ("Index", disk.number.to_string()),
-                ("Model", disk.model.clone()),
-                ("SerialNumber", disk.serial.clone()),
-                ("Size", disk.size.to_string()),
-                ("InterfaceType", disk.bus.as_str().to_uppercase()),
-            ])
-        });
-        rows.collect()
-    }
-}
-
-fn row(properties: &[(&str, String)]) -> BTreeMap<String, String> {
-    properties
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), value.clone()))
-        .collect()
 }
 
 fn read(path: impl AsRef<Path>) -> String {

@@ -1,10 +1,8 @@
 //! The one place that runs external programs.
 
-use std::io::{Read, Write as _};
+use std::io::Write as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -12,15 +10,12 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Linux;
 use super::bound::Bound;
+use crate::platform::output::Tail;
 use crate::platform::{Command, Output, Processes, Result};
 
-/// Output beyond this is dropped: a program that talks for hours must not fill the memory.
-const MOST_OUTPUT: usize = 1 << 20;
 /// The boot image's first process has no search path, and a unit's is not the administrator's.
 pub(super) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// After a program has ended, what it wrote arrives within this time.
-const OUTPUT_WITHIN: Duration = Duration::from_secs(2);
 
 impl Processes for Linux {
     fn run(&self, command: &Command) -> Result<Output> {
@@ -82,8 +77,8 @@ fn follow(mut child: Child, command: &Command) -> Result<Output> {
         .unwrap_or(-1);
     Ok(Output {
         code: code.into(),
-        stdout: out.take(),
-        stderr: err.take(),
+        stdout: String::from_utf8_lossy(&out.take()).into_owned(),
+        stderr: String::from_utf8_lossy(&err.take()).into_owned(),
     })
 }
 
@@ -118,46 +113,6 @@ fn stop(child: &mut Child) {
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.kill();
-}
-
-/// What a program writes: the last of it where it is too much.
-struct Tail {
-    kept: Arc<Mutex<Vec<u8>>>,
-    ended: Receiver<()>,
-}
-
-impl Tail {
-    fn of(pipe: Option<impl Read + Send + 'static>) -> Self {
-        let kept = Arc::new(Mutex::new(Vec::new()));
-        let (sender, ended) = channel();
-        let into = Arc::clone(&kept);
-        std::thread::spawn(move || {
-            if let Some(pipe) = pipe {
-                collect(pipe, &into);
-            }
-            let _ = sender.send(());
-        });
-        Self { kept, ended }
-    }
-
-    /// A program may leave others behind that hold its output open, such as a daemon: they are not waited for.
-    fn take(self) -> String {
-        let _ = self.ended.recv_timeout(OUTPUT_WITHIN);
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&kept).into_owned()
-    }
-}
-
-fn collect(mut pipe: impl Read, into: &Mutex<Vec<u8>>) {
-    let mut buffer = [0; 8192];
-    while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-        let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(&buffer[..count]);
-        if kept.len() > 2 * MOST_OUTPUT {
-            let old = kept.len() - MOST_OUTPUT;
-            kept.drain(..old);
-        }
-    }
 }
 
 #[cfg(test)]

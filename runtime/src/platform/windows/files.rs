@@ -1,15 +1,14 @@
 //! Files, flushed when an operation returns.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::os::windows::fs::FileTypeExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use sha2::{Digest as _, Sha256};
 
 use super::{Windows, bindings};
-use crate::platform::{Files, Result};
+use crate::platform::{Files, Result, digest};
 
 impl Windows {
     /// Makes an empty folder that only the system and administrators can use. What was there goes first: anybody may have
@@ -110,22 +109,8 @@ impl Files for Windows {
     }
 
     fn digest(&self, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<([u8; 32], u64)> {
-        let mut file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
-        let mut buffer = vec![0; 1 << 20];
-        let (mut hash, mut size) = (Sha256::new(), 0);
-        loop {
-            match file
-                .read(&mut buffer)
-                .with_context(|| format!("reading {} at byte {size}", path.display()))?
-            {
-                0 => return Ok((hash.finalize().into(), size)),
-                count => {
-                    hash.update(&buffer[..count]);
-                    size += count as u64;
-                    progress(size);
-                }
-            }
-        }
+        let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+        digest::sha256(file, path, progress)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Windows, bindings};
 use crate::in_windows::smbios::{self, Smbios};
+use crate::platform::hardware_rows::{self, row};
 use crate::platform::{Disks as _, Machine, Registry as _, System};
 
 impl Machine for Windows {
@@ -96,7 +97,7 @@ impl Machine for Windows {
             "win32_networkadapter" | "win32_networkadapterconfiguration" => {
                 bindings::adapters().iter().map(adapter).collect()
             }
-            "win32_diskdrive" => self.disk_rows(),
+            "win32_diskdrive" => hardware_rows::disks(&self.disks().unwrap_or_default()),
             _ => Vec::new(),
         }
     }
@@ -119,20 +120,6 @@ impl Windows {
             ("AddressWidth", "64".into()),
         ])
     }
-
-    fn disk_rows(&self) -> Vec<BTreeMap<String, String>> {
-        let disks = self.disks().unwrap_or_default();
-        let rows = disks.iter().map(|disk| {
-            row(&[
-                ("Index", disk.number.to_string()),
-                ("Model", disk.model.clone()),
-                ("SerialNumber", disk.serial.clone()),
-                ("Size", disk.size.to_string()),
-                ("InterfaceType", disk.bus.as_str().to_uppercase()),
-            ])
-        });
-        rows.collect()
-    }
 }
 
 fn firmware() -> Smbios {
@@ -148,13 +135,6 @@ fn adapter(adapter: &bindings::Adapter) -> BTreeMap<String, String> {
             if adapter.up { "True".into() } else { "False".into() },
         ),
     ])
-}
-
-fn row(properties: &[(&str, String)]) -> BTreeMap<String, String> {
-    properties
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), value.clone()))
-        .collect()
 }
 
 fn computer_name() -> String {

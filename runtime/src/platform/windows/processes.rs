@@ -1,10 +1,8 @@
 //! The one place that runs external programs.
 
-use std::io::{Read, Write as _};
+use std::io::Write as _;
 use std::os::windows::process::CommandExt as _;
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -12,13 +10,10 @@ use anyhow::{Context as _, bail};
 use super::Windows;
 use super::bindings::{self, Job};
 use crate::in_windows::text;
+use crate::platform::output::Tail;
 use crate::platform::{Command, Output, Processes, Result};
 
-/// Output beyond this is dropped: a program that talks for hours must not fill the memory.
-const MOST_OUTPUT: usize = 1 << 20;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// After a program has ended, what it wrote arrives within this time.
-const OUTPUT_WITHIN: Duration = Duration::from_secs(2);
 /// A service has no console, and the programs of a run show none.
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
@@ -76,8 +71,8 @@ fn follow(mut child: Child, job: Option<&Job>, command: &Command) -> Result<Outp
     let status = wait(&mut child, job, command)?;
     Ok(Output {
         code: code(status),
-        stdout: out.take(),
-        stderr: err.take(),
+        stdout: text::decode(&out.take(), bindings::oem_text),
+        stderr: text::decode(&err.take(), bindings::oem_text),
     })
 }
 
@@ -109,45 +104,5 @@ fn wait(child: &mut Child, job: Option<&Job>, command: &Command) -> Result<ExitS
             );
         }
         std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-/// What a program writes: the last of it where it is too much.
-struct Tail {
-    kept: Arc<Mutex<Vec<u8>>>,
-    ended: Receiver<()>,
-}
-
-impl Tail {
-    fn of(pipe: Option<impl Read + Send + 'static>) -> Self {
-        let kept = Arc::new(Mutex::new(Vec::new()));
-        let (sender, ended) = channel();
-        let into = Arc::clone(&kept);
-        std::thread::spawn(move || {
-            if let Some(pipe) = pipe {
-                collect(pipe, &into);
-            }
-            let _ = sender.send(());
-        });
-        Self { kept, ended }
-    }
-
-    /// A program may leave others behind that hold its output open: they are not waited for.
-    fn take(self) -> String {
-        let _ = self.ended.recv_timeout(OUTPUT_WITHIN);
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        text::decode(&kept, bindings::oem_text)
-    }
-}
-
-fn collect(mut pipe: impl Read, into: &Mutex<Vec<u8>>) {
-    let mut buffer = [0; 8192];
-    while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-        let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(&buffer[..count]);
-        if kept.len() > 2 * MOST_OUTPUT {
-            let old = kept.len() - MOST_OUTPUT;
-            kept.drain(..old);
-        }
     }
 }
