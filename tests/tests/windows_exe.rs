@@ -197,3 +197,22 @@ fn sysprep_that_says_it_succeeded_and_has_not_fails_the_run() {
     assert_eq!(machine.next(), None, "a failed run leads nowhere");
     fs::remove_dir_all(folder).expect("removing it");
 }
+
+#[test]
+fn a_member_of_a_domain_and_an_app_of_one_user_are_refused_before_sysprep_starts() {
+    let machine = Machine::with(&step("prepare-os-for-capture", ""), vec![]);
+    machine.joins_a_domain_and_gets_an_app();
+    let output = machine.runtime("continue");
+    assert_eq!(output.status.code(), Some(1));
+    let log = machine.log();
+    for part in [
+        "the machine is a member of domain corp.example",
+        "join-domain-or-workgroup",
+        "provisioned for all: Contoso.Notes_1.0.0.0_x64__8wekyb3d8bbwe",
+        "Remove-AppxPackage",
+    ] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    assert!(!log.contains("sysprep ended"), "{log}");
+    assert_eq!(machine.next(), None, "a failed run leads nowhere");
+}

@@ -41,17 +41,20 @@ static PREFIX: LazyLock<Mutex<tempfile::TempDir>> = LazyLock::new(|| {
 
 /// A program of the tests, for Windows.
 fn compile(name: &str, folder: &Path) -> PathBuf {
-    let program = folder.join(format!("{name}.exe"));
-    let _ = fs::remove_file(&program);
+    compile_as("-municode", name, &folder.join(format!("{name}.exe")))
+}
+
+fn compile_as(kind: &str, name: &str, program: &Path) -> PathBuf {
+    let _ = fs::remove_file(program);
     let source = format!("tests/windows_exe/{name}.c");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
     let compiled = Command::new("x86_64-w64-mingw32-gcc")
-        .args(["-municode", "-o"])
-        .args([&program, &source])
+        .args([kind, "-o"])
+        .args([program, &source])
         .output();
     let compiled = compiled.expect("x86_64-w64-mingw32-gcc (make setup installs it)");
     assert!(compiled.status.success(), "{compiled:?}");
-    program
+    program.to_owned()
 }
 
 /// A Wine of this prefix; what it says of its own troubles is left out.
@@ -62,7 +65,7 @@ fn command(prefix: &Path) -> Command {
         .env("WINEDEBUG", "-all")
         .env(
             "WINEDLLOVERRIDES",
-            "mscoree,mshtml,winemenubuilder.exe=;shutdown.exe=n",
+            "mscoree,mshtml,winemenubuilder.exe=;shutdown.exe=n;netapi32=n,b",
         )
         .env_remove("DISPLAY");
     command
@@ -306,6 +309,14 @@ impl Machine {
         fs::create_dir_all(&folder).expect("the runtime's folder");
         copy_runtime(&folder);
         put(&folder.join(paths::INSTALLED_MEDIA_ID), MEDIA.as_bytes());
+    }
+
+    /// Makes this Windows a member of a domain with an app that one user has installed, as the runtime sees it: what is asked for
+    /// these lies beside it, where a program's own files come first.
+    pub fn joins_a_domain_and_gets_an_app(&self) {
+        let folder = self.c(paths::INSTALLED_WINDOWS);
+        compile_as("-shared", "netapi32", &folder.join("netapi32.dll"));
+        compile("powershell", &folder);
     }
 
     /// Runs a program of this Windows to its end.
