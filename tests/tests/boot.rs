@@ -8,9 +8,10 @@
 mod support;
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use support::{Image, System, demo, deployed_disk, digest, failing_try, one_at_a_time, out, project};
+use support::{Image, System, demo, demo_into, demo_on, deployed_disk, digest, failing_try, out, project};
 
 /// What the run leaves behind must not be in an image or on a deployed machine.
 const TRACES: [&str; 5] = [
@@ -25,7 +26,7 @@ const TRACES: [&str; 5] = [
 fn captured_on_the_stick() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
     IMAGE.get_or_init(|| {
-        demo(&["media"]);
+        demo_on(2, &["media"]);
         Image::at(&out("demo/media/captures/reference.wim"))
     })
 }
@@ -41,7 +42,6 @@ fn deployed() -> &'static System {
 
 #[test]
 fn secure_boot_stick_nvme_captures_onto_the_stick() {
-    let _machine = one_at_a_time();
     let image = captured_on_the_stick();
     image.verify();
     image.has_applications_and_update();
@@ -68,7 +68,6 @@ fn secure_boot_stick_nvme_captures_onto_the_stick() {
 
 #[test]
 fn what_was_captured_deploys_to_a_machine_of_its_own() {
-    let _machine = one_at_a_time();
     let (image, system) = (captured_on_the_stick(), deployed());
     assert_eq!(system.text("/etc/hostname").trim(), "DEPLOYED");
     assert!(system.link("/etc/localtime").ends_with("Europe/Amsterdam"));
@@ -107,7 +106,6 @@ fn what_was_captured_deploys_to_a_machine_of_its_own() {
 
 #[test]
 fn an_installed_system_is_captured_and_stays_as_it_is() {
-    let _machine = one_at_a_time();
     deployed();
     let before = digest(&deployed_disk());
     demo(&["capture-existing"]);
@@ -127,7 +125,6 @@ fn an_installed_system_is_captured_and_stays_as_it_is() {
 
 #[test]
 fn bios_iso_sata_captures_to_a_second_disk() {
-    let _machine = one_at_a_time();
     demo(&["second-disk"]);
     let wims = support::files_below(&out("demo/second-disk"), ".wim");
     assert_eq!(wims.len(), 1, "{wims:?}");
@@ -139,7 +136,6 @@ fn bios_iso_sata_captures_to_a_second_disk() {
 /// The machine loses its power in five steps and comes back each time; the image is the same as without.
 #[test]
 fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
-    let _machine = one_at_a_time();
     let cuts = [
         "--kill-at=Partition the disk:1",
         "--kill-at=Apply the operating system:4",
@@ -159,7 +155,6 @@ fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
 /// The ISO is attached as a stick here and in `a_full_capture_destination_…`: it is hybrid.
 #[test]
 fn a_wrong_share_password_is_refused_before_anything_is_erased() {
-    let _machine = one_at_a_time();
     let disk = support::empty_disk("wrong-password");
     let media = project("share", "iso", &[("CAPTURE_PASSWORD", "wrong")]);
     let said = failing_try(
@@ -179,7 +174,6 @@ fn a_wrong_share_password_is_refused_before_anything_is_erased() {
 
 #[test]
 fn two_possible_disks_and_no_rule_are_refused() {
-    let _machine = one_at_a_time();
     let (first, second) = (support::empty_disk("first"), support::empty_disk("second"));
     let media = project("media", "usb", &[]);
     let said = failing_try(&media, &["--firmware=uefi", "--disk", &first, "--disk", &second]);
@@ -190,7 +184,6 @@ fn two_possible_disks_and_no_rule_are_refused() {
 
 #[test]
 fn a_damaged_payload_is_refused_before_anything_is_erased() {
-    let _machine = one_at_a_time();
     let disk = support::empty_disk("damaged");
     let media = project("media", "usb", &[]);
     support::damage(&media);
@@ -202,7 +195,6 @@ fn a_damaged_payload_is_refused_before_anything_is_erased() {
 /// The first has no room for the partitions, the second none for the image.
 #[test]
 fn a_disk_that_is_too_small_is_refused() {
-    let _machine = one_at_a_time();
     for size in [300 << 20, 900 << 20] {
         let disk = support::empty_disk_of("small", size);
         let media = project("media", "usb", &[]);
@@ -215,7 +207,6 @@ fn a_disk_that_is_too_small_is_refused() {
 
 #[test]
 fn the_stick_itself_is_never_the_target() {
-    let _machine = one_at_a_time();
     let media = project("media", "usb", &[]);
     let said = failing_try(&media, &["--firmware=uefi", "--no-disk"]);
     assert!(said.contains("before anything was changed"), "{said}");
@@ -224,7 +215,6 @@ fn the_stick_itself_is_never_the_target() {
 
 #[test]
 fn a_full_capture_destination_is_refused_before_anything_is_erased() {
-    let _machine = one_at_a_time();
     let disk = support::empty_disk("full-destination");
     let media = project("second-disk", "iso", &[]);
     let said = failing_try(
@@ -244,14 +234,21 @@ fn a_full_capture_destination_is_refused_before_anything_is_erased() {
 
 /// The opposite boot order: every restart reaches the boot image that is staged on the disk.
 #[test]
-fn a_machine_that_starts_its_disk_first_reaches_the_boot_image_again() {
-    let _machine = one_at_a_time();
-    demo(&["second-disk", "--media-last"]);
-    let wims = support::files_below(&out("demo/second-disk"), ".wim");
+fn a_bios_that_starts_its_disk_first_reaches_the_boot_image_again() {
+    let wim = captured_with_the_disk_first("second-disk");
+    Image::at(&wim).has_applications_and_update();
+}
+
+#[test]
+fn a_uefi_that_starts_its_disk_first_reaches_the_boot_image_again() {
+    let wim = captured_with_the_disk_first("share");
+    Image::at(&wim).assert_same_files(captured_on_the_stick());
+}
+
+fn captured_with_the_disk_first(scenario: &str) -> PathBuf {
+    let folder = format!("out/tests/disk-first-{scenario}");
+    demo_into(&folder, &[scenario, "--media-last"]);
+    let wims = support::files_below(&out("..").join(folder), ".wim");
     assert_eq!(wims.len(), 1, "{wims:?}");
-    Image::at(&wims[0]).has_applications_and_update();
-    demo(&["share", "--media-last"]);
-    let wims = support::files_below(&out("demo/share"), ".wim");
-    assert_eq!(wims.len(), 1, "{wims:?}");
-    Image::at(&wims[0]).assert_same_files(captured_on_the_stick());
+    wims[0].clone()
 }

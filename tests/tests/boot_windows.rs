@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 
 use existing::Left;
 use listing::{Entry, Listing};
-use support::{demo, failing_try, one_at_a_time, out, project, results_of, try_media};
+use support::{Processors, demo_on, failing_try, out, project, results_of, try_media};
 
 /// Files of the applied image that are other ones after the run, and why.
 const CHANGED: [(&str, &str); 2] = [
@@ -64,7 +64,7 @@ fn install_wim() -> PathBuf {
 fn captured() -> &'static Path {
     static WIM: OnceLock<PathBuf> = OnceLock::new();
     WIM.get_or_init(|| {
-        demo(&["windows"]);
+        demo_on(2, &["windows"]);
         out("demo/windows/captures/reference.wim")
     })
 }
@@ -148,7 +148,6 @@ fn assert_nothing_else(before: &Listing, after: &Listing) {
 
 #[test]
 fn what_was_applied_comes_back_with_streams_security_and_links() {
-    let _machine = one_at_a_time();
     let (before, after) = (Listing::of(&install_wim(), 1), Listing::of(captured(), 1));
     let downloads = &before.entries["/Users/Public/Downloads/tool.exe"];
     assert_eq!(
@@ -166,7 +165,6 @@ fn what_was_applied_comes_back_with_streams_security_and_links() {
 
 #[test]
 fn windows_was_set_up_given_its_applications_and_generalized() {
-    let _machine = one_at_a_time();
     let software = |key: &str, value: &str| registry(captured(), "SOFTWARE", key, value);
     let system = |key: &str, value: &str| registry(captured(), "SYSTEM", key, value);
     let state = software(r"\Microsoft\Windows\CurrentVersion\Setup\State", "ImageState");
@@ -187,7 +185,6 @@ fn windows_was_set_up_given_its_applications_and_generalized() {
 /// it nothing was captured; the updates came in their order.
 #[test]
 fn a_driver_was_placed_and_updates_were_installed() {
-    let _machine = one_at_a_time();
     let system = |key: &str, value: &str| registry(captured(), "SYSTEM", key, value);
     assert_eq!(
         system(r"\ControlSet001\Services\standahci", "Start").as_deref(),
@@ -212,7 +209,6 @@ fn a_driver_was_placed_and_updates_were_installed() {
 /// The application's exit code 3010 was followed by a restart before the run went on.
 #[test]
 fn an_application_that_asks_for_a_restart_got_it() {
-    let _machine = one_at_a_time();
     let number = |key: &str, value: &str| {
         let text = registry(captured(), "SOFTWARE", key, value).unwrap_or_else(|| panic!("no {value}"));
         text.parse::<u32>()
@@ -232,7 +228,6 @@ const CPU: &str = "--cpu=max,smap=off";
 /// Sysprep's exit code is 0 when an app stands in its way: only its state and its log say so.
 #[test]
 fn a_sysprep_without_result_fails_with_its_reason() {
-    let _machine = one_at_a_time();
     let media = project("windows-sysprep-no-state", "usb", &[]);
     let said = failing_try(&media, &["--firmware=uefi", "--disk-bus=sata", CPU, "--disk=4G"]);
     assert!(said.contains("not generalized"), "{said}");
@@ -243,7 +238,6 @@ fn a_sysprep_without_result_fails_with_its_reason() {
 /// The NTFS and the FAT32 volume become an image each; ext4, the ESP and the stick do not.
 #[test]
 fn an_existing_windows_is_captured_with_its_volumes() {
-    let _machine = one_at_a_time();
     let disk = existing::disk(&install_wim(), Left::Off);
     let media = project("windows-capture-existing", "usb", &[]);
     let disk_path = disk.display().to_string();
@@ -266,7 +260,6 @@ fn an_existing_windows_is_captured_with_its_volumes() {
 /// What it holds in memory is missing on its disk.
 #[test]
 fn a_hibernated_windows_is_refused_and_its_disk_not_changed() {
-    let _machine = one_at_a_time();
     let disk = existing::disk(&install_wim(), Left::Hibernated);
     let before = support::digest(&disk);
     let media = project("windows-capture-existing", "usb", &[]);
@@ -284,7 +277,6 @@ fn a_hibernated_windows_is_refused_and_its_disk_not_changed() {
 
 #[test]
 fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
-    let _machine = one_at_a_time();
     let media = project("windows-sysprep-never-ends", "usb", &[]);
     let said = failing_try(&media, &["--firmware=uefi", "--disk-bus=sata", CPU, "--disk=4G"]);
     assert!(
@@ -298,7 +290,6 @@ fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
 /// was given and switches the machine off.
 #[test]
 fn a_bios_starts_the_boot_manager_of_windows_through_grub() {
-    let _machine = one_at_a_time();
     let media = project("windows-sysprep-no-state", "usb", &[]);
     let disk = support::empty_disk_of("bios", 4 << 30);
     let said = failing_try(&media, &["--firmware=bios", "--disk-bus=sata", "--disk", &disk]);
@@ -309,7 +300,9 @@ fn a_bios_starts_the_boot_manager_of_windows_through_grub() {
     );
     bios::judge_active_partition(&disk);
     bios::end_run(&disk);
+    let held = Processors::take(1);
     let said = bios::start_alone(&disk);
+    drop(held);
     assert!(
         said.contains("bootmgr was started from drive 80, partition at sector 00000800"),
         "{said}"

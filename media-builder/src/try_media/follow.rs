@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use media_format::event::Event;
 
+use super::panics::{Panicked, Panics};
 use super::qmp::Stop;
 
 /// When to give up.
@@ -66,6 +67,8 @@ pub enum Decision {
     Wait,
     /// Cut its power and start it again.
     Cut,
+    /// The same, because its kernel panicked.
+    Revive,
     /// Stop it: this is how the run ended.
     Over(Verdict),
     /// Start it again.
@@ -77,6 +80,7 @@ pub enum Decision {
 pub struct Follower {
     limits: Limits,
     cuts: Vec<Cut>,
+    panics: Panics,
     heard: Duration,
     step: Option<String>,
     pending_cut: Option<Duration>,
@@ -88,10 +92,11 @@ pub struct Follower {
 
 impl Follower {
     /// At the begin of a run.
-    pub fn new(limits: Limits, cuts: Vec<Cut>) -> Self {
+    pub fn new(limits: Limits, cuts: Vec<Cut>, panics: Panics) -> Self {
         Self {
             limits,
             cuts,
+            panics,
             heard: Duration::ZERO,
             step: None,
             pending_cut: None,
@@ -104,6 +109,11 @@ impl Follower {
     /// The machine wrote something.
     pub fn heard(&mut self, now: Duration) {
         self.heard = now;
+    }
+
+    /// The machine wrote a line.
+    pub fn line(&mut self, line: &str, now: Duration) {
+        self.panics.line(line, now);
     }
 
     /// The machine reported something.
@@ -146,7 +156,14 @@ impl Follower {
                 Decision::Wait
             };
         }
-        let why = if now >= self.limits.total {
+        let panicked = self.panics.due(now);
+        if panicked == Some(Panicked::StartAgain) {
+            self.heard = now;
+            return Decision::Revive;
+        }
+        let why = if let Some(Panicked::Failed(why)) = panicked {
+            why
+        } else if now >= self.limits.total {
             format!("the run did not end within {}", time(self.limits.total))
         } else if now.saturating_sub(self.heard) >= self.limits.silence {
             format!("the machine said nothing for {}", time(self.limits.silence))
@@ -202,6 +219,7 @@ pub fn time(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::machine::Accelerator;
     use super::*;
 
     const fn seconds(seconds: u64) -> Duration {
@@ -215,7 +233,8 @@ mod tests {
             restarts: 2,
             farewell: seconds(30),
         };
-        Follower::new(limits, cuts.iter().map(|cut| cut.parse().unwrap()).collect())
+        let cuts = cuts.iter().map(|cut| cut.parse().unwrap()).collect();
+        Follower::new(limits, cuts, Panics::on(Accelerator::Tcg))
     }
 
     fn step(name: &str) -> Event {
@@ -294,6 +313,22 @@ mod tests {
         follower.event(&step("Apply: it"), seconds(20));
         assert_eq!(follower.running(seconds(30)), Decision::Wait);
         assert_eq!(follower.missed_cuts(), ["never"]);
+    }
+
+    #[test]
+    fn a_panic_is_no_silence() {
+        let mut follower = follower(&[]);
+        follower.event(&step("Apply"), seconds(1));
+        for start in [10, 100] {
+            follower.line("Kernel panic - not syncing: oops", seconds(start));
+            assert_eq!(follower.running(seconds(start + 2)), Decision::Revive);
+            assert_eq!(follower.running(seconds(start + 60)), Decision::Wait);
+        }
+        follower.line("Kernel panic - not syncing: oops", seconds(160));
+        let why =
+            "the kernel of the machine gave up: Kernel panic - not syncing: oops, in the step \"Apply\"";
+        let verdict = Verdict::Failed(why.into());
+        assert_eq!(follower.running(seconds(162)), Decision::Over(verdict));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod collect;
 pub mod display;
 pub mod follow;
 pub mod machine;
+pub mod panics;
 pub mod preflight;
 pub mod process;
 pub mod qmp;
@@ -28,6 +29,7 @@ use collect::Collected;
 use display::Display;
 use follow::{Cut, Follower, Limits, Verdict};
 use machine::{Accelerator, Attach, Bus, Firmware};
+use panics::Panics;
 use serial::Serial;
 use session::{Screenshots, Session};
 use storage::{DiskSource, Size};
@@ -99,7 +101,8 @@ pub fn run(options: &Options) -> Result<Report> {
 }
 
 fn follow(options: &Options, work: &Work, display: &Display) -> Result<Report> {
-    let mut follower = Follower::new(options.limits, options.cuts.clone());
+    let panics = Panics::on(work.machine.accelerator);
+    let mut follower = Follower::new(options.limits, options.cuts.clone(), panics);
     let verdict = session(options, work, &work.machine, display)?.follow(&mut follower)?;
     let collected = work.collect(&options.output);
     if let Verdict::Failed(why) = verdict {

@@ -10,6 +10,7 @@ use media_format::event::Event;
 use super::display::Display;
 use super::follow::{Decision, Follower, Limits, Verdict, time};
 use super::machine::Machine;
+use super::panics::{Panicked, Panics};
 use super::preflight::QEMU;
 use super::process::{Call, Running};
 use super::qmp::Qmp;
@@ -18,6 +19,9 @@ use super::serial::Serial;
 const PAUSE: Duration = Duration::from_millis(50);
 /// A system under emulation takes a while to stop its services.
 const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(120);
+
+const REVIVED: &str =
+    "the machine's kernel panicked, which translation causes at times: power is cut, and comes back";
 
 /// Where and how often the screen is saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +54,15 @@ impl Powered {
     }
 }
 
+/// What a machine started from its disk said.
+#[derive(PartialEq, Eq)]
+enum Said {
+    /// All that was expected.
+    All,
+    /// That its kernel gave up, and is to be started again.
+    Panic,
+}
+
 /// Follows a run from power-on to its end.
 pub struct Session<'a> {
     /// The machine.
@@ -72,6 +85,7 @@ impl Session<'_> {
             match self.boot(follower)? {
                 Decision::Over(verdict) => return Ok(verdict),
                 Decision::Cut => self.display.note("power is cut, and comes back"),
+                Decision::Revive => self.display.note(REVIVED),
                 _ => self.display.note("the machine restarts"),
             }
         }
@@ -109,6 +123,9 @@ impl Session<'_> {
         if heard.anything {
             follower.heard(now);
         }
+        for line in &heard.lines {
+            follower.line(line, now);
+        }
         let mut reported_end = false;
         for event in heard.lines.iter().filter_map(|line| Event::from_line(line)) {
             follower.event(&event, now);
@@ -133,19 +150,37 @@ impl Session<'_> {
     /// # Errors
     /// When they do not appear in time or QEMU fails.
     pub fn expect(&mut self, texts: &[String], limits: Limits) -> Result<()> {
+        let mut panics = Panics::on(self.machine.accelerator);
+        while self.says(texts, limits, &mut panics)? == Said::Panic {
+            self.display.note(REVIVED);
+        }
+        Ok(())
+    }
+
+    fn says(&mut self, texts: &[String], limits: Limits, panics: &mut Panics) -> Result<Said> {
         let start = Instant::now();
         let mut powered = Powered::on(self.machine)?;
         let (mut missing, mut quiet_since) = (texts.to_vec(), start);
         loop {
             let ended = powered.qemu.ended()?;
             let heard = self.serial.hear()?;
+            heard
+                .lines
+                .iter()
+                .for_each(|line| panics.line(line, start.elapsed()));
             let has = |text: &String| {
                 heard.unfinished.contains(text) || heard.lines.iter().any(|line| line.contains(text))
             };
             missing.retain(|text| !has(text));
             if missing.is_empty() {
                 self.picture(&mut powered);
-                return self.switch_off(&mut powered);
+                self.switch_off(&mut powered)?;
+                return Ok(Said::All);
+            }
+            match panics.due(start.elapsed()) {
+                Some(Panicked::StartAgain) => return Ok(Said::Panic),
+                Some(Panicked::Failed(why)) => bail!("started from its disk: {why}"),
+                None => {}
             }
             quiet_since = if heard.anything {
                 Instant::now()

@@ -33,15 +33,13 @@ pub(crate) enum Left {
 
 /// A Windows volume, a FAT32 volume with a file, an ext4 volume; on a disk of one gigabyte.
 pub(crate) fn disk(wim: &Path, left: Left) -> PathBuf {
-    let folder = super::out("tests/existing-windows");
-    fs::create_dir_all(&folder).expect("a folder");
-    let disk = folder.join("disk.raw");
+    let disk = super::support::own("existing-windows", "raw");
     let file = File::create(&disk).expect("the disk");
     file.set_len(1024 * MEGABYTE).expect("its size");
     partition(&disk);
     let mut start = 1;
     for (name, _, size) in PARTITIONS {
-        let volume = folder.join(name);
+        let volume = disk.with_extension(name);
         let content = File::create(&volume).expect("a volume");
         content.set_len(size * MEGABYTE).expect("its size");
         format(name, &volume.display().to_string(), start, wim);

@@ -7,14 +7,46 @@ use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
-/// Two emulated machines at once on two processors run into their time-outs.
-pub fn one_at_a_time() -> MutexGuard<'static, ()> {
-    static MACHINE: Mutex<()> = Mutex::new(());
-    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+/// Processors of this computer that an emulated machine may use while it is held: machines with more of them than there are
+/// run into their time-outs, and one with a single processor leaves the others idle.
+pub struct Processors(usize);
+
+static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+impl Processors {
+    /// Waits until so many are free.
+    pub fn take(count: usize) -> Self {
+        let all = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = count.min(all);
+        let taken = TAKEN.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = TAKEN.1.wait_while(taken, |taken| *taken + count > all);
+        *waited.unwrap_or_else(PoisonError::into_inner) += count;
+        Self(count)
+    }
+}
+
+impl Drop for Processors {
+    fn drop(&mut self) {
+        *TAKEN.0.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
+        TAKEN.1.notify_all();
+    }
+}
+
+/// A path below `out/tests` that no other test has.
+pub fn own(name: &str, extension: &str) -> PathBuf {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let path = out(&format!(
+        "tests/{name}-{}-{number}.{extension}",
+        std::process::id()
+    ));
+    fs::create_dir_all(path.parent().expect("a folder")).expect("making out/tests");
+    path
 }
 
 fn root() -> PathBuf {
@@ -53,21 +85,34 @@ fn run(program: &str, arguments: &[&str]) -> String {
 /// A test must take the same way everywhere: on some machines KVM starts a guest and then stops in the middle.
 const TRANSLATED: &str = "--accelerator=tcg";
 
-/// Runs a scenario of the demonstration to its end; its output is shown when it fails.
+/// Runs a scenario of the demonstration to its end, on a machine with one processor; its output is shown when it fails.
 pub fn demo(arguments: &[&str]) {
-    let script = root().join("scripts/demo");
+    scenario("out/demo", 1, arguments);
+}
+
+/// The same on a machine with so many processors.
+pub fn demo_on(processors: usize, arguments: &[&str]) {
+    scenario("out/demo", processors, arguments);
+}
+
+/// The same, with media and results in another folder: another test looks at those of this scenario.
+pub fn demo_into(folder: &str, arguments: &[&str]) {
+    scenario(folder, 1, arguments);
+}
+
+fn scenario(folder: &str, processors: usize, arguments: &[&str]) {
+    let script = root().join("scripts/demo").display().to_string();
     let (name, others) = arguments.split_first().expect("the name of the scenario");
-    let said = run(
-        &script.display().to_string(),
-        &[&[*name, TRANSLATED], others].concat(),
-    );
-    println!("{said}");
+    let cpus = format!("--cpus={processors}");
+    let arguments = [&[script.as_str(), name, TRANSLATED, &cpus], others].concat();
+    let folder = format!("DEMO_OUTPUT={folder}");
+    let _held = Processors::take(processors);
+    println!("{}", run("env", &[&[folder.as_str()], &arguments[..]].concat()));
 }
 
 /// Builds a project of `demo/`; gives the image.
 pub fn project(name: &str, format: &str, environment: &[(&str, &str)]) -> PathBuf {
-    let image = out(&format!("tests/{name}-{}.{format}", std::process::id()));
-    fs::create_dir_all(image.parent().expect("a folder")).expect("making out/tests");
+    let image = own(name, format);
     let output = Command::new(out("bin/media-builder"))
         .args([
             "build".as_ref(),
@@ -97,11 +142,12 @@ pub fn results_of(media: &Path) -> PathBuf {
 
 /// Runs media; gives the exit status and what was said.
 pub fn try_media(media: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let _held = Processors::take(1);
     let output = Command::new(out("bin/media-builder"))
         .arg("try")
         .arg(media)
         .args(arguments)
-        .args([TRANSLATED, "--timeout=10", "--output"])
+        .args([TRANSLATED, "--cpus=1", "--timeout=10", "--output"])
         .arg(results_of(media))
         .output()
         .expect("out/bin/media-builder");
@@ -116,8 +162,7 @@ pub fn empty_disk(name: &str) -> String {
 
 /// A sparse disk without anything on it.
 pub fn empty_disk_of(name: &str, bytes: u64) -> String {
-    let path = out(&format!("tests/{name}-{}.raw", std::process::id()));
-    fs::create_dir_all(path.parent().expect("a folder")).expect("making out/tests");
+    let path = own(name, "raw");
     File::create(&path)
         .and_then(|file| file.set_len(bytes))
         .expect("making a disk");
