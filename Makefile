@@ -28,13 +28,14 @@ build: programs windows reference ## Build the programs, the boot image and the 
 	@$(MAKE) --no-print-directory $(BOOT_IMAGE)
 
 # Cargo knows what has changed; a copy is only renewed when its content is another, so that the boot image is kept.
-# The runtime is static, because inside a reference system it can count on no library.
+# The runtime is static, because inside a reference system it can count on no library; the builder is compiled in the same way,
+# because most of their crates are the same. The workers take libwim and libhivex as the system has them.
 programs: | setup
-	@$(CARGO) build --quiet --locked --release -p media-builder -p wim-worker -p hive-worker
+	@$(CARGO) build --quiet --locked --release -p wim-worker -p hive-worker
 	@RUSTFLAGS='-C target-feature=+crt-static' \
-	    $(CARGO) build --quiet --locked --release -p runtime --target $(TARGET)
+	    $(CARGO) build --quiet --locked --release -p media-builder -p runtime --target $(TARGET)
 	@mkdir -p out/bin
-	@for file in target/release/media-builder target/release/wim-worker target/release/hive-worker target/$(TARGET)/release/media-runtime; do \
+	@for file in target/release/{wim,hive}-worker target/$(TARGET)/release/media-{builder,runtime}; do \
 	    cmp --silent "$$file" "out/bin/$${file##*/}" || install "$$file" out/bin/; \
 	done
 
