@@ -71,6 +71,10 @@ fn text_of(output: &Output) -> String {
 }
 
 fn run(program: &str, arguments: &[&str]) -> String {
+    String::from_utf8_lossy(&run_for_bytes(program, arguments)).into_owned()
+}
+
+fn run_for_bytes(program: &str, arguments: &[&str]) -> Vec<u8> {
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
     let output = Command::new(program).args(arguments).env("PATH", path).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error} (make setup installs it)"));
@@ -79,7 +83,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
         "{program} {arguments:?} failed:\n{}",
         text_of(&output)
     );
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    output.stdout
 }
 
 /// A test must take the same way everywhere: on some machines KVM starts a guest and then stops in the middle.
@@ -231,18 +235,41 @@ const NAMES_ITS_VOLUME: [&str; 4] = [
     "/boot/grub/x86_64-efi/load.cfg",
 ];
 
-/// A captured WIM, seen through wimlib-imagex.
+/// An image of a captured WIM, seen through wimlib-imagex.
 pub struct Image {
     path: String,
+    index: String,
     paths: BTreeSet<String>,
 }
 
 impl Image {
+    /// The first image of the file: the system's root.
     pub fn at(path: &Path) -> Self {
+        Self::numbered(path, "1")
+    }
+
+    /// The image of the volume that was mounted there.
+    pub fn of_volume(path: &Path, mount_point: &str) -> Self {
+        let about = run_for_bytes("wimlib-imagex", &["info", "--xml", &path.display().to_string()]);
+        let units: Vec<u16> = about
+            .chunks_exact(2)
+            .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+            .collect();
+        let xml = String::from_utf16(&units).expect("the WIM's XML");
+        let wanted = format!("<MOUNTPOINT>{mount_point}</MOUNTPOINT>");
+        let index = xml
+            .split("<IMAGE INDEX=\"")
+            .find(|image| image.contains(&wanted))
+            .and_then(|image| image.split('"').next());
+        Self::numbered(path, index.unwrap_or_else(|| panic!("no {wanted} in {xml}")))
+    }
+
+    fn numbered(path: &Path, index: &str) -> Self {
         let path = path.display().to_string();
-        let listed = run("wimlib-imagex", &["dir", &path, "1"]);
+        let listed = run("wimlib-imagex", &["dir", &path, index]);
         Self {
             path,
+            index: index.to_owned(),
             paths: listed.lines().map(str::to_owned).collect(),
         }
     }
@@ -256,7 +283,7 @@ impl Image {
             beside.starts_with(&digest(Path::new(&self.path))),
             "the digest beside the image is another"
         );
-        let about = run("wimlib-imagex", &["info", &self.path, "1"]);
+        let about = run("wimlib-imagex", &["info", &self.path, &self.index]);
         assert!(about.contains("aptured by media-builder"), "{about}");
     }
 
@@ -274,12 +301,17 @@ impl Image {
     pub fn text(&self, path: &str) -> String {
         run(
             "wimlib-imagex",
-            &["extract", &self.path, "1", path, "--to-stdout"],
+            &["extract", &self.path, &self.index, path, "--to-stdout"],
         )
     }
 
     pub fn has_applications_and_update(&self) {
-        let status = self.text("/var/lib/dpkg/status");
+        self.lists_applications_and_update("/var/lib/dpkg/status");
+    }
+
+    /// The list of what is installed, of which the applications and the update are part.
+    pub fn lists_applications_and_update(&self, path: &str) {
+        let status = self.text(path);
         for (package, version) in [
             ("demo-library", "1.0"),
             ("demo-editor", "1.0"),
@@ -309,7 +341,7 @@ impl Image {
 
     /// Each path with all that `wimlib-imagex` says about it, without times and places in the WIM.
     fn files(&self) -> BTreeMap<String, String> {
-        let about = run("wimlib-imagex", &["dir", "--detailed", &self.path, "1"]);
+        let about = run("wimlib-imagex", &["dir", "--detailed", &self.path, &self.index]);
         let kept = [
             "Attributes",
             "UNIX Data",
