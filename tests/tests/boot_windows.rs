@@ -60,11 +60,17 @@ fn install_wim() -> PathBuf {
     out("stand-in/install.wim")
 }
 
-/// The run is done once for all tests.
+/// The run is done once for all tests. The machine loses its power in the boot image, inside Windows and while it is captured;
+/// what comes of it must be the same as without.
 fn captured() -> &'static Path {
     static WIM: OnceLock<PathBuf> = OnceLock::new();
     WIM.get_or_init(|| {
-        demo_on(2, &["windows"]);
+        let cuts = [
+            "--kill-at=Apply the operating system:2",
+            "--kill-at=Install the applications:2",
+            "--kill-at=Capture the operating system:2",
+        ];
+        demo_on(2, &[&["windows"], &cuts[..]].concat());
         out("demo/windows/captures/reference.wim")
     })
 }
@@ -182,7 +188,7 @@ fn windows_was_set_up_given_its_applications_and_generalized() {
 }
 
 /// The driver of the machine's disk controller was known to the Windows that ran (the sequence looks for it), and of the way to
-/// it nothing was captured; the updates came in their order.
+/// it nothing was captured; the updates came in their order, and got the restart that they ask for.
 #[test]
 fn a_driver_was_placed_and_updates_were_installed() {
     let system = |key: &str, value: &str| registry(captured(), "SYSTEM", key, value);
@@ -204,6 +210,9 @@ fn a_driver_was_placed_and_updates_were_installed() {
     let updates = r"\Stand-in\Updates";
     assert_eq!(software(updates, "ssu-1.msu").as_deref(), Some("1"));
     assert_eq!(software(updates, "a-2.cab").as_deref(), Some("2"));
+    let serial = std::fs::read(out("demo/windows/serial.log")).expect("the serial log");
+    let restarted = r#""name":"Install the updates","outcome":"restart""#;
+    assert!(String::from_utf8_lossy(&serial).contains(restarted), "no restart");
 }
 
 /// The application's exit code 3010 was followed by a restart before the run went on.
@@ -225,11 +234,13 @@ fn an_application_that_asks_for_a_restart_got_it() {
 /// Wine does not run where QEMU translates code with SMAP.
 const CPU: &str = "--cpu=max,smap=off";
 
-/// Sysprep's exit code is 0 when an app stands in its way: only its state and its log say so.
+/// Sysprep's exit code is 0 when an app stands in its way: only its state and its log say so. This run comes from a CD.
 #[test]
 fn a_sysprep_without_result_fails_with_its_reason() {
-    let media = project("windows-sysprep-no-state", "usb", &[]);
-    let said = failing_try(&media, &["--firmware=uefi", "--disk-bus=sata", CPU, "--disk=4G"]);
+    let media = project("windows-sysprep-no-state", "iso", &[]);
+    let share = ["--share", "--share-password=demonstration"];
+    let machine = ["--firmware=uefi", "--disk-bus=sata", CPU, "--disk=4G"];
+    let said = failing_try(&media, &[&machine[..], &share].concat());
     assert!(said.contains("not generalized"), "{said}");
     assert!(said.contains("Contoso.Notes"), "{said}");
     assert!(said.contains("Prepare the operating system"), "{said}");
@@ -290,7 +301,7 @@ fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
 /// was given and switches the machine off.
 #[test]
 fn a_bios_starts_the_boot_manager_of_windows_through_grub() {
-    let media = project("windows-sysprep-no-state", "usb", &[]);
+    let media = project("windows-sysprep-never-ends", "usb", &[]);
     let disk = support::empty_disk_of("bios", 4 << 30);
     let said = failing_try(&media, &["--firmware=bios", "--disk-bus=sata", "--disk", &disk]);
     // A stick is the first disk for a BIOS that starts from it.

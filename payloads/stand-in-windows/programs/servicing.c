@@ -2,7 +2,7 @@
  * dism.exe and wusa.exe of the stand-in: dism.exe /Online /Add-Package /PackagePath:FILE …, wusa.exe FILE …
  *
  * "Installs" an update: its file goes to \Windows\servicing\Packages, and HKLM\SOFTWARE\Stand-in\Updates gets its name with the
- * place that it has in the order. One that is there already ends as those of Windows do.
+ * place that it has in the order. One that is there already ends as those of Windows do, and an MSU asks for a restart.
  */
 #include <stdio.h>
 #include <wchar.h>
@@ -60,5 +60,7 @@ int wmain(int count, wchar_t **arguments)
     }
     RegQueryInfoKeyW(key, NULL, NULL, NULL, NULL, NULL, NULL, &known, NULL, NULL, NULL, NULL);
     known++;
-    return RegSetValueExW(key, name, 0, REG_DWORD, (const BYTE *)&known, sizeof(known));
+    if (RegSetValueExW(key, name, 0, REG_DWORD, (const BYTE *)&known, sizeof(known)))
+        return ERROR_ACCESS_DENIED;
+    return _wcsicmp(name + wcslen(name) - 4, L".msu") ? ERROR_SUCCESS : ERROR_SUCCESS_REBOOT_REQUIRED;
 }
