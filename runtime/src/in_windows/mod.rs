@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod devices;
+pub mod diskpart;
 pub mod dism;
 pub mod drvload;
 pub mod efi;

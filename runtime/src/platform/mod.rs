@@ -197,8 +197,9 @@ pub struct NewTable {
 pub trait Disks {
     /// All disks.
     fn disks(&self) -> Result<Vec<Disk>>;
-    /// Writes an empty disk's table; what was there is lost.
-    fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<()>;
+    /// Writes a disk's table; what was there is lost. Gives it as it is now: some systems choose numbers and identifiers of the
+    /// partitions themselves.
+    fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<NewTable>;
     /// Makes a file system; what was there is lost.
     fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()>;
     /// Content of a small file on an unmounted FAT volume, if it is there. Nothing is mounted to look at it.

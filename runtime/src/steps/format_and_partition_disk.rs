@@ -23,14 +23,14 @@ pub(super) fn check(options: &FormatAndPartitionDisk, context: &Context<'_>) -> 
 
 pub(super) fn run(options: &FormatAndPartitionDisk, context: &mut Context<'_>) -> Result {
     let target = select(options, context)?;
-    let planned = plan(options, context, &target)?;
+    let mut planned = plan(options, context, &target)?;
     context
         .log
         .info(format!("partitions {}", target::describe(target.disk())));
     context.journal.detach();
     // An earlier, interrupted part of the run may have left the log on the very disk that is erased now.
     context.log.move_to(context.log_home);
-    context.platform.write_table(&target, &planned.table)?;
+    planned.table = context.platform.write_table(&target, &planned.table)?;
     let count = planned.table.partitions.len() as u64;
     for (done, partition) in planned.table.partitions.iter().enumerate() {
         context.progress("formatting", done as u64, count);
@@ -131,10 +131,9 @@ fn adopt(context: &mut Context<'_>, disk: &Disk, planned: &Planned) -> std::resu
             applied: false,
         })
         .collect();
-    for (number, setting) in &planned.settings {
+    for (partition, (_, setting)) in partitions.iter().zip(&planned.settings) {
         let name = setting.as_ref().and_then(|setting| setting.variable.as_ref());
-        let partition = partitions.iter().find(|partition| partition.number == *number);
-        if let (Some(name), Some(partition)) = (name, partition) {
+        if let Some(name) = name {
             variables::set(context.variables, name, format!("PARTUUID={}", partition.guid));
         }
     }

@@ -17,7 +17,7 @@ impl Disks for Memory {
         Ok(self.world().seen())
     }
 
-    fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<()> {
+    fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<NewTable> {
         target.reconfirm(&self.disks()?)?;
         let index = self.drive(&target.disk().path)?;
         for partition in &target.disk().partitions {
@@ -33,12 +33,16 @@ impl Disks for Memory {
         }
         self.tick("write table", |_| {})?;
         let mut world = self.world_mut();
+        let mut table = table.clone();
+        if world.names_partitions {
+            table.partitions.iter_mut().for_each(named_by_system);
+        }
         let drive = &mut world.drives[index];
         drive.table_id.clone_from(&table.id);
         drive.parts = table.partitions.iter().map(unformatted).collect();
         let end = drive.parts.last().map_or(0, |part| part.start + part.size);
         anyhow::ensure!(end <= drive.size, "the partitions end behind the disk");
-        Ok(())
+        Ok(table)
     }
 
     fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()> {
@@ -216,6 +220,11 @@ impl Memory {
             _ => bail!("{} is no mounted volume", key(folder)),
         }
     }
+}
+
+/// The identifier that diskpart gives to a partition is its own.
+fn named_by_system(partition: &mut NewPartition) {
+    partition.guid = format!("0badcafe-0000-4000-8000-{:012}", partition.number);
 }
 
 fn unformatted(new: &NewPartition) -> Part {

@@ -113,6 +113,22 @@ fn a_windows_is_built_and_captured_without_a_trace_of_the_run() {
 }
 
 #[test]
+fn a_run_goes_by_the_identifiers_that_the_new_partitions_really_have() {
+    let mut world = build_and_capture(MediaLayout::Iso);
+    world.names_partitions = true;
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os, Pe]);
+    assert!(
+        world.drives[0]
+            .parts
+            .iter()
+            .all(|part| part.id.starts_with("0badcafe-"))
+    );
+    assert_eq!(captured(&world).images.len(), 1);
+}
+
+#[test]
 fn a_windows_survives_a_cut_at_every_operation() {
     for layout in [MediaLayout::Iso, MediaLayout::Usb] {
         let stops = cut_everywhere(&build_and_capture(layout));

@@ -118,6 +118,8 @@ pub(crate) struct World {
     pub(crate) begun_inside: Option<(usize, usize)>,
     /// A system that hangs before it reaches the runtime: it comes back in the boot image.
     pub(crate) system_hangs: bool,
+    /// What partitions a disk chooses the identifiers of the partitions.
+    pub(crate) names_partitions: bool,
     /// How often each command that counts was run.
     pub(crate) counters: BTreeMap<String, u32>,
     pub(crate) random: u64,
@@ -293,6 +295,7 @@ impl World {
             media_first: true,
             begun_inside: None,
             system_hangs: false,
+            names_partitions: false,
             counters: BTreeMap::new(),
             random: 1,
             operations: vec![],

@@ -34,7 +34,7 @@ impl Disks for Linux {
         Ok(disks)
     }
 
-    fn write_table(&self, target: &ConfirmedTarget, new: &NewTable) -> Result<()> {
+    fn write_table(&self, target: &ConfirmedTarget, new: &NewTable) -> Result<NewTable> {
         let disk = target.disk();
         target.reconfirm(&self.disks()?)?;
         for partition in &disk.partitions {
@@ -61,7 +61,8 @@ impl Disks for Linux {
         }
         new.partitions
             .iter()
-            .try_for_each(|partition| wait_for(&node(&disk.path, partition.number)))
+            .try_for_each(|partition| wait_for(&node(&disk.path, partition.number)))?;
+        Ok(new.clone())
     }
 
     fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()> {

@@ -3,30 +3,42 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
 use windows_sys::Win32::System::Ioctl::{
-    IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, IOCTL_DISK_GET_DRIVE_LAYOUT_EX, IOCTL_STORAGE_QUERY_PROPERTY,
+    IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, IOCTL_DISK_GET_DRIVE_LAYOUT_EX, IOCTL_DISK_IS_WRITABLE,
+    IOCTL_STORAGE_QUERY_PROPERTY,
 };
 
 use super::volumes::{self, Volume};
 use super::{Windows, bindings};
-use crate::in_windows::{partition, storage};
-use crate::platform::{Bus, Disk, Disks, Files as _, NewPartition, NewTable, Partition, Result, Space};
-use crate::target::ConfirmedTarget;
+use crate::in_windows::{diskpart, partition, storage};
+use crate::platform::{
+    Bus, Disk, Disks, Files as _, Machine as _, NewPartition, NewTable, Partition, Result, Space,
+};
+use crate::target::{self, ConfirmedTarget};
 
 impl Disks for Windows {
     fn disks(&self) -> Result<Vec<Disk>> {
         Ok(disks(&self.read_volumes()))
     }
 
-    fn write_table(&self, _target: &ConfirmedTarget, _table: &NewTable) -> Result<()> {
-        bail!("{ONLY_IN_BOOT_IMAGE}: partitioning a disk")
+    fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<NewTable> {
+        diskpart::check(table)?;
+        self.write_table_by_diskpart(target, table)
+            .with_context(|| format!("partitioning {}", target::describe(target.disk())))
     }
 
-    fn make_file_system(&self, _target: &ConfirmedTarget, _partition: &NewPartition) -> Result<()> {
-        bail!("{ONLY_IN_BOOT_IMAGE}: formatting a volume")
+    fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()> {
+        self.format_by_diskpart(target, partition).with_context(|| {
+            format!(
+                "formatting partition {} of {}",
+                partition.number,
+                target::describe(target.disk())
+            )
+        })
     }
 
     fn peek(&self, partition: &Path, file: &str) -> Result<Option<Vec<u8>>> {
@@ -102,6 +114,73 @@ impl Disks for Windows {
     }
 }
 
+impl Windows {
+    fn write_table_by_diskpart(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<NewTable> {
+        let number = self.number_of(target)?;
+        self.diskpart(&diskpart::empty(number, table))?;
+        let there: Vec<u32> = self.again(target)?.partitions.iter().map(|p| p.number).collect();
+        self.diskpart(&diskpart::create(number, table, &there)?)?;
+        diskpart::as_made(table, &self.again(target)?)
+    }
+
+    fn format_by_diskpart(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()> {
+        let number = self.number_of(target)?;
+        let disk = self.again(target)?;
+        let found = diskpart::found(partition, &disk)?;
+        if found.number != partition.number {
+            bail!("it is number {} now", found.number);
+        }
+        self.diskpart(&diskpart::format(number, partition)?)?;
+        self.wait_for_volume(target, partition)
+    }
+
+    /// What diskpart calls the disk, which is asked just before each script: it is still the one that was selected.
+    fn number_of(&self, target: &ConfirmedTarget) -> Result<u32> {
+        let disk = self.again(target)?;
+        if disk.path != Path::new(&device_path(disk.number)) {
+            bail!("{} has no number", disk.path.display());
+        }
+        Ok(disk.number)
+    }
+
+    /// The disk as it is now.
+    fn again(&self, target: &ConfirmedTarget) -> Result<Disk> {
+        let disks = self.disks()?;
+        target.reconfirm(&disks)?;
+        let mut disks = disks.into_iter();
+        let found = disks.find(|disk| disk.path == target.disk().path);
+        found.context("the disk is gone")
+    }
+
+    fn diskpart(&self, script: &str) -> Result<()> {
+        let Some(log) = &self.pe else {
+            bail!("disks are partitioned and formatted in the boot image, not inside Windows");
+        };
+        diskpart::run(
+            self,
+            log,
+            &self.root().join(r"media-runtime\diskpart.txt"),
+            script,
+        )
+    }
+
+    /// Windows shows a new volume some time after it was made.
+    fn wait_for_volume(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()> {
+        const WITHIN: Duration = Duration::from_secs(30);
+        let end = Instant::now() + WITHIN;
+        loop {
+            let disk = self.again(target)?;
+            if !diskpart::found(partition, &disk)?.file_system.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                bail!("Windows PE does not show the new volume");
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+}
+
 const ONLY_IN_BOOT_IMAGE: &str = "this is done in the Linux PE, not in Windows or Windows PE";
 
 /// What a sleeping Windows has put onto its volume begins with its name.
@@ -125,8 +204,25 @@ fn physical() -> Vec<(Option<u32>, Disk)> {
         .collect()
 }
 
+fn device_path(number: u32) -> String {
+    format!(r"\\.\PhysicalDrive{number}")
+}
+
+/// Whether a disk without a table holds something all the same: a file system, or what another system keeps there.
+fn begins_with_content(path: &str) -> bool {
+    let mut bytes = vec![0; 1 << 20];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
+    read.is_err() || bytes.iter().any(|byte| *byte != 0)
+}
+
+fn is_write_protected(path: &str) -> bool {
+    const WRITE_PROTECT: i32 = 19;
+    let answer = bindings::ask_device(path, IOCTL_DISK_IS_WRITABLE, &[]);
+    answer.is_err_and(|error| error.raw_os_error() == Some(WRITE_PROTECT))
+}
+
 fn physical_disk(number: u32) -> Option<Disk> {
-    let path = format!(r"\\.\PhysicalDrive{number}");
+    let path = device_path(number);
     let layout = bindings::ask_device(&path, IOCTL_DISK_GET_DRIVE_LAYOUT_EX, &[]).ok()?;
     let geometry = bindings::ask_device(&path, IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, &[]).ok()?;
     let (sector_size, size) = storage::geometry(&geometry)?;
@@ -139,6 +235,8 @@ fn physical_disk(number: u32) -> Option<Disk> {
         .collect();
     Some(Disk {
         number,
+        has_content: !partitions.is_empty() || (table_id.is_empty() && begins_with_content(&path)),
+        read_only: is_write_protected(&path),
         path: path.into(),
         model: described.model,
         serial: described.serial,
@@ -147,10 +245,8 @@ fn physical_disk(number: u32) -> Option<Disk> {
         sector_size,
         bus: described.bus,
         removable: described.removable || described.bus == Bus::Usb,
-        read_only: false,
         is_media: false,
         volume_set: String::new(),
-        has_content: !partitions.is_empty(),
         table_id,
         partitions,
     })
@@ -196,6 +292,7 @@ fn disks(volumes: &[Volume]) -> Vec<Disk> {
         let disk = &mut disks[position].1;
         let partition = volume.as_partition(&disk.table_id, media_id.as_deref());
         disk.is_media |= is_media(volume);
+        disk.has_content = true;
         if disk.volume_set.is_empty() {
             enter(disk, partition);
         }
@@ -231,9 +328,7 @@ const UNKNOWN: u32 = u32::MAX;
 
 fn empty(volume: &Volume, number: Option<u32>) -> Disk {
     let path: PathBuf = match number {
-        Some(number) if volume.volume_set().is_empty() => {
-            PathBuf::from(format!(r"\\.\PhysicalDrive{number}"))
-        }
+        Some(number) if volume.volume_set().is_empty() => PathBuf::from(device_path(number)),
         // A CD has one volume, which is read by its root.
         _ => volume.root.clone(),
     };
