@@ -1,11 +1,11 @@
-//! Images in Windows PE: captured by Windows' own program, volume by volume into one file.
+//! Images in Windows PE: applied and captured by Windows' own program, volume by volume.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use media_format::manifest::hex;
-use media_format::wim::protocol::{Capture, CaptureImage, Compression, Message, Phase, Summary};
+use media_format::wim::protocol::{Apply, Capture, CaptureImage, Compression, Message, Phase, Summary};
 
 use super::tools;
 use crate::log::Log;
@@ -56,6 +56,60 @@ pub fn capture(
         sha256: Some(hex(&digest)),
         ..Summary::default()
     })
+}
+
+/// Applies an image to the volume that Windows calls that folder, as `W:\`.
+///
+/// # Errors
+/// When DISM cannot do what is asked for, or fails.
+pub fn apply(
+    processes: &(impl Processes + ?Sized),
+    log: &Log,
+    apply: &Apply,
+    folder: &str,
+    limit: Option<Duration>,
+    progress: &mut dyn FnMut(&Message),
+) -> Result<()> {
+    if apply.unix_data || !apply.inside.is_empty() {
+        bail!("DISM applies images of Windows only; use the Linux PE as the boot image");
+    }
+    let words = words_to_apply(apply, folder)?;
+    progress(&step(Phase::Extract, 0, 0));
+    tools::run(processes, log, PROGRAM, &words, limit)
+        .with_context(|| format!("applying image {} to {folder}", apply.index))?;
+    Ok(())
+}
+
+fn words_to_apply(apply: &Apply, folder: &str) -> Result<Vec<String>> {
+    let mut words = vec![
+        "/English".to_owned(),
+        "/Apply-Image".to_owned(),
+        format!("/ImageFile:{}", apply.wim.display()),
+    ];
+    if !apply.parts.is_empty() {
+        words.push(format!("/SWMFile:{}", pattern(apply)?.display()));
+    }
+    words.push(format!("/Index:{}", apply.index));
+    words.push(format!("/ApplyDir:{folder}"));
+    words.extend(["/CheckIntegrity", "/Verify"].map(str::to_owned));
+    Ok(words)
+}
+
+/// DISM is told the parts of a split image by a pattern: the name of the first part, and what follows it in those of the others.
+fn pattern(apply: &Apply) -> Result<PathBuf> {
+    let lower = |path: &Path| path.to_string_lossy().to_lowercase();
+    let stem = apply.wim.with_extension("");
+    let unfit = |part: &&PathBuf| !lower(part).starts_with(&lower(&stem));
+    if let Some(part) = apply.parts.iter().find(unfit) {
+        bail!(
+            "DISM finds the parts of a split image by the name of the first one: {} must begin with {}",
+            part.display(),
+            stem.display()
+        );
+    }
+    let mut pattern = stem.into_os_string();
+    pattern.push("*.swm");
+    Ok(pattern.into())
 }
 
 fn with_end(wim: &Path) -> PathBuf {
@@ -297,6 +351,70 @@ mod tests {
         let mut named = two_volumes();
         named.images[0].exclude.push("/Müller".into());
         refused(&named, "ASCII");
+    }
+
+    fn one_image() -> Apply {
+        Apply {
+            wim: "E:/packages/windows/install.wim".into(),
+            parts: vec![],
+            index: 3,
+            target: Volume::NtfsVolume(r"\\?\Volume{1}\".into()),
+            inside: vec![],
+            unix_data: false,
+        }
+    }
+
+    #[test]
+    fn an_image_is_applied_by_one_call_and_a_failure_says_what_dism_said() {
+        let machine = Fake::default();
+        let mut phases = Vec::new();
+        let mut progress = |message: &Message| phases.push(message.clone());
+        let log = Log::default();
+        super::apply(&machine, &log, &one_image(), r"W:\", None, &mut progress).unwrap();
+        let expected = [
+            "/English",
+            "/Apply-Image",
+            "/ImageFile:E:/packages/windows/install.wim",
+            "/Index:3",
+            r"/ApplyDir:W:\",
+            "/CheckIntegrity",
+            "/Verify",
+        ];
+        assert_eq!(machine.ran()[0].arguments, expected);
+        assert_eq!(phases, [step(Phase::Extract, 0, 0)]);
+        let machine = Fake::default().ends("dism.exe", 13, "Error: 13\r\nThe data is invalid.\r\n");
+        let error = super::apply(&machine, &log, &one_image(), r"W:\", None, &mut |_| {});
+        let error = format!("{:#}", error.unwrap_err());
+        assert!(
+            error.contains("The data is invalid.") && error.contains(r"image 3 to W:\"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_parts_of_a_split_image_are_told_by_a_pattern() {
+        let mut split = one_image();
+        split.wim = "E:/packages/windows/install.swm".into();
+        split.parts = vec!["E:/packages/windows/Install2.SWM".into()];
+        let words = words_to_apply(&split, r"W:\").unwrap();
+        assert_eq!(words[3], "/SWMFile:E:/packages/windows/install*.swm");
+        split.parts.push("E:/packages/windows/other3.swm".into());
+        let error = words_to_apply(&split, r"W:\").unwrap_err().to_string();
+        assert!(error.contains("other3.swm"), "{error}");
+    }
+
+    #[test]
+    fn an_image_of_another_system_is_refused_before_dism_is_called() {
+        let machine = Fake::default();
+        let mut linux = one_image();
+        linux.unix_data = true;
+        let mut tree = one_image();
+        tree.inside.push("W:/home".into());
+        for unfit in [linux, tree] {
+            let error = super::apply(&machine, &Log::default(), &unfit, r"W:\", None, &mut |_| {});
+            assert!(error.unwrap_err().to_string().contains("Linux PE"));
+        }
+        assert!(machine.ran().is_empty());
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use media_format::hive::protocol::{Answer, Operation as HiveOperation};
 use media_format::wim::info::WimInfo;
-use media_format::wim::protocol::{CaptureImage, Message, Operation, Request, Summary, Volume};
+use media_format::wim::protocol::{Message, Operation, Request, Summary, Volume};
 
 use super::{Windows, bindings};
 use crate::in_windows::{dism, offline_hive};
-use crate::platform::{Hives, Images, Machine as _, Result};
+use crate::platform::{Disks as _, Hives, Images, Machine as _, Result};
 
 const LINUX_PE: &str = "in Windows PE this is not possible yet; use the Linux PE as the boot image";
 
@@ -30,22 +30,31 @@ impl Images for Windows {
         let Some(log) = &self.pe else {
             bail!("images are applied and captured in the boot image, not inside Windows");
         };
-        let Operation::Capture(capture) = &request.operation else {
-            bail!("applying an image: {LINUX_PE}");
-        };
-        let job = dism::Job {
-            capture,
-            folders: capture.images.iter().map(letter).collect::<Result<_>>()?,
-            configuration: self.root().join(r"media-runtime\WimScript.ini"),
-            limit,
-        };
-        dism::capture(self, log, &job, progress)
+        match &request.operation {
+            Operation::Apply(apply) => {
+                let folder = letter(&apply.target)?;
+                dism::apply(self, log, apply, &folder, limit, progress)?;
+                self.flush()?;
+                Ok(Summary::default())
+            }
+            Operation::Capture(capture) => {
+                let volumes = capture.images.iter().map(|image| letter(&image.source));
+                let job = dism::Job {
+                    capture,
+                    folders: volumes.collect::<Result<_>>()?,
+                    configuration: self.root().join(r"media-runtime\WimScript.ini"),
+                    limit,
+                };
+                dism::capture(self, log, &job, progress)
+            }
+            _ => bail!("looking into an image: {LINUX_PE}"),
+        }
     }
 }
 
 /// DISM wants a letter: a volume without one is given the last that is free.
-fn letter(image: &CaptureImage) -> Result<String> {
-    let (Volume::Folder(path) | Volume::NtfsVolume(path)) = &image.source;
+fn letter(volume: &Volume) -> Result<String> {
+    let (Volume::Folder(path) | Volume::NtfsVolume(path)) = volume;
     let root = path.display().to_string();
     if !root.starts_with(r"\\?\") {
         return Ok(root);
