@@ -1,17 +1,22 @@
-//! Hives of a Windows that does not run, as Windows PE reads them: loaded beneath a key of its own registry, and unloaded whatever
-//! comes between.
+//! Hives of a Windows that does not run, as Windows PE reads and changes them: loaded beneath a key of its own registry, and
+//! unloaded whatever comes between.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use media_format::hive::protocol::{Answer, Query, Read};
-use media_format::hive::{Key, NamedValue, Value};
+use anyhow::{Context as _, bail};
+use media_format::hive::protocol::{Answer, Query, Read, Source, Write};
+use media_format::hive::{Edit, Key, NamedValue, Value};
 
 use super::tools;
 use crate::log::Log;
-use crate::platform::{Data, Processes, Registry, Result};
+use crate::platform::{Data, Files, Processes, Registry, Result};
 
 /// Where a hive is loaded.
 const KEY: &str = r"HKLM\media-runtime-offline";
+/// At the end of the name of a hive's successor; Windows puts its own files beside it, whose names begin like that.
+const SUCCESSOR: &str = ".media-runtime";
+/// What Windows has not entered into a hive yet lies beside it.
+const LOGS: [&str; 2] = [".LOG1", ".LOG2"];
 
 /// Answers questions about a hive.
 ///
@@ -23,6 +28,91 @@ pub fn read(machine: &(impl Processes + Registry + ?Sized), log: &Log, read: &Re
     let unloaded = reg(machine, log, &["unload", KEY]);
     let answers = answers?;
     unloaded.map(|()| answers)
+}
+
+/// Edits a hive. Its successor is complete before it takes the place.
+///
+/// # Errors
+/// When the hive cannot be loaded, changed or unloaded: it is what it was.
+pub fn write(machine: &(impl Files + Processes + Registry + ?Sized), log: &Log, write: &Write) -> Result<()> {
+    let source = match &write.source {
+        Source::Itself => &write.hive,
+        Source::Copy(other) => other,
+        Source::Nothing => bail!("Windows PE makes no hive from nothing"),
+    };
+    let successor = with_end(&write.hive, SUCCESSOR);
+    remove_all(machine, &successor)?;
+    let done = copy(machine, source, &successor)
+        .and_then(|()| edit(machine, log, &successor, &write.edits))
+        .and_then(|()| {
+            let renamed = machine.rename(&successor, &write.hive);
+            renamed.context("putting the changed hive in its place")
+        });
+    let removed = remove_all(machine, &successor);
+    done.and(removed)
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Removes the successor of a hive, and what Windows has put beside it.
+fn remove_all(files: &(impl Files + ?Sized), successor: &Path) -> Result<()> {
+    let (Some(folder), Some(name)) = (successor.parent(), successor.file_name()) else {
+        bail!("{} is no hive", successor.display());
+    };
+    let name = name.to_string_lossy().to_lowercase();
+    let names = files.list(folder)?;
+    let ours = names
+        .iter()
+        .filter(|known| known.to_lowercase().starts_with(&name));
+    ours.into_iter()
+        .try_for_each(|known| files.remove(&folder.join(known)))
+}
+
+fn copy(files: &(impl Files + ?Sized), from: &Path, to: &Path) -> Result<()> {
+    files.copy(from, to)?;
+    for log in LOGS {
+        if files.exists(&with_end(from, log)) {
+            files.copy(&with_end(from, log), &with_end(to, log))?;
+        }
+    }
+    Ok(())
+}
+
+fn edit(
+    machine: &(impl Processes + Registry + ?Sized),
+    log: &Log,
+    hive: &Path,
+    edits: &[Edit],
+) -> Result<()> {
+    load(machine, log, hive)?;
+    let edited = edits.iter().try_for_each(|edit| apply(machine, log, edit));
+    let unloaded = reg(machine, log, &["unload", KEY]);
+    edited.and(unloaded)
+}
+
+fn apply(machine: &(impl Processes + Registry + ?Sized), log: &Log, edit: &Edit) -> Result<()> {
+    match edit {
+        Edit::CreateKey { key } => reg(machine, log, &["add", &below(key), "/f"]),
+        Edit::SetValue { key, name, value } => machine.set_value(&below(key), name, &data(key, name, value)?),
+        Edit::DeleteValue { key, name } => machine.remove_value(&below(key), name),
+        Edit::DeleteKey { key } => machine.remove_key(&below(key)),
+    }
+}
+
+fn data(key: &str, name: &str, value: &Value) -> Result<Data> {
+    Ok(match value {
+        Value::Sz(text) => Data::Text(text.clone()),
+        Value::ExpandSz(text) => Data::Expandable(text.clone()),
+        Value::MultiSz(texts) => Data::Texts(texts.clone()),
+        Value::Dword(number) => Data::Number(*number),
+        Value::Qword(number) => Data::Long(*number),
+        Value::Binary(bytes) => Data::Binary(bytes.clone()),
+        Value::Other { kind, .. } => bail!("{key}: {name} is of the type {kind}, which is not written here"),
+    })
 }
 
 /// A start that was cut off inside this Windows PE cannot have left one there; an earlier failure to unload can.
@@ -165,5 +255,112 @@ mod tests {
             .ends("reg.exe", 1, "ERROR: in use");
         let error = read(&keeps, &Log::default(), &asked).unwrap_err().to_string();
         assert!(error.contains("unload") && error.contains("in use"), "{error}");
+    }
+
+    const HIVE_FILE: &str = "W:/Windows/System32/config/SOFTWARE";
+    const SUCCESSOR_OF_HIVE: &str = "W:/Windows/System32/config/SOFTWARE.media-runtime";
+
+    fn edits() -> Vec<Edit> {
+        vec![
+            Edit::create("Made"),
+            Edit::set("Setup", "Number", Value::Dword(8)),
+            Edit::DeleteValue {
+                key: "Setup".into(),
+                name: "Old".into(),
+            },
+            Edit::DeleteKey { key: "Gone".into() },
+        ]
+    }
+
+    fn change(source: Source, edits: Vec<Edit>) -> Write {
+        Write {
+            hive: HIVE_FILE.into(),
+            source,
+            edits,
+        }
+    }
+
+    /// Windows, with a hive; an unloaded one is in its file, of which the test sees that it was written.
+    fn with_hive() -> Fake {
+        let machine = Fake::default().does("reg.exe", |machine| {
+            let call = machine.ran().pop().unwrap().arguments;
+            match call[0].as_str() {
+                "load" => {
+                    // That of an earlier try would be taken for its own.
+                    assert!(!machine.exists(Path::new(&format!("{SUCCESSOR_OF_HIVE}.LOG2"))));
+                    machine.put_value(&below("Setup"), "Old", Data::Number(7));
+                    machine.put_value(&below("Gone"), "Any", Data::Number(7));
+                    machine.put_file(&format!("{SUCCESSOR_OF_HIVE}{{1}}.TM.blf"), b"of Windows");
+                }
+                "add" => machine.put_key(&call[1]),
+                _ => machine.put_file(SUCCESSOR_OF_HIVE, b"changed"),
+            }
+        });
+        machine.put_file(HIVE_FILE, b"as it was");
+        machine.put_file(&format!("{HIVE_FILE}.LOG1"), b"not entered yet");
+        machine.put_file(&format!("{SUCCESSOR_OF_HIVE}.LOG2"), b"of a cut");
+        machine
+    }
+
+    fn names(machine: &Fake) -> Vec<String> {
+        machine.list(Path::new("W:/Windows/System32/config")).unwrap()
+    }
+
+    #[test]
+    fn a_hive_is_changed_beside_itself_and_then_replaced() {
+        let machine = with_hive();
+        write(&machine, &Log::default(), &change(Source::Itself, edits())).unwrap();
+        let calls = calls(&machine);
+        let made = below("Made");
+        let expected = [
+            vec!["load", KEY, SUCCESSOR_OF_HIVE],
+            vec!["add", &made, "/f"],
+            vec!["unload", KEY],
+        ];
+        assert_eq!(calls, expected);
+        assert!(machine.has_key(&below("Made")).unwrap() && !machine.has_key(&below("Gone")).unwrap());
+        assert_eq!(machine.values(&below("Setup")).unwrap(), ["number"]);
+        let content = machine.read(Path::new(HIVE_FILE)).unwrap();
+        assert_eq!(content.as_deref(), Some(&b"changed"[..]));
+        assert_eq!(names(&machine), ["software", "software.log1"]);
+        let copied = "w:/windows/system32/config/software.media-runtime.log1";
+        assert!(machine.changes().iter().any(|change| change == copied));
+    }
+
+    #[test]
+    fn a_hive_that_cannot_be_changed_is_unloaded_and_stays_as_it_was() {
+        let unknown = Value::Other {
+            kind: 11,
+            data: vec![],
+        };
+        let machine = with_hive();
+        let bad = change(Source::Itself, vec![Edit::set("Setup", "Odd", unknown)]);
+        let error = write(&machine, &Log::default(), &bad).unwrap_err().to_string();
+        assert!(error.contains("type 11"), "{error}");
+        assert_eq!(calls(&machine).last().unwrap()[0], "unload");
+        let refuses = with_hive()
+            .says("reg.exe", "")
+            .ends("reg.exe", 1, "ERROR: in use");
+        let error = write(&refuses, &Log::default(), &change(Source::Itself, edits()));
+        assert!(error.unwrap_err().to_string().contains("in use"));
+        for machine in [machine, refuses] {
+            let content = machine.read(Path::new(HIVE_FILE)).unwrap();
+            assert_eq!(content.as_deref(), Some(&b"as it was"[..]));
+            assert_eq!(names(&machine), ["software", "software.log1"]);
+        }
+    }
+
+    #[test]
+    fn another_hive_is_a_source_and_nothing_is_none() {
+        let machine = with_hive();
+        machine.put_file("W:/Windows/template", b"template");
+        let copied = change(Source::Copy("W:/Windows/template".into()), vec![]);
+        write(&machine, &Log::default(), &copied).unwrap();
+        let template = machine.read(Path::new("W:/Windows/template")).unwrap();
+        assert_eq!(template.as_deref(), Some(&b"template"[..]));
+        let machine = with_hive();
+        let error = write(&machine, &Log::default(), &change(Source::Nothing, edits()));
+        assert!(error.unwrap_err().to_string().contains("from nothing"));
+        assert!(machine.ran().is_empty());
     }
 }

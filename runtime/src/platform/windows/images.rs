@@ -71,7 +71,10 @@ impl Hives for Windows {
     fn hive(&self, operation: &HiveOperation) -> Result<Vec<Answer>> {
         match (&self.pe, operation) {
             (Some(log), HiveOperation::Read(read)) => offline_hive::read(self, log, read),
-            (Some(_), HiveOperation::Write(_)) => bail!("changing a Windows that does not run: {LINUX_PE}"),
+            (Some(log), HiveOperation::Write(write)) => {
+                offline_hive::write(self, log, write)?;
+                Ok(Vec::new())
+            }
             (None, _) => {
                 bail!("hives of a system that does not run are edited in the boot image, not inside Windows")
             }
