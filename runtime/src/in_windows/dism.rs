@@ -112,6 +112,31 @@ fn pattern(apply: &Apply) -> Result<PathBuf> {
     Ok(pattern.into())
 }
 
+/// Adds a driver to the Windows on the volume that is called that folder, as `W:\`. DISM takes one without a signature only when
+/// it is told to.
+///
+/// # Errors
+/// When DISM fails.
+pub fn add_driver(
+    processes: &(impl Processes + ?Sized),
+    log: &Log,
+    folder: &str,
+    inf: &Path,
+    signed: bool,
+    limit: Option<Duration>,
+) -> Result<()> {
+    let mut words = vec![
+        "/English".to_owned(),
+        format!("/Image:{folder}"),
+        "/Add-Driver".to_owned(),
+        format!("/Driver:{}", inf.display()),
+    ];
+    words.extend((!signed).then(|| "/ForceUnsigned".to_owned()));
+    tools::run(processes, log, PROGRAM, &words, limit)
+        .with_context(|| format!("adding the driver {} to {folder}", inf.display()))?;
+    Ok(())
+}
+
 fn with_end(wim: &Path) -> PathBuf {
     let mut name = wim.file_name().unwrap_or_default().to_owned();
     name.push(".wim");
@@ -229,201 +254,4 @@ fn configuration(image: &CaptureImage) -> Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::fake::Fake;
-    use super::*;
-    use media_format::wim::protocol::{OnBadName, Volume};
-
-    fn image(folder: &str, name: &str) -> CaptureImage {
-        CaptureImage {
-            source: Volume::NtfsVolume(folder.into()),
-            name: name.into(),
-            description: None,
-            display_name: None,
-            display_description: None,
-            flags: None,
-            creator: None,
-            version: None,
-            mount_point: None,
-            exclude: vec!["/pagefile.sys".into(), "/Windows/CSC".into()],
-            exclude_exceptions: vec![],
-            unix_data: false,
-            one_file_system: false,
-        }
-    }
-
-    fn two_volumes() -> Capture {
-        let mut windows = image(r"W:\", "Windows reference");
-        windows.description = Some("as it was".into());
-        Capture {
-            wim: "E:/captures/a.wim.partial".into(),
-            compression: Compression::Xpress,
-            threads: None,
-            images: vec![windows, image(r"V:\", "data")],
-            on_bad_name: OnBadName::Refuse,
-            verify: true,
-        }
-    }
-
-    fn job(capture: &Capture) -> Job<'_> {
-        Job {
-            capture,
-            folders: vec![r"W:\".into(), r"V:\".into()],
-            configuration: "X:/media-runtime/WimScript.ini".into(),
-            limit: None,
-        }
-    }
-
-    /// DISM, which leaves a file.
-    fn machine() -> Fake {
-        Fake::default().does("dism.exe", |machine| {
-            machine.put_file("E:/captures/a.wim.partial.wim", b"an image");
-        })
-    }
-
-    #[test]
-    fn the_first_volume_makes_the_file_and_the_others_are_added() {
-        let (machine, capture) = (machine(), two_volumes());
-        let summary = super::capture(&machine, &Log::default(), &job(&capture), &mut |_| {}).unwrap();
-        let ran = machine.ran();
-        let first = [
-            "/English",
-            "/Capture-Image",
-            "/ImageFile:E:/captures/a.wim.partial.wim",
-            r"/CaptureDir:W:\",
-            "/Name:Windows reference",
-            "/Description:as it was",
-            "/Compress:fast",
-            "/ConfigFile:X:/media-runtime/WimScript.ini",
-            "/CheckIntegrity",
-            "/Verify",
-        ];
-        let second = [
-            "/English",
-            "/Append-Image",
-            "/ImageFile:E:/captures/a.wim.partial.wim",
-            r"/CaptureDir:V:\",
-            "/Name:data",
-            "/ConfigFile:X:/media-runtime/WimScript.ini",
-            "/CheckIntegrity",
-            "/Verify",
-        ];
-        let calls: Vec<_> = ran.iter().map(|ran| ran.arguments.clone()).collect();
-        assert_eq!(calls, [first.to_vec(), second.to_vec()]);
-        assert_eq!(summary.wim_bytes, 8);
-        assert_eq!(
-            machine.read(&capture.wim).unwrap().as_deref(),
-            Some(&b"an image"[..])
-        );
-        assert!(!machine.exists(Path::new("E:/captures/a.wim.partial.wim")));
-    }
-
-    #[test]
-    fn a_failure_leaves_no_file_and_says_what_dism_said() {
-        let machine = machine().ends(
-            "dism.exe",
-            112,
-            "Error: 112\r\nThere is not enough space on the disk.\r\n",
-        );
-        let capture = two_volumes();
-        let error = super::capture(&machine, &Log::default(), &job(&capture), &mut |_| {});
-        let error = format!("{:#}", error.unwrap_err());
-        assert!(
-            error.contains("not enough space") && error.contains(r"W:\"),
-            "{error}"
-        );
-        assert!(!machine.exists(&capture.wim));
-        assert!(!machine.exists(Path::new("E:/captures/a.wim.partial.wim")));
-    }
-
-    #[test]
-    fn what_dism_cannot_do_is_refused_before_it_is_called() {
-        let refused = |capture: &Capture, why: &str| {
-            let machine = machine();
-            let error = super::capture(&machine, &Log::default(), &job(capture), &mut |_| {});
-            let error = format!("{:#}", error.unwrap_err());
-            assert!(error.contains(why), "{error}");
-            assert!(machine.ran().is_empty());
-        };
-        let mut solid = two_volumes();
-        solid.compression = Compression::Lzms;
-        refused(&solid, "lzms");
-        let mut named = two_volumes();
-        named.images[0].exclude.push("/Müller".into());
-        refused(&named, "ASCII");
-    }
-
-    fn one_image() -> Apply {
-        Apply {
-            wim: "E:/packages/windows/install.wim".into(),
-            parts: vec![],
-            index: 3,
-            target: Volume::NtfsVolume(r"\\?\Volume{1}\".into()),
-            inside: vec![],
-            unix_data: false,
-        }
-    }
-
-    #[test]
-    fn an_image_is_applied_by_one_call_and_a_failure_says_what_dism_said() {
-        let machine = Fake::default();
-        let mut phases = Vec::new();
-        let mut progress = |message: &Message| phases.push(message.clone());
-        let log = Log::default();
-        super::apply(&machine, &log, &one_image(), r"W:\", None, &mut progress).unwrap();
-        let expected = [
-            "/English",
-            "/Apply-Image",
-            "/ImageFile:E:/packages/windows/install.wim",
-            "/Index:3",
-            r"/ApplyDir:W:\",
-            "/CheckIntegrity",
-            "/Verify",
-        ];
-        assert_eq!(machine.ran()[0].arguments, expected);
-        assert_eq!(phases, [step(Phase::Extract, 0, 0)]);
-        let machine = Fake::default().ends("dism.exe", 13, "Error: 13\r\nThe data is invalid.\r\n");
-        let error = super::apply(&machine, &log, &one_image(), r"W:\", None, &mut |_| {});
-        let error = format!("{:#}", error.unwrap_err());
-        assert!(
-            error.contains("The data is invalid.") && error.contains(r"image 3 to W:\"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn the_parts_of_a_split_image_are_told_by_a_pattern() {
-        let mut split = one_image();
-        split.wim = "E:/packages/windows/install.swm".into();
-        split.parts = vec!["E:/packages/windows/Install2.SWM".into()];
-        let words = words_to_apply(&split, r"W:\").unwrap();
-        assert_eq!(words[3], "/SWMFile:E:/packages/windows/install*.swm");
-        split.parts.push("E:/packages/windows/other3.swm".into());
-        let error = words_to_apply(&split, r"W:\").unwrap_err().to_string();
-        assert!(error.contains("other3.swm"), "{error}");
-    }
-
-    #[test]
-    fn an_image_of_another_system_is_refused_before_dism_is_called() {
-        let machine = Fake::default();
-        let mut linux = one_image();
-        linux.unix_data = true;
-        let mut tree = one_image();
-        tree.inside.push("W:/home".into());
-        for unfit in [linux, tree] {
-            let error = super::apply(&machine, &Log::default(), &unfit, r"W:\", None, &mut |_| {});
-            assert!(error.unwrap_err().to_string().contains("Linux PE"));
-        }
-        assert!(machine.ran().is_empty());
-    }
-
-    #[test]
-    fn exclusions_have_the_form_of_wimscript_ini() {
-        let mut image = image("", "");
-        let list = "[ExclusionList]\r\n\\pagefile.sys\r\n\\Windows\\CSC\r\n";
-        assert_eq!(configuration(&image).unwrap(), list);
-        image.exclude_exceptions.push("/Windows/CSC/kept".into());
-        let exceptions = "\r\n[ExclusionException]\r\n\\Windows\\CSC\\kept\r\n";
-        assert_eq!(configuration(&image).unwrap(), format!("{list}{exceptions}"));
-    }
-}
+mod tests;

@@ -26,11 +26,11 @@ pub type Result<T> = anyhow::Result<T>;
 
 /// The whole machine.
 pub trait Platform:
-    Disks + Files + Images + Hives + Boot + Packages + Processes + Network + Machine + Registry
+    Disks + Files + Images + Drivers + Hives + Boot + Packages + Processes + Network + Machine + Registry
 {
 }
-impl<T: Disks + Files + Images + Hives + Boot + Packages + Processes + Network + Machine + Registry> Platform
-    for T
+impl<T: Disks + Files + Images + Drivers + Hives + Boot + Packages + Processes + Network + Machine + Registry>
+    Platform for T
 {
 }
 
@@ -283,6 +283,14 @@ pub trait Images {
     ) -> Result<Summary>;
 }
 
+/// Drivers of a Windows that does not run.
+pub trait Drivers {
+    /// Adds a driver by its INF file to the Windows under `root`, where the boot image has a program for that; gives whether it has.
+    fn add_driver(&self, _root: &Path, _inf: &Path, _signed: bool, _limit: Option<Duration>) -> Result<bool> {
+        Ok(false)
+    }
+}
+
 /// Registry hives of a Windows that does not run.
 pub trait Hives {
     /// Does one thing with a hive on a mounted volume. A hive is replaced as a whole, after a flush, or not at all.
@@ -424,7 +432,7 @@ pub trait Machine {
     fn random(&self, bytes: &mut [u8]);
     /// Waits.
     fn sleep(&self, time: Duration);
-    /// The machine's devices as Windows calls them; none where Windows itself runs, which knows them.
+    /// The machine's devices as Windows calls them; none inside an installed Windows, which knows them.
     fn devices(&self) -> Vec<MachineDevice> {
         vec![]
     }

@@ -73,6 +73,9 @@ pub fn place(context: &Context<'_>, choices: &[Choice<'_>]) -> Result<()> {
         return Ok(());
     }
     let root = context.system_root(true)?;
+    if add(context, &root, choices)? {
+        return Ok(());
+    }
     let mut folders = BTreeSet::new();
     for (done, choice) in choices.iter().enumerate() {
         context.progress("placing drivers", done as u64, choices.len() as u64);
@@ -88,6 +91,21 @@ pub fn place(context: &Context<'_>, choices: &[Choice<'_>]) -> Result<()> {
             .with_context(|| format!("entering the driver {}", choice.inf.path))?;
     }
     Ok(())
+}
+
+/// Has the boot image's own program add them, where it has one.
+fn add(context: &Context<'_>, root: &Path, choices: &[Choice<'_>]) -> Result<bool> {
+    let platform = context.platform;
+    for (done, choice) in choices.iter().enumerate() {
+        let content = context.content(&choice.inf.package)?;
+        let inf = volume::locate(platform, &content, &choice.inf.path)?;
+        let signed = choice.inf.signature.is_signed();
+        context.progress("adding drivers", done as u64, choices.len() as u64);
+        if !platform.add_driver(root, &inf, signed, context.timeout)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The folder with the INF file, as Windows names it.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::manifest::hex;
@@ -10,7 +11,7 @@ use media_format::wim::info::{ImageInfo, WimInfo, WindowsInfo};
 use media_format::wim::protocol::{
     Apply, Capture, Extract, Find, Message, Operation, Phase, Request, Summary, Volume as Where,
 };
-use runtime::platform::{Files as _, Images, Result};
+use runtime::platform::{Drivers, Files as _, Images, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Memory;
@@ -93,6 +94,21 @@ fn node(stored: &Stored) -> Node {
     }
 }
 
+impl Drivers for Memory {
+    fn add_driver(&self, root: &Path, inf: &Path, signed: bool, _: Option<Duration>) -> Result<bool> {
+        if !self.world().adds_drivers {
+            return Ok(false);
+        }
+        let name = inf.file_name().context("an INF file")?;
+        self.write(
+            &root.join("Windows/INF").join(name),
+            format!("signed: {signed}").as_bytes(),
+            0o644,
+        )?;
+        Ok(true)
+    }
+}
+
 impl Images for Memory {
     fn image_info(&self, wim: &Path) -> Result<WimInfo> {
         let bytes = self
@@ -123,7 +139,7 @@ impl Images for Memory {
     fn image_request(
         &self,
         request: &Request,
-        _: Option<std::time::Duration>,
+        _: Option<Duration>,
         progress: &mut dyn FnMut(&Message),
     ) -> Result<Summary> {
         match &request.operation {

@@ -269,6 +269,20 @@ fn what_cannot_become_a_windows_is_refused_before_anything_is_changed() {
 }
 
 #[test]
+fn a_boot_image_with_a_program_for_drivers_adds_them_by_it() {
+    let deploys = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let mut world = with_controller(&media(MediaLayout::Iso, &deploys));
+    world.adds_drivers = true;
+    world.system_hangs = true;
+    let (world, report) = run_to_end(world);
+    let system = &world.drives[0].parts[2].volume;
+    let added = system.bytes("Windows/INF/vmd.inf").map(|bytes| bytes.to_vec());
+    assert_eq!(added.as_deref(), Some(&b"signed: true"[..]), "{}", report.log);
+    assert!(system.bytes("Windows/System32/drivers/vmdstor.sys").is_none());
+    assert!(system.below("ProgramData/media-runtime/drivers").is_empty());
+}
+
+#[test]
 fn a_deployed_windows_is_told_everything_and_started_from_its_own_store() {
     let deploys = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
     let mut world = with_controller(&media(MediaLayout::Iso, &deploys));

@@ -120,6 +120,8 @@ pub(crate) struct World {
     pub(crate) system_hangs: bool,
     /// What partitions a disk chooses the identifiers of the partitions.
     pub(crate) names_partitions: bool,
+    /// The boot image has a program that adds drivers to a Windows.
+    pub(crate) adds_drivers: bool,
     /// How often each command that counts was run.
     pub(crate) counters: BTreeMap<String, u32>,
     pub(crate) random: u64,
@@ -296,6 +298,7 @@ impl World {
             begun_inside: None,
             system_hangs: false,
             names_partitions: false,
+            adds_drivers: false,
             counters: BTreeMap::new(),
             random: 1,
             operations: vec![],

@@ -12,11 +12,14 @@ use media_format::wim::info::WimInfo;
 use media_format::wim::protocol::{Message, Request, Summary};
 
 use super::Linux;
-use crate::platform::{Images, Result};
+use crate::platform::{Drivers, Images, Result};
 
 const WORKER: &str = "wim-worker";
 /// The worker tells its progress several times a second, except while what it has written goes to a slow stick.
 const SILENCE: Duration = Duration::from_secs(30 * 60);
+
+/// The drivers are placed file by file.
+impl Drivers for Linux {}
 
 impl Images for Linux {
     fn image_info(&self, wim: &Path) -> Result<WimInfo> {

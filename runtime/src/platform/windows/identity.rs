@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Windows, bindings};
+use windows_setup::drivers::ids::MachineDevice;
+
+use crate::in_windows::devices;
 use crate::in_windows::smbios::{self, Smbios};
 use crate::platform::hardware_rows::{self, row};
 use crate::platform::{Disks as _, Machine, Registry as _, System};
@@ -65,6 +68,15 @@ impl Machine for Windows {
 
     fn sleep(&self, time: Duration) {
         std::thread::sleep(time);
+    }
+
+    /// What Windows PE does not say is not known: the sequence goes on without drivers for it.
+    fn devices(&self) -> Vec<MachineDevice> {
+        let Some(log) = &self.pe else { return Vec::new() };
+        devices::all(self).unwrap_or_else(|error| {
+            log.warning(format!("reading which devices the machine has: {error:#}"));
+            Vec::new()
+        })
     }
 
     fn hardware(&self, class: &str) -> Vec<BTreeMap<String, String>> {

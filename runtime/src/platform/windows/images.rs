@@ -10,7 +10,7 @@ use media_format::wim::protocol::{Message, Operation, Request, Summary, Volume};
 
 use super::{Windows, bindings};
 use crate::in_windows::{dism, offline_hive};
-use crate::platform::{Disks as _, Hives, Images, Machine as _, Result};
+use crate::platform::{Disks as _, Drivers, Hives, Images, Machine as _, Result};
 
 const LINUX_PE: &str = "in Windows PE this is not possible yet; use the Linux PE as the boot image";
 
@@ -65,6 +65,17 @@ fn letter(volume: &Volume) -> Result<String> {
     let letter = format!("{}:\\", char::from(b'A' + free));
     bindings::give_letter(&letter, &root).with_context(|| format!("giving {root} the letter {letter}"))?;
     Ok(letter)
+}
+
+impl Drivers for Windows {
+    fn add_driver(&self, root: &Path, inf: &Path, signed: bool, limit: Option<Duration>) -> Result<bool> {
+        let Some(log) = &self.pe else {
+            bail!("drivers of a system that does not run are added in the boot image, not inside Windows");
+        };
+        let folder = letter(&Volume::Folder(root.to_owned()))?;
+        dism::add_driver(self, log, &folder, inf, signed, limit)?;
+        Ok(true)
+    }
 }
 
 impl Hives for Windows {
