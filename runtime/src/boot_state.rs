@@ -137,6 +137,20 @@ pub fn set_next(platform: &dyn Platform, journal: &Journal, next: Next) -> Resul
     })
 }
 
+/// What the boot state says that starts next; nothing before there is one.
+///
+/// # Errors
+/// When the boot partition cannot be read.
+pub fn next(platform: &dyn Platform, journal: &Journal) -> Result<Option<Next>> {
+    let Some(target) = journal.saved.target.as_ref().filter(|_| journal.is_attached()) else {
+        return Ok(None);
+    };
+    let (_, device, _) = find_partition(platform, &target.state)?;
+    let block = platform.peek(&device, &paths::state(&journal.saved.media_id))?;
+    let state = block.and_then(|block| BootState::decode(&block).ok());
+    Ok(state.and_then(|state| state.next()))
+}
+
 fn change(
     platform: &dyn Platform,
     boot: &Path,
@@ -213,7 +227,11 @@ const NOTE: &str = "COMPLETE.TXT";
 const NOTE_TEXT: &[u8] =
     b"The run that made this partition is complete. The installed system does not need it.\r\n";
 /// What the installed system starts from on UEFI, and a Windows by a BIOS.
-const SYSTEM_LOADERS: [&str; 2] = ["EFI/BOOT/BOOTX64.EFI", "bootmgr"];
+const SYSTEM_LOADERS: [&str; 3] = [
+    "EFI/BOOT/BOOTX64.EFI",
+    "EFI/Microsoft/Boot/bootmgfw.efi",
+    "bootmgr",
+];
 
 /// Whether a run of this media came to its end on that disk: what it has made is somebody's machine now, and no longer ours to
 /// erase. An interrupted or failed run still has its staged boot image there.

@@ -40,3 +40,4 @@ pub mod variables;
 pub mod volumes;
 pub mod wim_files;
 pub mod windows;
+pub mod winpe_boot;

@@ -9,8 +9,7 @@ use task_sequence::{Action, Condition, Facts, Step, Variables};
 use crate::context::{Context, resolved};
 use crate::engine::Program;
 use crate::facts::MachineFacts;
-use crate::in_windows::winpe;
-use crate::platform::{Result, System};
+use crate::platform::Result;
 use crate::run::Run;
 use crate::steps;
 
@@ -30,9 +29,6 @@ pub fn check(run: &mut Run<'_>) -> Result<()> {
     for step in steps {
         if certainly_not(run, step.common.when.as_ref()) {
             continue;
-        }
-        if run.here == Environment::Pe && run.platform.system() == System::Windows {
-            winpe::check_step(&step.action).with_context(|| format!("step \"{}\"", step.name()))?;
         }
         ask(run, step).with_context(|| format!("step \"{}\"", step.name()))?;
         // Variables that earlier steps set are not known yet: what cannot be resolved is checked when it runs.

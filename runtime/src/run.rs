@@ -16,9 +16,9 @@ use crate::facts::MachineFacts;
 use crate::journal::Journal;
 use crate::log::Log;
 use crate::media::Media;
-use crate::platform::{Platform, Result};
+use crate::platform::{Firmware, Platform, Result};
 use crate::questions::Questions;
-use crate::{boot_state, preflight, running, staging, steps, variables};
+use crate::{boot_state, preflight, running, steps, variables, winpe_boot};
 
 /// How this start of the runtime ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +96,9 @@ impl Run<'_> {
             self.sequence.name
         ));
         self.follow_log();
+        if winpe_boot::is_here(self.platform, self.here) {
+            winpe_boot::arrive(self.platform, &mut self.journal)?;
+        }
         let in_windows = self.begins && self.here == Environment::Os;
         if !resumed {
             let fits = || if in_windows { running::check(self) } else { Ok(()) };
@@ -383,8 +386,9 @@ impl Run<'_> {
         };
         self.keep()?;
         boot_state::set_next(self.platform, &self.journal, next)?;
-        if self.here == Environment::Os && target == Environment::Pe {
-            self.lead_to_boot_image();
+        let out_of_system = self.here == Environment::Os && target == Environment::Pe;
+        if out_of_system || winpe_boot::is_here(self.platform, self.here) {
+            self.lead_to(target);
         }
         self.log
             .info(format!("the machine restarts, next: {}", next.as_str()));
@@ -393,9 +397,16 @@ impl Run<'_> {
     }
 
     /// An installed system may have put its own entry before ours. Where the firmware refuses, the media leads there.
-    fn lead_to_boot_image(&self) {
-        match self.platform.start_next(staging::BOOT_ENTRY) {
-            Ok(true) => self.log.info("the firmware starts the boot image next"),
+    fn lead_to(&self, target: Environment) {
+        let there = match target {
+            Environment::Pe => "the boot image",
+            Environment::Os => "the installed system",
+        };
+        match self.platform.start_next(winpe_boot::entry(target)) {
+            Ok(true) => self.log.info(format!("the firmware starts {there} next")),
+            Ok(false) if self.platform.firmware() == Firmware::Uefi => self.log.warning(format!(
+                "the firmware has no entry for {there} any more, so the boot order decides"
+            )),
             Ok(false) => {}
             Err(error) => self.log.warning(format!(
                 "the firmware does not take what it is to start next, so the boot order decides: {error:#}"

@@ -8,8 +8,9 @@ use media_format::paths;
 
 use crate::journal::Target;
 use crate::media::Media;
-use crate::platform::{Files, Firmware, Platform, Result};
+use crate::platform::{Files, Firmware, Platform, Result, System};
 use crate::windows::{boot as windows_boot, volume};
+use crate::winpe_boot;
 
 /// Label of the firmware's boot entry while a run lasts.
 pub const BOOT_ENTRY: &str = "media-runtime";
@@ -31,11 +32,17 @@ const WANTED: &str = "etc/systemd/system/multi-user.target.wants/media-runtime.s
 const BEGIN: &str = "# media-runtime: from here to the end mark, removed at the end of the run\n";
 const END: &str = "# media-runtime: end mark\n";
 
-/// Copies the boot image to the target's boot partition and makes the firmware start it first.
+/// Makes the firmware start the boot image first: from a copy on the target's boot partition, or from the media where it is a
+/// Windows PE.
 ///
 /// # Errors
 /// When it does not fit or the firmware refuses the entry.
 pub fn stage(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path, number: u32) -> Result<()> {
+    if platform.system() == System::Windows {
+        // Some hundred megabytes, which such a partition does not hold: the media itself is started.
+        platform.write(&boot.join(paths::DISK_INFO), STAGED, 0o644)?;
+        return winpe_boot::register(platform, media, disk, number);
+    }
     copy_boot_image(platform, media, boot, disk)?;
     register(platform, disk, number)
 }
@@ -142,6 +149,7 @@ pub fn is_there(platform: &dyn Platform, boot: &Path) -> Result<bool> {
 pub fn unstage(platform: &dyn Platform, boot: &Path) -> Result<()> {
     if platform.firmware() == Firmware::Uefi {
         platform.unregister(BOOT_ENTRY)?;
+        winpe_boot::unregister(platform)?;
     }
     if starts_windows(platform, boot)? {
         platform.write(&boot.join(paths::GRUB_CONFIG), WINDOWS_MENU.as_bytes(), 0o644)?;

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use media_format::manifest::hex;
-use media_format::wim::protocol::{Apply, Capture, CaptureImage, Compression, Message, Phase, Summary};
+use media_format::wim::protocol::{Apply, Capture, CaptureImage, Compression, Find, Message, Phase, Summary};
 
 use super::tools;
 use crate::log::Log;
-use crate::platform::{Files, Processes, Result};
+use crate::platform::{Command, Files, Processes, Result};
 
 const PROGRAM: &str = "dism.exe";
+/// What it says before the number of an error.
+const ERROR: &str = "Error: ";
 
 /// A capture, with what Windows calls its volumes and where the list of exclusions is put.
 #[derive(Debug)]
@@ -78,6 +80,37 @@ pub fn apply(
     tools::run(processes, log, PROGRAM, &words, limit)
         .with_context(|| format!("applying image {} to {folder}", apply.index))?;
     Ok(())
+}
+
+/// Which of the files an image has. DISM lists all, more than a log can hold: only their lines are kept.
+///
+/// # Errors
+/// When DISM fails.
+pub fn find(
+    processes: &(impl Processes + ?Sized),
+    log: &Log,
+    find: &Find,
+    limit: Option<Duration>,
+) -> Result<Vec<PathBuf>> {
+    let listed = |path: &Path| path.to_string_lossy().replace('/', "\\");
+    let names = find.paths.iter().map(|path| listed(path));
+    let command = Command {
+        program: PROGRAM.into(),
+        arguments: vec![
+            "/English".into(),
+            "/List-Image".into(),
+            format!("/ImageFile:{}", find.wim.display()),
+            format!("/Index:{}", find.index),
+        ],
+        only: names.chain([ERROR.to_owned()]).collect(),
+        timeout: limit,
+        ..Command::default()
+    };
+    let output = tools::run_command(processes, log, &command)
+        .with_context(|| format!("listing image {}", find.index))?;
+    let lines: Vec<&str> = output.stdout.lines().map(str::trim).collect();
+    let has = |path: &&PathBuf| lines.iter().any(|line| line.eq_ignore_ascii_case(&listed(path)));
+    Ok(find.paths.iter().filter(has).cloned().collect())
 }
 
 fn words_to_apply(apply: &Apply, folder: &str) -> Result<Vec<String>> {

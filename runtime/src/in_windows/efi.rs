@@ -42,6 +42,15 @@ pub fn entry(label: &str, partition: &HardDrive, loader: &str) -> Vec<u8> {
     entry
 }
 
+/// The same start under another label; nothing where the bytes are no entry. What follows the device path stays behind: by it
+/// firmware knows the entries that it has made itself, and removes them again.
+pub fn relabelled(known: &[u8], new: &str) -> Option<Vec<u8>> {
+    let length = usize::from(u16::from_le_bytes(known.get(4..6)?.try_into().ok()?));
+    let begin = 6 + text(&label(known)?).len();
+    let path = known.get(begin..begin + length).filter(|path| !path.is_empty())?;
+    Some([&known[..6], &text(new), path].concat())
+}
+
 fn hard_drive(partition: &HardDrive) -> Vec<u8> {
     const GPT: u8 = 2;
     const GUID: u8 = 2;
@@ -139,6 +148,20 @@ mod tests {
         assert_eq!(hex, expected.concat());
         assert_eq!(label(&made).as_deref(), Some("m"));
         assert!(is_on(&made, "3ad8a6a7-0f5c-4a35-8a1b-2b9c8a7e1f00"));
+    }
+
+    #[test]
+    fn an_entry_under_another_label_starts_the_same() {
+        let mut known = vec![1, 0, 0, 0, 6, 0];
+        known.extend(text("UEFI DVD"));
+        known.extend([2, 1, 0x7F, 0xFF, 4, 0]);
+        let plain = known.clone();
+        known.extend(b"made by the firmware");
+        let made = relabelled(&known, "media-runtime").unwrap();
+        assert_eq!(label(&made).as_deref(), Some("media-runtime"));
+        assert_eq!(relabelled(&made, "UEFI DVD"), Some(plain.clone()));
+        assert_eq!(relabelled(&plain[..plain.len() - 1], "x"), None);
+        assert_eq!(relabelled(&[], "x"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is done inside a running Windows, apart from the calls themselves: it decides on facts that the platform gives,
 //! so every system can test it.
 
+pub mod bcdboot;
 pub mod client;
 pub mod devices;
 pub mod diskpart;
@@ -20,6 +21,7 @@ pub mod pending;
 pub mod placed_drivers;
 pub mod power;
 pub mod powershell;
+pub mod recovery;
 pub mod registry;
 pub mod smbios;
 pub mod storage;

@@ -23,16 +23,24 @@ pub fn run(
     arguments: &[String],
     limit: Option<Duration>,
 ) -> Result<Output> {
-    let shown = line(program, arguments);
-    log.info(format!("running: {shown}"));
     let command = Command {
         program: program.into(),
         arguments: arguments.to_vec(),
         timeout: limit,
         ..Command::default()
     };
+    run_command(processes, log, &command)
+}
+
+/// Runs a program whose settings are more than its arguments.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_command(processes: &(impl Processes + ?Sized), log: &Log, command: &Command) -> Result<Output> {
+    let shown = line(&command.program, &command.arguments);
+    log.info(format!("running: {shown}"));
     let output = processes
-        .run(&command)
+        .run(command)
         .with_context(|| format!("running {shown}"))?;
     log.info(format!("it ended with {}", code_text(output.code)));
     let said = [output.stdout.as_str(), &output.stderr].map(|text| last_lines(text, MOST_LINES));

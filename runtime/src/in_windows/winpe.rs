@@ -1,9 +1,8 @@
-//! Windows PE as the boot image: how it is known, where its media is, what can be done in it, and how it ends.
+//! Windows PE as the boot image: how it is known, where its media is, and how it ends.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use task_sequence::Action;
 
 use super::registry::text;
 use super::tools;
@@ -42,26 +41,6 @@ pub fn media_id(machine: &(impl Files + Registry + ?Sized), roots: &[PathBuf]) -
         );
     }
     Ok(found.pop())
-}
-
-/// Refuses what only the Linux PE can do, before anything is changed.
-///
-/// # Errors
-/// When the step is of that kind.
-pub fn check_step(action: &Action) -> Result<()> {
-    match action {
-        Action::PrepareClientForCapture(_)
-        | Action::PrepareOsForCapture(_)
-        | Action::CaptureOperatingSystemImage(_)
-        | Action::ConnectToNetworkFolder(_)
-        | Action::RunCommandLine(_)
-        | Action::RunScript(_)
-        | Action::SetVariables(_) => Ok(()),
-        other => bail!(
-            "in Windows PE a step of type {} is not possible yet: use the Linux PE as the boot image",
-            other.kind().name
-        ),
-    }
 }
 
 /// Restarts the machine.
@@ -119,31 +98,6 @@ mod tests {
         // It was started over the network, or its letter is another one now.
         machine.put_value(CONTROL, "PEBootRamdiskSourceDrive", Data::Text("S:\\".into()));
         assert!(media_id(&machine, &roots()).is_err());
-    }
-
-    #[test]
-    fn every_template_step_is_possible_or_refused_by_name() {
-        let steps = |text: &str| {
-            let sequence = task_sequence::parse("x", text).unwrap();
-            let steps = sequence.all_steps().into_iter().cloned();
-            steps.map(|step| check_step(&step.action)).collect::<Vec<_>>()
-        };
-        let captures = steps(include_str!("../../../templates/windows-capture-existing.toml"));
-        assert!(captures.iter().all(Result::is_ok));
-        let deploys = steps(include_str!("../../../templates/windows-deploy.toml"));
-        let refused: Vec<String> = deploys
-            .iter()
-            .filter_map(|step| Some(step.as_ref().err()?.to_string()))
-            .collect();
-        let named = |kind: &str| {
-            refused
-                .iter()
-                .any(|text| text.contains(kind) && text.contains("Linux PE"))
-        };
-        assert!(
-            named("format-and-partition-disk") && named("setup-os"),
-            "{refused:?}"
-        );
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use media_format::hive::protocol::{Answer, Operation as HiveOperation};
 use media_format::wim::info::WimInfo;
 use media_format::wim::protocol::{Message, Request, Summary};
 use windows_setup::drivers::ids::MachineDevice;
+use windows_setup::secure_boot::BootFiles;
 
 use crate::target::ConfirmedTarget;
 
@@ -197,6 +199,10 @@ pub struct NewTable {
 pub trait Disks {
     /// All disks.
     fn disks(&self) -> Result<Vec<Disk>>;
+    /// Whether the table and its file systems can be made here, before anything is changed.
+    fn check_table(&self, _table: &NewTable) -> Result<()> {
+        Ok(())
+    }
     /// Writes a disk's table; what was there is lost. Gives it as it is now: some systems choose numbers and identifiers of the
     /// partitions themselves.
     fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<NewTable>;
@@ -274,6 +280,10 @@ pub trait Files {
 pub trait Images {
     /// What a WIM says of itself.
     fn image_info(&self, wim: &Path) -> Result<WimInfo>;
+    /// Whether single files of an image can be read without applying it.
+    fn extracts(&self) -> bool {
+        true
+    }
     /// Runs one request of the WIM worker to its end, within the step's time limit.
     fn image_request(
         &self,
@@ -320,6 +330,27 @@ pub trait Boot {
     /// firmware's variables. `boot` is where the EFI system partition is mounted, on UEFI. Gives the loader's path
     /// there.
     fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String>;
+    /// Makes the Windows under `root` start from the EFI system partition that is mounted at `boot`, where the boot image has a
+    /// program for that; gives whether it has.
+    fn install_windows(&self, _root: &Path, _boot: &Path, _locale: &str, _files: BootFiles) -> Result<bool> {
+        Ok(false)
+    }
+    /// Tells the Windows under `root` that its recovery environment lies in that folder of the recovery partition.
+    fn register_recovery(&self, root: &Path, _folder: &Path) -> Result<()> {
+        anyhow::bail!(
+            "the recovery environment of the Windows at {} is registered in Windows PE, or by Windows itself",
+            root.display()
+        )
+    }
+    /// Whether the firmware says which of its entries has started the machine.
+    fn check_this_start(&self) -> Result<()> {
+        anyhow::bail!("only Windows PE asks the firmware what has started the machine")
+    }
+    /// Adds a firmware entry of that label for what has started the machine, and puts it first; others of that label go.
+    fn register_this_start(&self, label: &str) -> Result<()> {
+        self.check_this_start()
+            .with_context(|| format!("adding the firmware's entry {label}"))
+    }
     /// Adds a firmware entry for that loader on that partition and puts it first; nothing on BIOS.
     fn register(&self, disk: &Path, partition: u32, label: &str, loader: &str) -> Result<()>;
     /// Whether the firmware has an entry of that label for that partition.
@@ -361,6 +392,8 @@ pub struct Command {
     pub environment: BTreeMap<String, String>,
     /// What it reads.
     pub stdin: Vec<u8>,
+    /// Of what it writes, only lines with one of these texts count, whatever their case; all where there are none.
+    pub only: Vec<String>,
     /// It is stopped after this time.
     pub timeout: Option<Duration>,
     /// Runs inside this root.

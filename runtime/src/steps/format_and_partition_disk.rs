@@ -13,7 +13,7 @@ use crate::layout::{self, Input, Planned};
 use crate::platform::{Disk, Firmware, NewPartition, Role};
 use crate::target::{self, ConfirmedTarget};
 use crate::windows::boot as windows_boot;
-use crate::{boot_state, destination, own_table, room, staging, variables};
+use crate::{boot_state, destination, own_table, room, staging, variables, winpe_boot};
 
 pub(super) fn check(options: &FormatAndPartitionDisk, context: &Context<'_>) -> Check {
     let target = select(options, context)?;
@@ -86,6 +86,9 @@ fn plan(
     context: &Context<'_>,
     target: &ConfirmedTarget,
 ) -> std::result::Result<Planned, Failure> {
+    if winpe_boot::is_here(context.platform, context.here) {
+        winpe_boot::check(context.platform, context.media)?;
+    }
     let disk = target.disk();
     let table_id = own_table::free_guid(context, disk)?;
     let mut guids = || {
@@ -104,6 +107,7 @@ fn plan(
     let planned = layout::plan(options, &mut input)
         .map_err(|error| Failure::new(format!("{}: {error}", target::describe(disk))))?;
     room::check(context, &planned)?;
+    context.platform.check_table(&planned.table)?;
     Ok(planned)
 }
 

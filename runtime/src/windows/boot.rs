@@ -52,6 +52,10 @@ const STORE_DEPTH: u32 = 4;
 /// # Errors
 /// When the installation lacks what is needed, or the partition cannot be written.
 pub fn install(context: &Context<'_>, root: &Path, boot: &Path, files: BootFiles) -> Result<&'static str> {
+    let locale = &context.windows()?.language;
+    if context.platform.install_windows(root, boot, locale, files)? {
+        return Ok(UEFI_LOADER);
+    }
     let loader = match context.platform.firmware() {
         Firmware::Uefi => install_uefi(context, root, boot, files)?,
         Firmware::Bios => install_bios(context, root, boot)?,

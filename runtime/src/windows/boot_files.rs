@@ -35,6 +35,9 @@ pub fn check(context: &Context<'_>, wanted: Option<BootFiles>) -> Result<()> {
     let Some((wim, image)) = image::applied(context)? else {
         return Ok(());
     };
+    if !platform.extracts() {
+        return check_names(context, &wim, &image, wanted);
+    }
     let folder = Path::new(LOOKED_AT);
     platform.remove(folder)?;
     extract(context, &wim, &image, folder)
@@ -45,6 +48,33 @@ pub fn check(context: &Context<'_>, wanted: Option<BootFiles>) -> Result<()> {
     })?;
     platform.remove(folder)?;
     decide(platform, wanted, &there).map(drop)
+}
+
+/// Where single files of an image cannot be read, its signers are known only when it was applied: until then, what counts is
+/// whether the image has the set that the firmware's certificates or the sequence ask for.
+fn check_names(
+    context: &Context<'_>,
+    wim: &Path,
+    image: &ImageInfo,
+    wanted: Option<BootFiles>,
+) -> Result<()> {
+    context.log.info(
+        "the signatures of the image's boot managers are compared with the firmware's lists after the image was applied: DISM \
+         takes no single files out of an image",
+    );
+    let Some(wanted) = wanted.map_or_else(|| asked_for(context.platform), |wanted| Ok(Some(wanted)))? else {
+        return Ok(());
+    };
+    image::check_has(context, wim, image, wanted.boot_manager())
+        .with_context(|| format!("looking for the boot files of image {}", image.index))
+}
+
+/// The set that the firmware's certificates ask for, where it is not the one that every image has.
+fn asked_for(platform: &dyn Platform) -> Result<Option<BootFiles>> {
+    let names = list(platform, "db")?.map_or_else(Vec::new, |db| db.names());
+    let has = |authority: &str| names.iter().any(|name| name.contains(authority));
+    let only_new = has("UEFI CA 2023") && !has("Production PCA 2011");
+    Ok(only_new.then_some(BootFiles::Ca2023))
 }
 
 fn extract(context: &Context<'_>, wim: &Path, image: &ImageInfo, folder: &Path) -> Result<()> {
@@ -115,15 +145,17 @@ fn decide(
     wanted: Option<BootFiles>,
     there: &[(BootFiles, Option<Program>)],
 ) -> Result<Choice> {
-    let list = |name: &str| {
-        let bytes = platform.signature_list(name);
-        let read = bytes.map(|bytes| Database::read(&bytes)).transpose();
-        read.with_context(|| format!("reading the firmware's list {name}"))
-    };
     let firmware = Firmware {
         secure_boot: platform.secure_boot() == Some(true),
-        db: list("db")?,
-        dbx: list("dbx")?.unwrap_or_default(),
+        db: list(platform, "db")?,
+        dbx: list(platform, "dbx")?.unwrap_or_default(),
     };
     Ok(choice(wanted, there, &firmware)?)
+}
+
+/// One of the firmware's lists.
+fn list(platform: &dyn Platform, name: &str) -> Result<Option<Database>> {
+    let bytes = platform.signature_list(name);
+    let read = bytes.map(|bytes| Database::read(&bytes)).transpose();
+    read.with_context(|| format!("reading the firmware's list {name}"))
 }

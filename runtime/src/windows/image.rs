@@ -167,26 +167,40 @@ pub fn check_boot_files(context: &Context<'_>, wim: &Path, image: &ImageInfo) ->
         Firmware::Uefi => (BOOT_MANAGERS.0, "UEFI"),
         Firmware::Bios => (BOOT_MANAGERS.1, "a BIOS"),
     };
+    let missing = || {
+        format!(
+            "image {} (\"{}\") has no {manager}, so no machine with {firmware} would start it",
+            image.index, image.name
+        )
+    };
+    anyhow::ensure!(has(context, wim, image, manager)?, "{}", missing());
+    Ok(())
+}
+
+/// Refuses an image without that file.
+///
+/// # Errors
+/// When it does not have it, or cannot be read.
+pub fn check_has(context: &Context<'_>, wim: &Path, image: &ImageInfo, path: &str) -> Result<()> {
+    let found = has(context, wim, image, &format!("/{path}"))?;
+    anyhow::ensure!(found, "the image has no {path}");
+    Ok(())
+}
+
+fn has(context: &Context<'_>, wim: &Path, image: &ImageInfo, path: &str) -> Result<bool> {
     let request = Request {
         memory_limit: Some(MEMORY_LIMIT),
         operation: Operation::Find(Find {
             wim: wim.to_owned(),
             index: image.index,
-            paths: vec![PathBuf::from(manager)],
+            paths: vec![PathBuf::from(path)],
         }),
     };
     let found = context
         .platform
         .image_request(&request, context.timeout, &mut |_| {})
         .with_context(|| format!("looking for boot files in image {}", image.index))?;
-    if found.found.is_empty() {
-        bail!(
-            "image {} (\"{}\") has no {manager}, so no machine with {firmware} would start it",
-            image.index,
-            image.name
-        );
-    }
-    Ok(())
+    Ok(!found.found.is_empty())
 }
 
 #[cfg(test)]

@@ -9,4 +9,5 @@ pub mod existing;
 pub mod hives;
 pub mod image;
 pub mod planted;
+pub mod recovery;
 pub mod volume;

@@ -9,6 +9,7 @@ use media_format::paths;
 use media_format::state::{BootState, Next};
 use runtime::platform::{Boot, Files as _, Firmware, Result};
 use windows_setup::bcd::{Device, Partition};
+use windows_setup::secure_boot::BootFiles;
 
 use crate::machine::Memory;
 use crate::windows::{BOOT_MANAGER, SYSTEM_HIVE};
@@ -59,8 +60,79 @@ impl Boot for Memory {
 
     fn start_next(&self, label: &str) -> Result<bool> {
         self.tick("choose next start", |_| {})?;
-        let known = self.world().entries.iter().any(|entry| entry.label == label);
-        Ok(known)
+        let known = self.world().entries.iter().position(|entry| entry.label == label);
+        let mut world = self.world_mut();
+        // The menu of other media decides by the boot state.
+        if let Some(at) = known.filter(|_| world.winpe) {
+            let entry = world.entries.remove(at);
+            world.entries.insert(0, entry);
+            world.boot_next = Some(label.into());
+        }
+        Ok(known.is_some())
+    }
+
+    /// bcdboot: boot files, and a store that names the partition.
+    fn install_windows(&self, root: &Path, boot: &Path, locale: &str, _: BootFiles) -> Result<bool> {
+        if !self.world().winpe {
+            return Ok(false);
+        }
+        anyhow::ensure!(locale == "nl-NL", "bcdboot has no texts in {locale}");
+        let (drive, part) = self.partition_at(root)?;
+        let id = {
+            let drive = &self.world().drives[drive];
+            partition(drive, &drive.parts[part]).context("a partition of a GPT")?
+        };
+        let manager = self.read(&root.join("Windows/Boot/EFI/bootmgfw.efi"))?;
+        let manager = manager.context("the image has no boot manager")?;
+        for (path, bytes) in [
+            ("EFI/Microsoft/Boot/bootmgfw.efi", manager.as_slice()),
+            (&LOADER[1..], &manager),
+            ("EFI/Microsoft/Boot/BCD", id.as_bytes()),
+        ] {
+            self.put_by_program(&boot.join(path), bytes, 0o644)?;
+        }
+        Ok(true)
+    }
+
+    fn register_recovery(&self, root: &Path, folder: &Path) -> Result<()> {
+        anyhow::ensure!(self.world().winpe, "only Windows PE has the program");
+        let told = folder
+            .strip_prefix("/run/media-runtime/mounts")?
+            .display()
+            .to_string();
+        self.put_by_program(
+            &root.join("Windows/System32/Recovery/ReAgent.xml"),
+            told.as_bytes(),
+            0o644,
+        )
+    }
+
+    fn check_this_start(&self) -> Result<()> {
+        let world = self.world();
+        anyhow::ensure!(
+            world.tells_start,
+            "the firmware does not say what has started the machine"
+        );
+        let there = |label: &String| world.entries.iter().any(|entry| entry.label == *label);
+        let known = world.started_by.as_ref().is_none_or(there);
+        anyhow::ensure!(known, "the entry that has started the machine is gone");
+        Ok(())
+    }
+
+    fn register_this_start(&self, label: &str) -> Result<()> {
+        self.check_this_start()?;
+        self.tick("add firmware entry", |_| {})?;
+        let mut world = self.world_mut();
+        let media = world.drives.iter().find(|drive| drive.is_media);
+        let entry = Entry {
+            label: label.into(),
+            disk: media.context("the media")?.path.clone(),
+            partition: 0,
+            loader: "/".into(),
+        };
+        world.entries.retain(|entry| entry.label != label);
+        world.entries.insert(0, entry);
+        Ok(())
     }
 
     fn register(&self, disk: &Path, partition: u32, label: &str, loader: &str) -> Result<()> {
@@ -145,6 +217,14 @@ pub(crate) fn start(world: &World, media_id: &str) -> Started {
         return Started::Os(drive, part);
     }
     let media = world.drives.iter().any(|drive| drive.is_media);
+    let next = world
+        .entries
+        .iter()
+        .find(|entry| Some(&entry.label) == world.boot_next.as_ref());
+    let next = next.map(|entry| from_entry(world, entry, media_id));
+    if let Some(started) = next.filter(|started| *started != Started::Nothing) {
+        return started;
+    }
     if media && world.media_first {
         return menu(world, media_id);
     }
@@ -163,8 +243,20 @@ pub(crate) fn start(world: &World, media_id: &str) -> Started {
     })
 }
 
+/// The label of the entry that a start is made by; none where the firmware has another way.
+pub(crate) fn started_by(world: &World, media_id: &str) -> Option<String> {
+    let leads = |entry: &&Entry| from_entry(world, entry, media_id) != Started::Nothing;
+    let mut entries = world.entries.iter();
+    let next = entries.find(|entry| Some(&entry.label) == world.boot_next.as_ref());
+    let first = || world.entries.iter().find(leads).filter(|_| !world.media_first);
+    next.filter(leads).or_else(first).map(|entry| entry.label.clone())
+}
+
 fn from_entry(world: &World, entry: &Entry, media_id: &str) -> Started {
     let drive = world.drives.iter().find(|drive| drive.path == entry.disk);
+    if drive.is_some_and(|drive| drive.is_media) {
+        return Started::Pe;
+    }
     let part = drive.and_then(|drive| drive.parts.iter().find(|part| part.number == entry.partition));
     match part.and_then(|part| Some((part, part.volume.bytes(&entry.loader[1..])?))) {
         Some(_) if entry.loader == STAGED => menu(world, media_id),
@@ -232,6 +324,9 @@ fn state(world: &World, media_id: &str) -> Option<(usize, usize, BootState)> {
 
 /// templates/grub.cfg, on the media and staged.
 fn menu(world: &World, media_id: &str) -> Started {
+    if world.winpe {
+        return Started::Pe;
+    }
     let Some((drive, part, state)) = state(world, media_id) else {
         return Started::Pe;
     };

@@ -84,7 +84,7 @@ pub(crate) fn cut_everywhere(begin: &World) -> BTreeMap<String, usize> {
 }
 
 /// Two cuts: the second one in what follows the first.
-fn cut_twice(begin: &World, step: usize) {
+pub(crate) fn cut_twice(begin: &World, step: usize) {
     let (done, _) = run_to_end(begin.clone());
     let expected = outcome::of(&done);
     let count = done.operations.len();

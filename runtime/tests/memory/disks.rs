@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
+use runtime::in_windows::diskpart;
 use runtime::platform::{Disk, Disks, NewPartition, NewTable, Result, Role, Space};
 use runtime::target::ConfirmedTarget;
 
@@ -15,6 +16,13 @@ pub(crate) const LARGEST_FILE: u64 = 1000;
 impl Disks for Memory {
     fn disks(&self) -> Result<Vec<Disk>> {
         Ok(self.world().seen())
+    }
+
+    fn check_table(&self, table: &NewTable) -> Result<()> {
+        if self.world().winpe {
+            return diskpart::check(table);
+        }
+        Ok(())
     }
 
     fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<NewTable> {

@@ -163,6 +163,8 @@ fn power_on(machine: &Memory) -> Started {
     // An orderly restart unmounts, and so flushes; a cut has taken away what was not flushed.
     world.unflushed.clear();
     let started = boot::start(&world, MEDIA);
+    world.started_by = boot::started_by(&world, MEDIA);
+    world.boot_next = None;
     let mut volatile = Volatile {
         memory: Volume::new("tmpfs", 0),
         ..Volatile::default()

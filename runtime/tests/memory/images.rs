@@ -136,6 +136,10 @@ impl Images for Memory {
         })
     }
 
+    fn extracts(&self) -> bool {
+        !self.world().winpe
+    }
+
     fn image_request(
         &self,
         request: &Request,
@@ -167,6 +171,7 @@ impl Memory {
     }
 
     fn extract(&self, extract: &Extract) -> Result<Summary> {
+        anyhow::ensure!(self.extracts(), "DISM takes no single files out of an image");
         let image = self.image(&extract.wim, extract.index)?;
         for path in &extract.paths {
             let wanted = key(path).to_lowercase();

@@ -111,7 +111,7 @@ impl Network for Memory {
 
 impl Machine for Memory {
     fn system(&self) -> System {
-        if self.world().runs_windows() {
+        if self.world().winpe || self.world().runs_windows() {
             System::Windows
         } else {
             System::Linux

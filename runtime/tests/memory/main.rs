@@ -28,4 +28,5 @@ mod volumes;
 mod windows;
 mod windows_boot;
 mod windows_runs;
+mod winpe_runs;
 mod world;

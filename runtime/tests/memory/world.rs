@@ -120,6 +120,14 @@ pub(crate) struct World {
     pub(crate) system_hangs: bool,
     /// What partitions a disk chooses the identifiers of the partitions.
     pub(crate) names_partitions: bool,
+    /// The boot image is a Windows PE, and the media have no menu.
+    pub(crate) winpe: bool,
+    /// The firmware says what has started the machine.
+    pub(crate) tells_start: bool,
+    /// The label of the entry that has started the machine.
+    pub(crate) started_by: Option<String>,
+    /// The label of the entry that the firmware starts next, once.
+    pub(crate) boot_next: Option<String>,
     /// The boot image has a program that adds drivers to a Windows.
     pub(crate) adds_drivers: bool,
     /// How often each command that counts was run.
@@ -298,6 +306,10 @@ impl World {
             begun_inside: None,
             system_hangs: false,
             names_partitions: false,
+            winpe: false,
+            tells_start: true,
+            started_by: None,
+            boot_next: None,
             adds_drivers: false,
             counters: BTreeMap::new(),
             random: 1,

@@ -23,6 +23,8 @@ pub const SETUP: &str = r"HKLM\SYSTEM\Setup";
 pub const CONTROL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control";
 /// By this key Windows PE is known.
 const MINI_NT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\MiniNT";
+/// What Wine calls the volume with that letter.
+const VOLUME_W: &str = r"\\?\Volume{00000000-0000-0000-0000-000000000057}\";
 const ESP: &str = "0aa11bb2-0000-4000-8000-000000000001";
 /// Starting Wine takes seconds, and many of them where other tests run beside it.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -157,6 +159,28 @@ impl Machine {
         machine
     }
 
+    /// That Windows PE, on a machine that starts by UEFI, in the middle of a run which has applied its Windows to W:.
+    pub fn in_winpe_after_the_image(steps: &str) -> Self {
+        let machine = Self::in_winpe(steps);
+        machine.make_volume("s:", "esp");
+        machine.set_value(CONTROL, "PEFirmwareType", "REG_DWORD", "2");
+        let target = json!({
+            "disk": "serial:TEST", "state": ESP, "efi": ESP, "system": VOLUME_W, "ours": true, "prepared": false,
+            "volumes": [{ "id": VOLUME_W, "mount-point": "", "file-system": "ntfs", "applied": true }],
+            "windows": {
+                "architecture": 9, "version": [10, 0], "build": 19045, "name": "Windows 10", "language": "nl-NL",
+                "server": false,
+            },
+        });
+        machine.put_run(steps, Next::Pe, &target);
+        for path in ["System32/bcdboot.exe", "Boot/EFI/bootmgfw.efi"] {
+            let path = machine.volume("windows").join("Windows").join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of Windows");
+            fs::copy(machine.c("media-runtime/winpe_tool.exe"), path).expect("a program of Windows");
+        }
+        machine
+    }
+
     fn plant_winpe(&self) {
         let folder = self.c("media-runtime");
         let _ = fs::remove_dir_all(&folder);
@@ -223,6 +247,7 @@ impl Machine {
         let path = format!("{}/main.toml", paths::SEQUENCES);
         let mut files = vec![(path.clone(), sequence.as_bytes().to_vec(), Role::Sequence)];
         files.push((paths::KERNEL.into(), b"a kernel".to_vec(), Role::Boot));
+        files.push((paths::WINDOWS_RUNTIME.into(), runtime_program(), Role::Boot));
         let mut known = Vec::new();
         for content in packages {
             let id = content.package.id.clone();
@@ -260,7 +285,6 @@ impl Machine {
         for (path, bytes, _) in files.into_iter().chain([manifest]) {
             put(&root.join(path), &bytes);
         }
-        copy_runtime(&root);
     }
 
     /// A path on the media.
@@ -278,8 +302,16 @@ impl Machine {
     /// The boot partition in the middle of a run, at the first of those steps; of a run that has made this Windows, or of one
     /// that captures it.
     pub fn make_boot_partition(&self, steps: &str, ours: bool) {
+        let target = json!({
+            "disk": "serial:TEST", "state": ESP, "efi": ESP, "system": "0aa11bb2-0000-4000-8000-000000000003",
+            "ours": ours, "volumes": [], "prepared": false,
+        });
+        self.put_run(steps, Next::Os, &target);
+    }
+
+    fn put_run(&self, steps: &str, next: Next, target: &Value) {
         let sequence = sequence(steps);
-        let state = BootState::new(MEDIA, Next::Os).encode().expect("a boot state");
+        let state = BootState::new(MEDIA, next).encode().expect("a boot state");
         put(&self.esp(&paths::state(MEDIA)), &state);
         let saved = json!({
             "format": 1, "media-id": MEDIA, "sequence": "main",
@@ -289,10 +321,7 @@ impl Machine {
                 "groups": {}, "results": [],
             },
             "variables": {}, "secrets": [], "captured": null, "serial-console": null,
-            "target": {
-                "disk": "serial:TEST", "state": ESP, "efi": ESP, "system": "0aa11bb2-0000-4000-8000-000000000003",
-                "ours": ours, "volumes": [], "prepared": false,
-            },
+            "target": target,
         });
         let payload = serde_json::to_vec(&saved).expect("JSON");
         let slot = journal::encode(1, &payload).expect("a slot");
@@ -446,10 +475,14 @@ fn sequence(steps: &str) -> String {
     format!("name = \"Test\"\noperating-system = \"windows\"\n{steps}")
 }
 
-fn copy_runtime(folder: &Path) {
+fn runtime_program() -> Vec<u8> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../out/bin/media-runtime.exe");
-    fs::copy(&program, folder.join(paths::WINDOWS_PROGRAM))
-        .unwrap_or_else(|error| panic!("{}: {error} (make windows makes it)", program.display()));
+    fs::read(&program)
+        .unwrap_or_else(|error| panic!("{}: {error} (make windows makes it)", program.display()))
+}
+
+fn copy_runtime(folder: &Path) {
+    put(&folder.join(paths::WINDOWS_PROGRAM), &runtime_program());
 }
 
 fn put(path: &Path, bytes: &[u8]) {

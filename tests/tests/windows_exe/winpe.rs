@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use super::machine::Machine;
+use media_format::state::Next;
+
+use super::machine::{CONTROL, Machine};
 use super::step;
 
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -54,22 +56,92 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
     }
 }
 
-/// It waits at its end: Windows PE would restart the machine.
 #[test]
-fn what_windows_pe_cannot_do_yet_is_refused_before_anything_is_changed() {
+fn an_applied_windows_is_told_its_settings_and_made_to_start_by_its_own_programs() {
+    let steps = step("apply-os-settings", "computer-name = \"REFERENCE\"")
+        + &step(
+            "apply-network-settings",
+            "join = \"workgroup\"\nworkgroup = \"BUILD\"",
+        )
+        + &step("setup-os", "");
+    let machine = Machine::in_winpe_after_the_image(&steps);
+    let output = machine.runs_in_winpe(PATIENCE);
+    let log = machine.log();
+    assert!(output.status.success(), "{output:?}\n{log}");
+    let hive = r"reg.exe load HKLM\media-runtime-offline W:\Windows\System32\config\SYSTEM";
+    let unload = r"reg.exe unload HKLM\media-runtime-offline";
+    let expected = [
+        r"bcdboot.exe W:\Windows /s S: /f UEFI /l nl-NL",
+        hive,
+        unload,
+        &format!("{hive}.media-runtime"),
+        unload,
+        "wpeutil.exe reboot",
+    ];
+    assert_eq!(machine.calls(), expected, "{log}");
+    for call in expected.iter().filter(|call| !call.starts_with("bcdboot")) {
+        assert!(
+            log.contains(&format!("running: {call}")),
+            "{call} is not in the log: {log}"
+        );
+    }
+    assert!(
+        log.contains(r"running: W:\Windows\System32\bcdboot.exe W:\Windows /s S:"),
+        "{log}"
+    );
+    let windows = machine.volume("windows");
+    let answers = fs::read_to_string(windows.join("Windows/Panther/Unattend/Unattend.xml"));
+    let answers = answers.expect("an answer file");
+    for told in ["<ComputerName>REFERENCE<", "<JoinWorkgroup>BUILD<"] {
+        assert!(answers.contains(told), "{told}: {answers}");
+    }
+    for planted in [
+        "ProgramData/media-runtime/media-runtime.exe",
+        "ProgramData/media-runtime/media-id",
+        "Windows/Setup/Scripts/SetupComplete.cmd",
+    ] {
+        assert!(windows.join(planted).exists(), "{planted}");
+    }
+    assert!(
+        !windows
+            .join("Windows/System32/config/SYSTEM.media-runtime")
+            .exists()
+    );
+    assert_eq!(machine.journal()["progress"]["restart"], "os");
+    assert_eq!(machine.next(), Some(Next::Os));
+}
+
+/// Firmware has started the media although Windows was to go on.
+#[test]
+fn a_windows_that_was_to_go_on_is_started_again_and_nothing_else_is_done() {
+    let steps = step("set-variables", "variables = { DONE = \"here\" }");
+    let machine = Machine::in_winpe_after_the_image(&steps);
+    machine.make_boot_partition(&steps, true);
+    let output = machine.runs_in_winpe(PATIENCE);
+    assert!(output.status.success(), "{output:?}\n{}", machine.log());
+    assert_eq!(machine.calls(), ["wpeutil.exe reboot"], "{}", machine.log());
+    let journal = machine.journal();
+    assert_eq!(journal["progress"]["restart"], "os");
+    assert!(journal["variables"]["DONE"].is_null(), "{journal}");
+    assert_eq!(machine.next(), Some(Next::Os));
+}
+
+/// Wine shows no disks, so what comes before their selection is all that can be seen of it here. The runtime waits at its end:
+/// Windows PE would restart the machine.
+#[test]
+fn a_disk_that_is_not_there_is_told_before_anything_is_changed() {
     let erases = step(
         "format-and-partition-disk",
         "erase-existing = true\ndisk = { number = 0 }",
     );
     let machine =
         Machine::in_winpe(&(step("run-command-line", "command = 'echo x> C:\\made.txt'") + &erases));
+    machine.set_value(CONTROL, "PEFirmwareType", "REG_DWORD", "2");
     let _ = fs::remove_file(machine.c("made.txt"));
     machine.runs_in_winpe(Duration::from_secs(30));
     let log = machine.log();
-    assert!(
-        log.contains("a step of type format-and-partition-disk is not possible yet"),
-        "{log}"
-    );
     assert!(log.contains("before anything was changed"), "{log}");
+    assert!(log.contains("step \"format-and-partition-disk\": "), "{log}");
+    assert!(log.contains("no disk"), "{log}");
     assert!(machine.calls().is_empty() && !machine.c("made.txt").exists());
 }

@@ -13,9 +13,11 @@ static void set(const wchar_t *below, const wchar_t *name, const wchar_t *text)
     RegSetKeyValueW(HKEY_LOCAL_MACHINE, key, name, REG_SZ, text, (wcslen(text) + 1) * sizeof *text);
 }
 
-// The hive SOFTWARE of a generalized Windows.
+// The hives SOFTWARE and SYSTEM of a generalized Windows.
 static void load(void)
 {
+    DWORD current = 1;
+    RegSetKeyValueW(HKEY_LOCAL_MACHINE, OFFLINE L"\\Select", L"Current", REG_DWORD, &current, sizeof current);
     set(L"Microsoft\\Windows\\CurrentVersion\\Setup\\State", L"ImageState", L"IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE");
     set(L"Microsoft\\Windows NT\\CurrentVersion", L"ProductName", L"Windows 10 Pro");
     set(L"Microsoft\\Windows NT\\CurrentVersion", L"EditionID", L"Professional");

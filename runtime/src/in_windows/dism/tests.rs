@@ -222,3 +222,40 @@ fn exclusions_have_the_form_of_wimscript_ini() {
     let exceptions = "\r\n[ExclusionException]\r\n\\Windows\\CSC\\kept\r\n";
     assert_eq!(configuration(&image).unwrap(), format!("{list}{exceptions}"));
 }
+
+#[test]
+fn an_image_is_searched_for_files_by_its_list() {
+    let list =
+        "Version: 10.0\r\n\r\n\\Windows\\Boot\\EFI\\BOOTMGFW.EFI\r\n\\Old\\Windows\\Boot\\PCAT\\bootmgr\r\n";
+    let machine = Fake::default().says("dism.exe", list);
+    let paths = ["/Windows/Boot/EFI/bootmgfw.efi", "/Windows/Boot/PCAT/bootmgr"];
+    let wanted = Find {
+        wim: r"D:\packages\windows\install.wim".into(),
+        index: 3,
+        paths: paths.map(PathBuf::from).into(),
+    };
+    let found = find(&machine, &Log::default(), &wanted, None).unwrap();
+    assert_eq!(found, [PathBuf::from(paths[0])]);
+    let [ran] = &machine.ran()[..] else {
+        panic!("one call")
+    };
+    let words = [
+        "/English",
+        "/List-Image",
+        r"/ImageFile:D:\packages\windows\install.wim",
+        "/Index:3",
+    ];
+    assert_eq!(ran.arguments, words);
+    let only = [
+        r"\Windows\Boot\EFI\bootmgfw.efi",
+        r"\Windows\Boot\PCAT\bootmgr",
+        "Error: ",
+    ];
+    assert_eq!(ran.only, only);
+    let fails = Fake::default().ends("dism.exe", 2, "Error: 2");
+    let error = format!("{:#}", find(&fails, &Log::default(), &wanted, None).unwrap_err());
+    assert!(
+        error.contains("listing image 3") && error.contains("Error: 2"),
+        "{error}"
+    );
+}

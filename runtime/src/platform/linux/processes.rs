@@ -69,7 +69,7 @@ fn follow(mut child: Child, command: &Command) -> Result<Output> {
     let input = command.stdin.clone();
     // A program that does not read what it is given is no failure.
     std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
-    let (out, err) = (Tail::of(stdout), Tail::of(stderr));
+    let (out, err) = (Tail::of(stdout, &command.only), Tail::of(stderr, &[]));
     let status = wait(&mut child, command)?;
     let code = status
         .code()

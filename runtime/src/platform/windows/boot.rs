@@ -4,9 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
+use windows_setup::secure_boot::BootFiles;
+
+use super::images::lettered;
 use super::{Windows, bindings};
 use crate::in_windows::efi::{self, HardDrive};
-use crate::in_windows::firmware;
+use crate::in_windows::{bcdboot, firmware, recovery};
 use crate::platform::{Boot, Disks as _, Firmware, Result};
 use crate::staging;
 
@@ -25,6 +28,44 @@ impl Boot for Windows {
         (self.firmware() == Firmware::Uefi).then(|| firmware::secure_boot(self))
     }
 
+    fn signature_list(&self, name: &str) -> Option<Vec<u8>> {
+        bindings::signature_list(name).ok()
+    }
+
+    fn install_windows(&self, root: &Path, boot: &Path, locale: &str, files: BootFiles) -> Result<bool> {
+        let Some(log) = &self.pe else { return Ok(false) };
+        let (windows, system) = (lettered(root)?, lettered(boot)?);
+        bcdboot::install(self, log, &windows, &system, locale, files)?;
+        Ok(true)
+    }
+
+    fn register_recovery(&self, root: &Path, folder: &Path) -> Result<()> {
+        let Some(log) = &self.pe else {
+            bail!("Windows registers its own recovery environment");
+        };
+        let mut above = folder.ancestors();
+        let volume = above
+            .nth(2)
+            .context("the recovery environment lies in no folder")?;
+        recovery::register(self, log, &lettered(root)?, &lettered(volume)?)
+    }
+
+    fn check_this_start(&self) -> Result<()> {
+        this_start().map(drop)
+    }
+
+    fn register_this_start(&self, label: &str) -> Result<()> {
+        let known = this_start()?;
+        let entry = efi::relabelled(&known, label)
+            .context("the firmware's entry that has started the machine cannot be understood")?;
+        // The machine may have been started by the entry of an earlier run.
+        let before = entries(label)?;
+        add_first(label, &entry)?;
+        before
+            .into_iter()
+            .try_for_each(|(number, _)| remove(number, label))
+    }
+
     fn install_loader(&self, root: &Path, _disk: &Path, _boot: Option<&Path>) -> Result<String> {
         bail!(
             "the system at {} is made to start in the boot image, not inside Windows",
@@ -37,10 +78,7 @@ impl Boot for Windows {
             return Ok(());
         }
         let place = self.hard_drive(disk, partition)?;
-        let number = free_number()?;
-        bindings::set_firmware_variable(&efi::entry_name(number), &efi::entry(label, &place, loader))
-            .with_context(|| format!("adding the firmware's entry {label}"))?;
-        put_first(number).with_context(|| format!("putting {label} first in the firmware's boot order"))
+        add_first(label, &efi::entry(label, &place, loader))
     }
 
     fn is_registered(&self, partition: &str, label: &str) -> Result<bool> {
@@ -49,16 +87,9 @@ impl Boot for Windows {
     }
 
     fn unregister(&self, label: &str) -> Result<()> {
-        for (number, _) in entries(label)? {
-            bindings::set_firmware_variable(&efi::entry_name(number), &[])
-                .with_context(|| format!("removing the firmware's entry {number:04X} ({label})"))?;
-            let Ok(order) = bindings::firmware_variable("BootOrder") else {
-                continue;
-            };
-            bindings::set_firmware_variable("BootOrder", &efi::without(&order, number))
-                .context("taking the entry out of the firmware's boot order")?;
-        }
-        Ok(())
+        entries(label)?
+            .into_iter()
+            .try_for_each(|(number, _)| remove(number, label))
     }
 
     fn start_next(&self, label: &str) -> Result<bool> {
@@ -95,6 +126,33 @@ impl Windows {
                 .with_context(|| format!("{} is no partition of a GPT", place.path.display()))?,
         })
     }
+}
+
+fn remove(number: u16, label: &str) -> Result<()> {
+    bindings::set_firmware_variable(&efi::entry_name(number), &[])
+        .with_context(|| format!("removing the firmware's entry {number:04X} ({label})"))?;
+    let Ok(order) = bindings::firmware_variable("BootOrder") else {
+        return Ok(());
+    };
+    bindings::set_firmware_variable("BootOrder", &efi::without(&order, number))
+        .context("taking the entry out of the firmware's boot order")
+}
+
+fn add_first(label: &str, entry: &[u8]) -> Result<()> {
+    let number = free_number()?;
+    bindings::set_firmware_variable(&efi::entry_name(number), entry)
+        .with_context(|| format!("adding the firmware's entry {label}"))?;
+    put_first(number).with_context(|| format!("putting {label} first in the firmware's boot order"))
+}
+
+/// The firmware's entry that has started the machine.
+fn this_start() -> Result<Vec<u8>> {
+    let current = bindings::firmware_variable("BootCurrent")
+        .context("asking the firmware which of its entries has started the machine")?;
+    let number = efi::numbers(&current).first().copied();
+    let name = efi::entry_name(number.context("the firmware does not say what has started the machine")?);
+    bindings::firmware_variable(&name)
+        .with_context(|| format!("reading the firmware's entry {name}, which has started the machine"))
 }
 
 /// The boot order; empty where the firmware has none yet.

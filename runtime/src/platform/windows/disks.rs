@@ -25,8 +25,11 @@ impl Disks for Windows {
         Ok(disks(&self.read_volumes()))
     }
 
+    fn check_table(&self, table: &NewTable) -> Result<()> {
+        diskpart::check(table)
+    }
+
     fn write_table(&self, target: &ConfirmedTarget, table: &NewTable) -> Result<NewTable> {
-        diskpart::check(table)?;
         self.write_table_by_diskpart(target, table)
             .with_context(|| format!("partitioning {}", target::describe(target.disk())))
     }

@@ -12,13 +12,15 @@ use super::{Windows, bindings};
 use crate::in_windows::{dism, offline_hive};
 use crate::platform::{Disks as _, Drivers, Hives, Images, Machine as _, Result};
 
-const LINUX_PE: &str = "in Windows PE this is not possible yet; use the Linux PE as the boot image";
-
 impl Images for Windows {
     fn image_info(&self, wim: &Path) -> Result<WimInfo> {
         let file = std::fs::File::open(wim).with_context(|| format!("opening {}", wim.display()))?;
         WimInfo::read(&mut std::io::BufReader::new(file))
             .with_context(|| format!("reading {}", wim.display()))
+    }
+
+    fn extracts(&self) -> bool {
+        false
     }
 
     fn image_request(
@@ -47,14 +49,22 @@ impl Images for Windows {
                 };
                 dism::capture(self, log, &job, progress)
             }
-            _ => bail!("looking into an image: {LINUX_PE}"),
+            Operation::Find(find) => Ok(Summary {
+                found: dism::find(self, log, find, limit)?,
+                ..Summary::default()
+            }),
+            _ => bail!("DISM takes no single files out of an image; use the Linux PE as the boot image"),
         }
     }
 }
 
-/// DISM wants a letter: a volume without one is given the last that is free.
 fn letter(volume: &Volume) -> Result<String> {
     let (Volume::Folder(path) | Volume::NtfsVolume(path)) = volume;
+    lettered(path)
+}
+
+/// Programs of Windows want a letter: a volume without one is given the last that is free.
+pub(super) fn lettered(path: &Path) -> Result<String> {
     let root = path.display().to_string();
     if !root.starts_with(r"\\?\") {
         return Ok(root);
@@ -72,7 +82,7 @@ impl Drivers for Windows {
         let Some(log) = &self.pe else {
             bail!("drivers of a system that does not run are added in the boot image, not inside Windows");
         };
-        let folder = letter(&Volume::Folder(root.to_owned()))?;
+        let folder = lettered(root)?;
         dism::add_driver(self, log, &folder, inf, signed, limit)?;
         Ok(true)
     }

@@ -67,7 +67,7 @@ fn follow(mut child: Child, job: Option<&Job>, command: &Command) -> Result<Outp
     let input = command.stdin.clone();
     // A program that does not read what it is given is no failure.
     std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
-    let (out, err) = (Tail::of(stdout), Tail::of(stderr));
+    let (out, err) = (Tail::of(stdout, &command.only), Tail::of(stderr, &[]));
     let status = wait(&mut child, job, command)?;
     Ok(Output {
         code: code(status),

@@ -5,7 +5,7 @@ use task_sequence::steps::{ApplyNetworkSettings, ApplyOsSettings, BootFiles as W
 use windows_setup::secure_boot::BootFiles;
 
 use crate::context::Context;
-use crate::windows::{answers, boot, boot_files, planted};
+use crate::windows::{answers, boot, boot_files, planted, recovery};
 use crate::{boot_state, platform};
 
 pub(super) fn check(options: &SetupOs, context: &Context<'_>) -> platform::Result<()> {
@@ -34,6 +34,7 @@ pub(super) fn make_startable(options: &SetupOs, context: &mut Context<'_>) -> pl
     context.progress("installing the boot loader", 0, 0);
     let files = boot_files::choose(context, &root, wanted(options))?;
     let loader = boot::install(context, &root, &boot_partition, files)?;
+    recovery::place(context, &root)?;
     planted::plant(context, &root)?;
     let (_, device, _) = context.partition(&target.system)?;
     context

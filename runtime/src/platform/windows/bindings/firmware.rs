@@ -18,8 +18,10 @@ use super::wide;
 
 /// EFI_GLOBAL_VARIABLE (UEFI specification, 3.3).
 const GLOBAL: &str = "{8be4df61-93ca-11d2-aa0d-00e098032b8c}";
-/// Longest variable that is read.
-const LONGEST: usize = 16 * 1024;
+/// EFI_IMAGE_SECURITY_DATABASE_GUID (UEFI specification, 32.4.1).
+const SECURITY_DATABASE: &str = "{d719b2cb-3d3a-4596-a3bc-dad00e67656f}";
+/// Longest variable that is read: `dbx` has some 20 KiB.
+const LONGEST: usize = 64 * 1024;
 
 /// The SMBIOS tables as the firmware gives them (`RSMB`); empty where there are none.
 pub(in super::super) fn smbios() -> Vec<u8> {
@@ -44,6 +46,15 @@ pub(in super::super) fn has_firmware_variables() -> bool {
 
 /// A variable of the firmware.
 pub(in super::super) fn firmware_variable(name: &str) -> Result<Vec<u8>> {
+    variable_of(GLOBAL, name)
+}
+
+/// One of the firmware's lists for Secure Boot, `db` or `dbx`.
+pub(in super::super) fn signature_list(name: &str) -> Result<Vec<u8>> {
+    variable_of(SECURITY_DATABASE, name)
+}
+
+fn variable_of(owner: &str, name: &str) -> Result<Vec<u8>> {
     allow()?;
     let mut value = vec![0; LONGEST];
     let length = u32::try_from(LONGEST).unwrap_or(0);
@@ -51,7 +62,7 @@ pub(in super::super) fn firmware_variable(name: &str) -> Result<Vec<u8>> {
     let used = unsafe {
         GetFirmwareEnvironmentVariableW(
             wide(name).as_ptr(),
-            wide(GLOBAL).as_ptr(),
+            wide(owner).as_ptr(),
             value.as_mut_ptr().cast(),
             length,
         )

@@ -13,7 +13,9 @@ mod network;
 
 pub(super) use account::{is_administrator, make_private, only_one};
 pub(super) use console::silently;
-pub(super) use firmware::{firmware_variable, has_firmware_variables, set_firmware_variable, smbios};
+pub(super) use firmware::{
+    firmware_variable, has_firmware_variables, set_firmware_variable, signature_list, smbios,
+};
 pub(super) use network::{Adapter, adapters, connect, disconnect, domain};
 
 use std::fs::OpenOptions;

@@ -1,0 +1,102 @@
+//! How a run whose boot image is a Windows PE comes to the installed Windows and back. Its media have no menu that reads the boot
+//! state, so the firmware is told: it has an entry for each of the two while the run lasts, and the one that is to start comes
+//! first.
+
+use anyhow::bail;
+use media_format::event::Environment;
+use media_format::manifest::MediaLayout;
+use media_format::state::Next;
+use std::path::Path;
+
+use crate::boot_state;
+use crate::context::find_partition;
+use crate::journal::Journal;
+use crate::media::{Media, partition_guid};
+use crate::platform::{Firmware, Platform, Result, System};
+use crate::staging::BOOT_ENTRY;
+use crate::windows::boot::UEFI_LOADER;
+
+/// Label of the firmware's entry for the installed Windows while a run lasts: other disks may have Windows, too.
+pub const SYSTEM_ENTRY: &str = "media-runtime: Windows";
+/// What a stick is started by.
+const MEDIA_LOADER: &str = "/EFI/BOOT/BOOTX64.EFI";
+
+/// Whether the boot image that runs is a Windows PE.
+pub fn is_here(platform: &dyn Platform, here: Environment) -> bool {
+    here == Environment::Pe && platform.system() == System::Windows
+}
+
+/// Whether restarts will lead to the installed Windows and back, before anything is changed.
+///
+/// # Errors
+/// When the machine has a BIOS, or the firmware does not say what has started it.
+pub fn check(platform: &dyn Platform, media: &Media) -> Result<()> {
+    if platform.firmware() == Firmware::Bios {
+        bail!(
+            "this machine was started by BIOS, which cannot be told to start the new Windows and this media in turns: start it \
+             by UEFI, or use the Linux PE as the boot image"
+        );
+    }
+    match media.manifest.layout {
+        MediaLayout::Usb => stick(platform, media).map(drop),
+        MediaLayout::Iso => platform.check_this_start(),
+    }
+}
+
+/// The stick's partition that firmware starts: its disk and its number.
+fn stick(platform: &dyn Platform, media: &Media) -> Result<(std::path::PathBuf, u32)> {
+    let id = partition_guid(&media.manifest.media_id, "esp").unwrap_or_default();
+    let (disk, _, number) = find_partition(platform, &id)?;
+    Ok((disk.path, number))
+}
+
+/// Adds both entries; the media comes first until Windows is made to start.
+///
+/// # Errors
+/// When the firmware refuses one.
+pub fn register(platform: &dyn Platform, media: &Media, disk: &Path, number: u32) -> Result<()> {
+    unregister(platform)?;
+    platform.register(disk, number, SYSTEM_ENTRY, UEFI_LOADER)?;
+    match media.manifest.layout {
+        MediaLayout::Usb => {
+            let (disk, number) = stick(platform, media)?;
+            platform.unregister(BOOT_ENTRY)?;
+            platform.register(&disk, number, BOOT_ENTRY, MEDIA_LOADER)
+        }
+        // A disc has no partition that an entry could name. That of an earlier run may be the one that has started the machine.
+        MediaLayout::Iso => platform.register_this_start(BOOT_ENTRY),
+    }
+}
+
+/// Removes the entry for the installed Windows; Windows has its own.
+///
+/// # Errors
+/// When the firmware refuses.
+pub fn unregister(platform: &dyn Platform) -> Result<()> {
+    platform.unregister(SYSTEM_ENTRY)
+}
+
+/// The entry that leads there.
+pub fn entry(target: Environment) -> &'static str {
+    match target {
+        Environment::Os => SYSTEM_ENTRY,
+        Environment::Pe => BOOT_ENTRY,
+    }
+}
+
+/// Compares where the machine came to with where it was to start, as the menu of a Linux PE does. Windows restarts by itself while
+/// it is set up, and firmware may start the media in between; and a cut may have come between the journal and the boot state.
+///
+/// # Errors
+/// When the boot state cannot be read or written.
+pub fn arrive(platform: &dyn Platform, journal: &mut Journal) -> Result<()> {
+    if boot_state::next(platform, journal)? != Some(Next::Os) {
+        return Ok(());
+    }
+    match journal.saved.progress.restart {
+        None => journal.saved.progress.restart = Some(Environment::Os),
+        Some(Environment::Pe) => boot_state::set_next(platform, journal, Next::Pe)?,
+        Some(Environment::Os) => {}
+    }
+    Ok(())
+}

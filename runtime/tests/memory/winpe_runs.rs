@@ -1,0 +1,179 @@
+//! Whole runs with a Windows whose boot image is a Windows PE: the firmware leads from place to place, by entries of the run.
+
+use media_format::event::Environment::{Os, Pe};
+use media_format::manifest::MediaLayout;
+use runtime::context::beginning;
+use runtime::platform::Firmware;
+
+use crate::boot::{Started, start};
+use crate::cuts::{cut_everywhere, cut_twice};
+use crate::driver::run_to_end;
+use crate::fixture::{MEDIA, machine};
+use crate::signed_programs::{Authority, X509, list};
+use crate::windows::{info, installation, wim, with_files};
+use crate::windows_runs::{BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of};
+use crate::world::World;
+
+fn with(layout: MediaLayout, sequence: &str) -> World {
+    as_winpe(machine(Firmware::Uefi, &media(layout, sequence)))
+}
+
+fn as_winpe(mut world: World) -> World {
+    world.winpe = true;
+    world.adds_drivers = true;
+    // Nor does diskpart take identifiers of partitions.
+    world.names_partitions = true;
+    world
+}
+
+fn build_and_capture(layout: MediaLayout) -> World {
+    with(layout, &template(BUILD_AND_CAPTURE, &INSIDE))
+}
+
+fn labels(world: &World) -> Vec<&str> {
+    world.entries.iter().map(|entry| entry.label.as_str()).collect()
+}
+
+#[test]
+fn a_windows_is_built_and_captured_whether_the_media_is_first_or_not() {
+    for layout in [MediaLayout::Iso, MediaLayout::Usb] {
+        for media_first in [true, false] {
+            let mut world = build_and_capture(layout);
+            world.media_first = media_first;
+            let (world, report) = run_to_end(world);
+            report.assert_succeeded();
+            assert_eq!(report.starts, [Pe, Os, Pe], "{}", report.log);
+            let wim = captured(&world);
+            let tree = wim.images[0].tree();
+            assert!(tree.contains_key("Windows/explorer.exe"));
+            assert!(!tree.keys().any(|path| path.contains("media-runtime")));
+            assert_eq!(labels(&world), ["Windows Boot Manager"]);
+            let esp = &world.drives[0].parts[0].volume;
+            assert!(
+                !esp.tree
+                    .keys()
+                    .any(|path| path.starts_with("media-runtime") || path.starts_with(".disk"))
+            );
+            assert!(esp.bytes("boot/grub/grub.cfg").is_none(), "nothing of a Linux PE");
+        }
+    }
+}
+
+#[test]
+fn a_deployed_windows_is_what_the_machine_starts_after_the_run() {
+    let sequence = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let (world, report) = run_to_end(with(MediaLayout::Iso, &sequence));
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os], "{}", report.log);
+    assert_eq!(labels(&world), ["Windows Boot Manager"]);
+    let mut alone = world.clone();
+    alone.drives.truncate(1);
+    assert_eq!(start(&alone, MEDIA), Started::Os(0, 2));
+}
+
+#[test]
+fn the_recovery_environment_comes_onto_its_partition() {
+    let sequence = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let mut media = media(MediaLayout::Iso, &sequence);
+    const WINRE: &str = "Windows/System32/Recovery/Winre.wim";
+    let tree = with_files(installation("IMAGE_STATE_COMPLETE"), &[(WINRE, b"recovery")]);
+    media.put_image("windows", &wim(&tree, Some(info(9))));
+    let (world, report) = run_to_end(as_winpe(machine(Firmware::Uefi, &media)));
+    report.assert_succeeded();
+    let [_, _, windows, recovery] = &world.drives[0].parts[..] else {
+        panic!("four partitions")
+    };
+    let placed = recovery.volume.bytes("Recovery/WindowsRE/Winre.wim");
+    assert_eq!(placed.map(Vec::as_slice), Some(&b"recovery"[..]));
+    assert!(windows.volume.bytes(WINRE).is_some());
+    let told = windows
+        .volume
+        .bytes("Windows/System32/Recovery/ReAgent.xml")
+        .unwrap();
+    assert_eq!(told, b"vda4/Recovery/WindowsRE");
+}
+
+#[test]
+fn a_build_by_windows_pe_survives_a_cut_at_every_operation() {
+    for layout in [MediaLayout::Iso, MediaLayout::Usb] {
+        let stops = cut_everywhere(&build_and_capture(layout));
+        let early: Vec<_> = stops.keys().map(|stop| beginning(stop, 400)).collect();
+        assert!(early.is_empty(), "{early:#?}");
+    }
+    cut_twice(&build_and_capture(MediaLayout::Usb), 4);
+    let mut world = build_and_capture(MediaLayout::Iso);
+    world.media_first = false;
+    let stops = cut_everywhere(&world);
+    // The capture is complete and the way back to the boot image half removed: the machine, used up, starts its Windows.
+    let early: Vec<_> = stops.keys().map(|stop| beginning(stop, 200)).collect();
+    let inert = |stop: &&str| stop.starts_with("remove ") && stop.contains(": Idle ");
+    assert!(early.iter().all(inert), "{early:#?}");
+}
+
+#[test]
+fn where_restarts_would_lead_nowhere_nothing_is_changed() {
+    let refused = |world: World, why: &str| {
+        let (after, report) = run_to_end(world.clone());
+        assert!(report.reason().contains(why), "{}", report.reason());
+        assert_eq!(after.drives[0], world.drives[0]);
+        assert_eq!(after.entries, world.entries);
+    };
+    let mut bios = build_and_capture(MediaLayout::Iso);
+    bios.firmware = Firmware::Bios;
+    refused(bios, "was started by BIOS");
+    let mut silent = build_and_capture(MediaLayout::Iso);
+    silent.tells_start = false;
+    refused(silent, "does not say what has started the machine");
+    let ext4 = template(BUILD_AND_CAPTURE, &INSIDE).replace(
+        "type = \"format-and-partition-disk\"",
+        "type = \"format-and-partition-disk\"\n  partitions = [{ kind = \"primary\", size = \"5 GiB\" }, { kind = \"primary\", file-system = \"ext4\", size = \"1 GiB\" }]",
+    );
+    refused(with(MediaLayout::Usb, &ext4), "use the Linux PE");
+}
+
+#[test]
+fn an_image_without_the_boot_files_that_the_firmware_asks_for_is_refused() {
+    let mut world = build_and_capture(MediaLayout::Iso);
+    let new = Authority::new("Windows UEFI CA 2023");
+    world
+        .signature_lists
+        .insert("db".into(), list(X509, &[&new.certificate]));
+    let (after, report) = run_to_end(world.clone());
+    assert!(
+        report
+            .reason()
+            .contains("has no Windows/Boot/EFI_EX/bootmgfw_EX.efi"),
+        "{}",
+        report.reason()
+    );
+    assert_eq!(after.drives, world.drives);
+    let old = Authority::new("Microsoft Windows Production PCA 2011");
+    world
+        .signature_lists
+        .insert("db".into(), list(X509, &[&old.certificate, &new.certificate]));
+    let (_, report) = run_to_end(world);
+    // The stand-in's boot manager has no signature, which is seen once it is on the volume.
+    assert!(
+        report.log.contains("after the image was applied"),
+        "{}",
+        report.log
+    );
+}
+
+/// A Windows that is set up restarts by itself, and firmware that starts the media first comes to Windows PE.
+#[test]
+fn a_windows_that_restarts_by_itself_comes_back_through_windows_pe() {
+    let sequence = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let (done, _) = run_to_end(with(MediaLayout::Iso, &sequence));
+    let last = done
+        .operations
+        .iter()
+        .rposition(|name| name == "choose next start")
+        .unwrap();
+    let mut world = with(MediaLayout::Iso, &sequence);
+    // The first operation in Windows.
+    world.cuts.insert(last + 2);
+    let (_, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os, Pe, Os], "{}", report.log);
+}
