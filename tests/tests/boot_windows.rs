@@ -10,6 +10,8 @@ mod bios;
 mod existing;
 #[path = "boot_windows/listing.rs"]
 mod listing;
+#[path = "boot_windows/secure_boot.rs"]
+mod secure_boot;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -286,15 +288,53 @@ fn a_hibernated_windows_is_refused_and_its_disk_not_changed() {
     std::fs::remove_file(disk).expect("removing the disk");
 }
 
+/// Under Secure Boot: firmware, shim, GRUB and the boot manager of Windows each start what they trust, and nothing else.
 #[test]
 fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
     let media = project("windows-sysprep-never-ends", "usb", &[]);
-    let said = failing_try(&media, &["--firmware=uefi", "--disk-bus=sata", CPU, "--disk=4G"]);
+    secure_boot::sign_loader(&media);
+    let firmware = ["--firmware=secure-boot", secure_boot::VARIABLES];
+    let said = failing_try(
+        &media,
+        &[&firmware[..], &["--disk-bus=sata", CPU, "--disk=4G"]].concat(),
+    );
     assert!(
         said.contains("sysprep.exe was stopped: it had not ended after 60 seconds"),
         "{said}"
     );
     assert!(said.contains("Prepare the operating system"), "{said}");
+    let results = results_of(&media);
+    let serial = std::fs::read(results.join("serial.log")).expect("the serial log");
+    let serial = String::from_utf8_lossy(&serial);
+    assert!(
+        serial.contains("Secure Boot: 1"),
+        "it was off in Windows: {serial}"
+    );
+    let log = std::fs::read_to_string(results.join("logs/REFERENCE/smsts.log")).expect("the log came back");
+    assert!(
+        log.contains("Windows starts from Windows/Boot/EFI/bootmgfw.efi: the firmware trusts it"),
+        "{log}"
+    );
+}
+
+/// The same stick on a machine that trusts Microsoft: it starts, and Windows would not.
+#[test]
+fn a_windows_that_secure_boot_would_not_start_is_refused_before_anything_is_erased() {
+    let disk = support::empty_disk_of("untrusted", 4 << 30);
+    let media = project("windows-sysprep-never-ends", "usb", &[]);
+    let said = failing_try(
+        &media,
+        &["--firmware=secure-boot", "--disk-bus=sata", "--disk", &disk],
+    );
+    for part in [
+        "before anything was changed",
+        "Secure Boot is on and the firmware starts no boot manager of the image",
+        "bootmgfw.efi by O=SnakeOil",
+        "Microsoft Windows Production PCA 2011",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    support::assert_empty(&disk);
 }
 
 /// On a machine with a BIOS: GRUB of the stick, and after the run GRUB of the disk alone. The stand-in's boot manager says what it

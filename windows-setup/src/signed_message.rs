@@ -65,8 +65,12 @@ impl SignedMessage {
     }
 }
 
-/// What a person or an authority is called.
-pub(crate) fn common_name(name: &Name) -> Option<String> {
+/// What a person or an authority is called; where no common name says so, all of the name.
+pub(crate) fn called(name: &Name) -> String {
+    common_name(name).unwrap_or_else(|| name.to_string())
+}
+
+fn common_name(name: &Name) -> Option<String> {
     let mut attributes = name.0.iter().flat_map(|part| part.0.iter());
     let found = attributes.find(|attribute| attribute.oid == COMMON_NAME)?;
     let text = match found.value.tag() {

@@ -167,10 +167,23 @@ fn the_list_of_a_real_firmware_is_understood() {
     ] {
         assert!(names.iter().any(|name| name == known), "{names:?}");
     }
+    assert!(names.iter().all(|name| !name.contains('=')), "{names:?}");
     for end in 0..length {
         // A part is damaged, or ends behind one of the lists.
         let _ = Database::read(&content[..end]);
     }
+}
+
+/// Debian's firmware for tests has such a one.
+#[test]
+fn a_certificate_without_a_common_name_is_named_in_full() {
+    let file = "/usr/share/ovmf/PkKek-1-snakeoil.pem";
+    let output = std::process::Command::new("openssl")
+        .args(["x509", "-in", file, "-outform", "DER"])
+        .output()
+        .unwrap();
+    let db = Database::read(&list(X509, &[&output.stdout])).unwrap();
+    assert_eq!(db.names(), ["O=SnakeOil,L=Fort Collins,ST=Colorado,C=US"]);
 }
 
 #[test]

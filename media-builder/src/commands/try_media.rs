@@ -22,6 +22,9 @@ pub struct Args {
     /// What starts the machine.
     #[arg(long, value_enum, default_value = "uefi")]
     firmware: Firmware,
+    /// What the firmware's variables are at first, such as keys of your own for Secure Boot [default: those of OVMF].
+    #[arg(long, value_name = "FILE")]
+    firmware_variables: Option<PathBuf>,
     /// How the media is attached [default: an ISO as CD, an image as stick].
     #[arg(long, value_enum)]
     attach: Option<Attach>,
@@ -137,6 +140,7 @@ fn resolve(args: Args) -> Options {
         media: args.media,
         attach: args.attach,
         firmware: args.firmware,
+        firmware_variables: args.firmware_variables,
         media_last: args.media_last,
         disks: if args.no_disk { vec![] } else { args.disk },
         bus: args.disk_bus,

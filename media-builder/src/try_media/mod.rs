@@ -46,6 +46,8 @@ pub struct Options {
     pub attach: Option<Attach>,
     /// What starts the machine.
     pub firmware: Firmware,
+    /// The firmware's variables at first; without them those of its own package.
+    pub firmware_variables: Option<PathBuf>,
     /// Whether the firmware starts the disks before it.
     pub media_last: bool,
     /// Its disks.
@@ -91,7 +93,11 @@ pub struct Options {
 /// # Errors
 /// When it cannot be run, or the run failed.
 pub fn run(options: &Options) -> Result<Report> {
-    let flash = preflight::check(options.firmware, options.share)?;
+    let flash = preflight::check(
+        options.firmware,
+        options.firmware_variables.as_deref(),
+        options.share,
+    )?;
     let display = Display::new(options.json);
     let work = Work::set_up(options, flash, &display)?;
     let outcome = follow(options, &work, &display);

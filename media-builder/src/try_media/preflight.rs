@@ -39,7 +39,13 @@ struct OvmfFiles {
 ///
 /// # Errors
 /// Names everything that is missing, and what to install.
-pub fn check(firmware: Firmware, share: bool) -> Result<Option<Flash>> {
+pub fn check(firmware: Firmware, variables: Option<&Path>, share: bool) -> Result<Option<Flash>> {
+    if let (Firmware::Bios, Some(variables)) = (firmware, variables) {
+        bail!(
+            "a BIOS has no variables: leave --firmware-variables {} out",
+            variables.display()
+        );
+    }
     let mut missing = Vec::new();
     if find(QEMU).is_none() {
         missing.push(format!(
@@ -66,7 +72,10 @@ pub fn check(firmware: Firmware, share: bool) -> Result<Option<Flash>> {
             missing.join("; ")
         );
     }
-    Ok(flash)
+    Ok(flash.map(|flash| Flash {
+        variables: variables.map_or(flash.variables, Path::to_owned),
+        ..flash
+    }))
 }
 
 /// The firmware's files; the variables are the template that a run copies.
@@ -91,6 +100,15 @@ fn find_flash(firmware: Firmware, root: &Path) -> Option<Flash> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bios_has_no_variables() {
+        let error = check(Firmware::Bios, Some(Path::new("keys.fd")), false).unwrap_err();
+        assert!(
+            error.to_string().contains("--firmware-variables keys.fd"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn secure_boot_takes_the_firmware_with_keys_and_nothing_else() {

@@ -7,7 +7,7 @@ use thiserror::Error;
 use uuid::{Uuid, uuid};
 
 use super::program::{Program, Signature};
-use crate::signed_message::common_name;
+use crate::signed_message::called;
 
 /// EFI_CERT_X509_GUID: a certificate.
 const X509: Uuid = uuid!("a5c059a1-94e4-4aa7-87b5-ab155c2bf072");
@@ -77,7 +77,7 @@ impl Database {
             .certificates
             .iter()
             .map(|known| &known.tbs_certificate.subject);
-        subjects.filter_map(common_name).collect()
+        subjects.map(called).collect()
     }
 
     pub(super) fn has_program(&self, program: &Program) -> bool {

@@ -6,7 +6,7 @@ use goblin::pe::header::Header;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::signed_message::{SignedMessage, common_name};
+use crate::signed_message::{SignedMessage, called};
 
 /// From the PE signature to the optional header.
 const OPTIONAL_HEADER: usize = 24;
@@ -124,10 +124,9 @@ fn signature(message: &SignedMessage) -> Option<Signature> {
         chain.push(above.clone());
     }
     let first = &chain[0].tbs_certificate;
-    let name = |name| common_name(name).unwrap_or_else(|| "unknown".into());
     Some(Signature {
-        signer: name(&first.subject),
-        authority: name(&first.issuer),
+        signer: called(&first.subject),
+        authority: called(&first.issuer),
         chain,
     })
 }
