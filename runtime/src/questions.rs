@@ -74,7 +74,9 @@ impl<'a> Questions<'a> {
                  Build it with `unattended = false`, or take the secret from the environment or a file of the build"
             );
         }
-        let answer = self.operator.ask(&format!("{name}: "), true);
+        let answer = self
+            .operator
+            .ask(&format!("\n  {name} (typed without being shown): "), true);
         variables.set_secret(name, answer.with_context(|| format!("asking for {name}"))?)?;
         self.open.borrow_mut().remove(name);
         Ok(())

@@ -141,7 +141,11 @@ impl State {
             lines.extend(result.iter().flat_map(|line| wrapped(line)));
             return lines;
         }
-        lines.push(format!("  Step {} of {}: {}", self.number, self.of, self.step));
+        lines.push(if self.of == 0 {
+            "  Checks before the first step".to_owned()
+        } else {
+            format!("  Step {} of {}: {}", self.number, self.of, self.step)
+        });
         lines.push(format!("  {}", self.phase));
         if self.total > 0 {
             lines.push(format!("  {}", self.bar(elapsed.saturating_sub(self.step_began))));
@@ -222,6 +226,20 @@ mod tests {
         let text = state.lines(Duration::from_secs(60)).join("\n");
         assert!(
             text.contains("Step 3 of 9: Apply") && text.contains(" 50 %, about 0:01:00 left"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn before_the_first_step_no_number_is_shown() {
+        let verifying = Event::Progress {
+            phase: "verifying".into(),
+            done: 50,
+            total: 100,
+        };
+        let text = state(&[verifying]).lines(Duration::ZERO).join("\n");
+        assert!(
+            text.contains("Checks before the first step") && !text.contains("of 0"),
             "{text}"
         );
     }

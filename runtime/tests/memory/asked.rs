@@ -62,7 +62,10 @@ fn a_secret_is_asked_for_at_the_starts_whose_steps_need_it() {
     report.assert_succeeded();
     assert_eq!(report.starts.len(), 4);
     // Before anything is erased, and for the capture itself; not in the installed system.
-    assert_eq!(*person.0.borrow(), ["OSDCaptureAccountPassword: "; 2]);
+    assert_eq!(
+        *person.0.borrow(),
+        ["\n  OSDCaptureAccountPassword (typed without being shown): "; 2]
+    );
     absent_in_world(&world, &report);
 }
 
@@ -73,7 +76,7 @@ fn a_secret_of_the_installed_system_is_asked_for_there_and_is_in_no_argument() {
     let (world, report) = run_with(attended(media, "Token"), &person);
     report.assert_succeeded();
     assert_eq!(lines(&world), [format!("say {}", fixture::CAPTURE_CANARY)]);
-    assert_eq!(*person.0.borrow(), ["Token: "; 2]);
+    assert_eq!(*person.0.borrow(), ["\n  Token (typed without being shown): "; 2]);
     absent_in_world(&world, &report);
 }
 

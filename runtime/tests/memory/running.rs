@@ -269,7 +269,10 @@ fn a_password_is_asked_for_inside_windows_and_again_in_the_boot_image_and_is_on_
     let person = Attendant::default();
     let (world, report) = run_with(attended(), &person);
     report.assert_succeeded();
-    assert_eq!(*person.asked.borrow(), ["OSDCaptureAccountPassword: "; 2]);
+    assert_eq!(
+        *person.asked.borrow(),
+        ["\n  OSDCaptureAccountPassword (typed without being shown): "; 2]
+    );
     absent_in_world(&world, &report);
 }
 
