@@ -3,13 +3,18 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 
 use crate::platform::{Command, Processes, Result};
 use crate::start::Operator;
+
+/// A system that still starts writes over the question: it is repeated on the same line. What is typed meanwhile is kept, and is
+/// not shown anyway.
+const REMIND_EVERY: Duration = Duration::from_secs(10);
 
 /// Asks on every terminal at once.
 pub struct Person<'a> {
@@ -44,7 +49,8 @@ impl Person<'_> {
             let _ = tcflush(&*terminal, QueueSelector::IFlush);
             let _ = terminal.write_all(question.as_bytes());
         }
-        let answer = first_line(&mut terminals);
+        let again = format!("\r{}", question.trim_start_matches('\n'));
+        let answer = first_line(&mut terminals, hidden.then_some((again.as_str(), REMIND_EVERY)));
         for (terminal, modes) in terminals.iter_mut().zip(modes) {
             if let Some(modes) = modes {
                 let _ = tcsetattr(&*terminal, OptionalActions::Now, &modes);
@@ -83,8 +89,8 @@ fn silence(terminal: &File) -> Option<Termios> {
     Some(before)
 }
 
-/// The first whole line that arrives on any of them.
-fn first_line(terminals: &mut [File]) -> Result<String> {
+/// The first whole line that arrives on any of them. The reminder is written again and again while nothing arrives.
+fn first_line(terminals: &mut [File], reminder: Option<(&str, Duration)>) -> Result<String> {
     // None where the line was hung up: it answers nothing more.
     let mut typed: Vec<Option<Vec<u8>>> = vec![Some(Vec::new()); terminals.len()];
     loop {
@@ -94,7 +100,13 @@ fn first_line(terminals: &mut [File]) -> Result<String> {
         if live.is_empty() {
             bail!("no console of the machine can be read");
         }
-        for index in ready(terminals, &live)? {
+        let ready = ready(terminals, &live, reminder.map(|(_, every)| every))?;
+        if let (true, Some((text, _))) = (ready.is_empty(), reminder) {
+            for index in live {
+                let _ = terminals[index].write_all(text.as_bytes());
+            }
+        }
+        for index in ready {
             let mut buffer = [0; 1024];
             let count = terminals[index].read(&mut buffer).unwrap_or(0);
             let Some(line) = typed[index].as_mut().filter(|_| count > 0) else {
@@ -109,12 +121,13 @@ fn first_line(terminals: &mut [File]) -> Result<String> {
     }
 }
 
-fn ready(terminals: &[File], live: &[usize]) -> Result<Vec<usize>> {
+fn ready(terminals: &[File], live: &[usize], patience: Option<Duration>) -> Result<Vec<usize>> {
     let mut waited: Vec<PollFd<'_>> = live
         .iter()
         .map(|index| PollFd::from_borrowed_fd(terminals[*index].as_fd(), PollFlags::IN))
         .collect();
-    match poll(&mut waited, None) {
+    let patience = patience.map(Timespec::try_from).transpose();
+    match poll(&mut waited, patience.context("a time to wait")?.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error).context("waiting for an answer on the consoles"),
     }
@@ -144,14 +157,26 @@ mod tests {
         drop(hung_up);
         keyboard.write_all(b"half").unwrap();
         cable.write_all(b"the answer\r\n").unwrap();
-        let answer = first_line(&mut [screen, gone, serial]).unwrap();
+        let answer = first_line(&mut [screen, gone, serial], None).unwrap();
         assert_eq!(answer, "the answer");
+    }
+
+    #[test]
+    fn a_question_is_repeated_until_it_is_answered() {
+        let (screen, mut keyboard) = line();
+        let reminder = Some(("\rToken: ", Duration::from_millis(20)));
+        let asked = std::thread::spawn(move || first_line(&mut [screen], reminder));
+        let mut shown = [0; 16];
+        keyboard.read_exact(&mut shown).unwrap();
+        assert_eq!(&shown, b"\rToken: \rToken: ");
+        keyboard.write_all(b"t\n").unwrap();
+        assert_eq!(asked.join().unwrap().unwrap(), "t");
     }
 
     #[test]
     fn a_machine_without_a_console_is_an_error() {
         let (gone, hung_up) = line();
         drop(hung_up);
-        assert!(first_line(&mut [gone]).is_err());
+        assert!(first_line(&mut [gone], None).is_err());
     }
 }
