@@ -17,6 +17,18 @@ const OF_THE_MACHINE: [&str; 5] = [
     "0x27",
 ];
 
+/// What lies on the partition from which a BIOS starts Windows ("System Reserved", or the one that a run of ours made), in lower case.
+const OF_THE_START: [&str; 8] = [
+    "bootmgr",
+    "boot",
+    "bootnxt",
+    "bootsect.bak",
+    "recovery",
+    "system volume information",
+    "$recycle.bin",
+    "efi",
+];
+
 /// Whether a capture takes volumes with that file system.
 pub fn is_captured_kind(file_system: &str) -> bool {
     matches!(file_system, "ntfs" | "vfat" | "fat32")
@@ -43,7 +55,9 @@ pub fn is_there(platform: &dyn Platform, root: &std::path::Path) -> Result<bool>
 /// When a volume is hibernated or was not shut down.
 pub fn as_target(context: &Context<'_>, disks: &[Disk], disk: &Disk, system: &Partition) -> Result<Target> {
     let all = disks.iter().flat_map(|disk| &disk.partitions);
-    let others = all.filter(|partition| holds_volume(partition) && partition.id != system.id);
+    let others = all
+        .filter(|partition| holds_volume(partition) && partition.id != system.id)
+        .filter(|partition| !only_starts_windows(context, partition));
     let volumes = std::iter::once(system).chain(others);
     Ok(Target {
         disk: target::identity(disk),
@@ -53,6 +67,20 @@ pub fn as_target(context: &Context<'_>, disks: &[Disk], disk: &Disk, system: &Pa
         ..Target::default()
     })
     .and_then(|target| refuse_unclean(context, &target).map(|()| target))
+}
+
+/// Whether there is nothing but what a BIOS needs to start Windows: it belongs to the machine, as an EFI system partition does, but
+/// its type does not say so. With anything else on it, it is somebody's volume.
+fn only_starts_windows(context: &Context<'_>, partition: &Partition) -> bool {
+    let names = context.platform.mount(&partition.path, false).and_then(|root| {
+        let names = context.platform.list(&root);
+        context.platform.unmount(&partition.path)?;
+        names
+    });
+    let Ok(names) = names else { return false };
+    let names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    names.iter().any(|name| name == "bootmgr")
+        && names.iter().all(|name| OF_THE_START.contains(&name.as_str()))
 }
 
 fn as_volume(partition: &Partition) -> Volume {

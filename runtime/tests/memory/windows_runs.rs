@@ -174,6 +174,25 @@ pub(crate) fn existing(state: &str) -> World {
     world
 }
 
+/// The type of the partition from which a BIOS starts Windows does not say that it is one: what lies on it does.
+#[test]
+fn the_partition_that_starts_windows_is_captured_only_with_something_else_on_it() {
+    let mut starter = Volume::new("ntfs", 500 << 20);
+    for path in ["bootmgr", "BOOTNXT", "Boot/BCD", "System Volume Information/x"] {
+        starter.put(path, file("content"));
+    }
+    let mut world = existing(GENERALIZED);
+    world.drives[0] = world.drives[0].clone().with("part-reserved", starter);
+    let (after, report) = run_to_end(world.clone());
+    report.assert_succeeded();
+    assert_eq!(captured(&after).images.len(), 2);
+    let reserved = world.drives[0].parts.last_mut().unwrap();
+    reserved.volume.put("Accounts.xlsx", file("content"));
+    let (after, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert_eq!(captured(&after).images.len(), 3);
+}
+
 #[test]
 fn an_existing_windows_is_captured_volume_by_volume_and_not_changed() {
     let before = existing(GENERALIZED);
