@@ -65,7 +65,7 @@ test: build stand-in ## Run all tests, those that boot machines too.
 test-boot: build stand-in ## Run only the tests that boot machines.
 	@$(CARGO) test --locked --package tests --test 'boot*'
 
-bench: build ## Measure beside other tools.
+bench: build stand-in ## Measure beside other tools.
 	@scripts/bench
 
 lint: ## Check format, lints and shell scripts.

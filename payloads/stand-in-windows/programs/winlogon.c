@@ -73,6 +73,8 @@ int wmain(void)
         specialize();
         if (complete())
             printf("the state of set-up cannot be written\n");
+        printf("set-up is over\n");
+        fflush(stdout);
         if (GetFileAttributesW(SETUP_COMPLETE) != INVALID_FILE_ATTRIBUTES)
             run((wchar_t[]){L"cmd.exe /c " SETUP_COMPLETE});
     }
