@@ -40,9 +40,10 @@ pub fn states(platform: &dyn Platform, media_id: &str) -> Result<Vec<PathBuf>> {
     let disks = platform.disks()?;
     let disks = disks.iter().filter(|disk| !disk.is_media);
     let volumes = disks.flat_map(|disk| &disk.partitions);
-    // Inside Windows every volume is mounted, and not every system says the kind of all of them.
+    // Windows calls what we know as vfat by several names. A partition in which it found no file system cannot be asked.
     let any = platform.system() == System::Windows;
-    let volumes = volumes.filter(|partition| any || partition.file_system == "vfat");
+    let volumes = volumes
+        .filter(|partition| partition.file_system == "vfat" || any && !partition.file_system.is_empty());
     let mut found = Vec::new();
     for volume in volumes {
         let block = platform.peek(&volume.path, &paths::state(media_id))?;

@@ -68,6 +68,17 @@ pub fn register(platform: &dyn Platform, media: &Media, disk: &Path, number: u32
     }
 }
 
+/// Makes the media start next and first: bcdboot puts its own entry before all others. Nothing outside Windows PE.
+///
+/// # Errors
+/// When the firmware refuses.
+pub fn hold(platform: &dyn Platform, here: Environment) -> Result<()> {
+    if is_here(platform, here) {
+        platform.start_next(BOOT_ENTRY)?;
+    }
+    Ok(())
+}
+
 /// Removes the entry for the installed Windows; Windows has its own.
 ///
 /// # Errors

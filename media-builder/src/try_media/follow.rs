@@ -145,6 +145,7 @@ impl Follower {
     pub fn running(&mut self, now: Duration) -> Decision {
         if self.pending_cut.is_some_and(|at| now >= at) {
             self.pending_cut = None;
+            self.panics.forget();
             self.heard = now;
             return Decision::Cut;
         }
@@ -176,6 +177,7 @@ impl Follower {
     /// The machine stopped.
     pub fn stopped(&mut self, stop: Stop, now: Duration) -> Decision {
         self.heard = now;
+        self.panics.forget();
         if let Some((verdict, _)) = self.result.take() {
             return Decision::Over(verdict);
         }
@@ -324,6 +326,9 @@ mod tests {
             assert_eq!(follower.running(seconds(start + 2)), Decision::Revive);
             assert_eq!(follower.running(seconds(start + 60)), Decision::Wait);
         }
+        follower.line("Kernel panic - not syncing: oops", seconds(150));
+        assert_eq!(follower.stopped(Stop::Reset, seconds(151)), Decision::Start);
+        assert_eq!(follower.running(seconds(155)), Decision::Wait);
         follower.line("Kernel panic - not syncing: oops", seconds(160));
         let why =
             "the kernel of the machine gave up: Kernel panic - not syncing: oops, in the step \"Apply\"";

@@ -47,6 +47,11 @@ impl Panics {
         }
     }
 
+    /// The machine is started anew.
+    pub fn forget(&mut self) {
+        self.seen = None;
+    }
+
     /// What to do about a panic; none without one, and while the kernel still speaks.
     pub fn due(&mut self, now: Duration) -> Option<Panicked> {
         let (line, _) = self.seen.take_if(|(_, at)| now >= *at + LAST_WORDS)?;

@@ -158,7 +158,10 @@ fn attach(context: &mut Context<'_>) -> std::result::Result<(), Failure> {
     let state = context.target()?.state.clone();
     let (disk, device, number) = context.partition(&state)?;
     let boot = context.platform.mount(&device, true)?;
-    let own_entry = context.is_windows() && context.platform.firmware() == Firmware::Uefi;
+    // In Windows PE bcdboot makes it.
+    let own_entry = context.is_windows()
+        && context.platform.firmware() == Firmware::Uefi
+        && !winpe_boot::is_here(context.platform, context.here);
     if own_entry && !context.platform.is_registered(&state, windows_boot::ENTRY)? {
         // While nothing is there to start, and before that of the run, which is the first until the end.
         context

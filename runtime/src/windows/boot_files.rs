@@ -73,7 +73,7 @@ fn check_names(
 fn asked_for(platform: &dyn Platform) -> Result<Option<BootFiles>> {
     let names = list(platform, "db")?.map_or_else(Vec::new, |db| db.names());
     let has = |authority: &str| names.iter().any(|name| name.contains(authority));
-    let only_new = has("UEFI CA 2023") && !has("Production PCA 2011");
+    let only_new = has("Windows UEFI CA 2023") && !has("Production PCA 2011");
     Ok(only_new.then_some(BootFiles::Ca2023))
 }
 

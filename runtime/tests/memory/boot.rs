@@ -91,6 +91,7 @@ impl Boot for Memory {
         ] {
             self.put_by_program(&boot.join(path), bytes, 0o644)?;
         }
+        self.enter_windows(boot)?;
         Ok(true)
     }
 
@@ -187,6 +188,24 @@ impl Boot for Memory {
                 Ok(())
             }
         }
+    }
+}
+
+impl Memory {
+    /// The entry that bcdboot puts before all others.
+    fn enter_windows(&self, boot: &Path) -> Result<()> {
+        let (drive, part) = self.partition_at(boot)?;
+        self.tick("add firmware entry", |_| {})?;
+        let mut world = self.world_mut();
+        let entry = Entry {
+            label: "Windows Boot Manager".into(),
+            disk: world.drives[drive].path.clone(),
+            partition: world.drives[drive].parts[part].number,
+            loader: "/EFI/Microsoft/Boot/bootmgfw.efi".into(),
+        };
+        world.entries.retain(|known| known.label != entry.label);
+        world.entries.insert(0, entry);
+        Ok(())
     }
 }
 

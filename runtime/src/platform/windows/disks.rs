@@ -22,7 +22,7 @@ use crate::target::{self, ConfirmedTarget};
 
 impl Disks for Windows {
     fn disks(&self) -> Result<Vec<Disk>> {
-        Ok(disks(&self.read_volumes()))
+        disks(&self.read_volumes())
     }
 
     fn check_table(&self, table: &NewTable) -> Result<()> {
@@ -200,11 +200,18 @@ fn is_asleep(volume: &Path) -> Result<bool> {
 
 /// The disks of the machine by their numbers, with all partitions, those without a volume too. None where Windows does not
 /// answer, as Wine does not.
-fn physical() -> Vec<(Option<u32>, Disk)> {
+///
+/// # Errors
+/// When a disk is there and does not answer: without it, another would seem to be the only one.
+fn physical() -> Result<Vec<(Option<u32>, Disk)>> {
     const MOST: u32 = 64;
-    (0..MOST)
-        .filter_map(|number| Some((Some(number), physical_disk(number)?)))
-        .collect()
+    let mut disks = Vec::new();
+    for number in 0..MOST {
+        if let Some(disk) = physical_disk(number)? {
+            disks.push((Some(number), disk));
+        }
+    }
+    Ok(disks)
 }
 
 fn device_path(number: u32) -> String {
@@ -224,15 +231,38 @@ fn is_write_protected(path: &str) -> bool {
     answer.is_err_and(|error| error.raw_os_error() == Some(WRITE_PROTECT))
 }
 
-fn physical_disk(number: u32) -> Option<Disk> {
+/// None where there is no such drive, or no medium in it.
+fn ask_disk(path: &str, question: u32, input: &[u8]) -> Result<Option<Vec<u8>>> {
+    // Not found (2 and 3), not ready, no medium; and what Wine says of all of them: no such function, not supported.
+    const NO_DISK: [i32; 6] = [1, 2, 3, 21, 50, 1112];
+    match bindings::ask_device(path, question, input) {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.raw_os_error().is_some_and(|code| NO_DISK.contains(&code)) => Ok(None),
+        Err(error) => Err(error).with_context(|| {
+            format!("asking {path}: which disk is meant cannot be known while one does not answer; detach or mend it")
+        }),
+    }
+}
+
+fn physical_disk(number: u32) -> Result<Option<Disk>> {
     let path = device_path(number);
-    let layout = bindings::ask_device(&path, IOCTL_DISK_GET_DRIVE_LAYOUT_EX, &[]).ok()?;
-    let geometry = bindings::ask_device(&path, IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, &[]).ok()?;
-    let (sector_size, size) = storage::geometry(&geometry)?;
-    let described = bindings::ask_device(&path, IOCTL_STORAGE_QUERY_PROPERTY, &storage::DESCRIBE).ok()?;
-    let described = storage::description(&described)?;
-    let table_id = partition::table_id(&layout).unwrap_or_default();
-    let partitions: Vec<Partition> = storage::partitions(&layout, number)
+    let Some(layout) = ask_disk(&path, IOCTL_DISK_GET_DRIVE_LAYOUT_EX, &[])? else {
+        return Ok(None);
+    };
+    let Some(geometry) = ask_disk(&path, IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, &[])? else {
+        return Ok(None);
+    };
+    let Some(described) = ask_disk(&path, IOCTL_STORAGE_QUERY_PROPERTY, &storage::DESCRIBE)? else {
+        return Ok(None);
+    };
+    Ok(disk(number, path, &layout, &geometry, &described))
+}
+
+fn disk(number: u32, path: String, layout: &[u8], geometry: &[u8], described: &[u8]) -> Option<Disk> {
+    let (sector_size, size) = storage::geometry(geometry)?;
+    let described = storage::description(described)?;
+    let table_id = partition::table_id(layout).unwrap_or_default();
+    let partitions: Vec<Partition> = storage::partitions(layout, number)
         .into_iter()
         .map(|place| without_volume(place, &table_id))
         .collect();
@@ -276,13 +306,13 @@ fn without_volume(place: partition::Partition, table_id: &str) -> Partition {
 }
 
 /// The volumes by their disks; one that Windows knows no disk of counts as a disk.
-fn disks(volumes: &[Volume]) -> Vec<Disk> {
+fn disks(volumes: &[Volume]) -> Result<Vec<Disk>> {
     let media_id = volumes
         .iter()
         .find_map(|volume| volume.media.as_ref())
         .map(|media| media.media_id.clone());
     let number = |volume: &Volume| volume.place.as_ref().map(|place| place.disk);
-    let mut disks = physical();
+    let mut disks = physical()?;
     for volume in volumes {
         let known = number(volume);
         let position = disks
@@ -300,7 +330,7 @@ fn disks(volumes: &[Volume]) -> Vec<Disk> {
             enter(disk, partition);
         }
     }
-    disks.into_iter().map(|(_, disk)| disk).collect()
+    Ok(disks.into_iter().map(|(_, disk)| disk).collect())
 }
 
 /// A volume takes the place of the partition that it lies on; where Windows does not say which that is, it comes beside the others.

@@ -128,10 +128,15 @@ fn replace(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> 
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
-    let mut file = File::create(&new)?;
-    fill(&mut file)?;
-    file.sync_all()?;
-    drop(file);
+    let filled = File::create(&new).and_then(|mut file| {
+        fill(&mut file)?;
+        file.sync_all()
+    });
+    if filled.is_err() {
+        // The room that it takes may be what was missing.
+        let _ = fs::remove_file(&new);
+    }
+    filled?;
     fs::rename(&new, path)
 }
 

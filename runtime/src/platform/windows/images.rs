@@ -69,6 +69,10 @@ pub(super) fn lettered(path: &Path) -> Result<String> {
     if !root.starts_with(r"\\?\") {
         return Ok(root);
     }
+    // A volume takes one letter only.
+    if let Some(letter) = bindings::first_path(&root) {
+        return Ok(letter);
+    }
     let known = bindings::drive_letters();
     let free = (2..26_u8).rev().find(|bit| known & (1 << bit) == 0);
     let free = free.with_context(|| format!("{root} cannot get a drive letter: all are in use"))?;

@@ -6,7 +6,7 @@ use windows_setup::secure_boot::BootFiles;
 
 use crate::context::Context;
 use crate::windows::{answers, boot, boot_files, planted, recovery};
-use crate::{boot_state, platform};
+use crate::{boot_state, platform, winpe_boot};
 
 pub(super) fn check(options: &SetupOs, context: &Context<'_>) -> platform::Result<()> {
     boot_files::check(context, wanted(options))
@@ -33,7 +33,11 @@ pub(super) fn make_startable(options: &SetupOs, context: &mut Context<'_>) -> pl
     let boot_partition = context.mount(&target.state, true)?;
     context.progress("installing the boot loader", 0, 0);
     let files = boot_files::choose(context, &root, wanted(options))?;
+    // A cut before the end of this step must not lead into a Windows that knows nothing of the run.
+    let here = context.here;
+    winpe_boot::hold(context.platform, here)?;
     let loader = boot::install(context, &root, &boot_partition, files)?;
+    winpe_boot::hold(context.platform, here)?;
     recovery::place(context, &root)?;
     planted::plant(context, &root)?;
     let (_, device, _) = context.partition(&target.system)?;

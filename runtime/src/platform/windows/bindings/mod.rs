@@ -101,6 +101,11 @@ pub(super) fn volume_name(root: &str) -> String {
 
 /// Whether a volume has a drive letter or a folder.
 pub(super) fn is_mounted(volume: &str) -> bool {
+    first_path(volume).is_some()
+}
+
+/// The first drive letter (`C:\`) or folder of a volume.
+pub(super) fn first_path(volume: &str) -> Option<String> {
     let mut paths = [0; LONGEST];
     let mut used = 0;
     // SAFETY: the buffer's length goes along, and the name ends with a zero.
@@ -112,7 +117,7 @@ pub(super) fn is_mounted(volume: &str) -> bool {
             &mut used,
         )
     };
-    found != 0 && paths[0] != 0
+    (found != 0 && paths[0] != 0).then(|| text(&paths))
 }
 
 /// Label and file system of a volume by its root; an error where no medium is in the drive.
