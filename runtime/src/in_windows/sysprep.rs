@@ -88,23 +88,25 @@ fn is_encrypted(text: &str) -> bool {
 const PER_USER: &str = "$ErrorActionPreference = 'Stop'; $all = @(Get-AppxProvisionedPackage -Online | \
     ForEach-Object DisplayName); Get-AppxPackage -AllUsers -PackageTypeFilter Main | Where-Object { \
     $_.SignatureKind -ne 'System' -and -not $_.NonRemovable -and $all -notcontains $_.Name } | \
-    ForEach-Object PackageFullName";
+    ForEach-Object PackageFullName; 'listed'";
+/// Its last line: PowerShell may end with 0 although it did nothing.
+const LISTED: &str = "listed";
 
 fn per_user_packages(machine: &(impl Windows + ?Sized), log: &Log) -> Result<Option<String>> {
     let output = powershell::run(machine, PER_USER, Some(LIMIT))?;
-    if output.code != 0 {
+    let lines = output
+        .stdout
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    let mut names: Vec<&str> = lines.collect();
+    if output.code != 0 || names.pop() != Some(LISTED) {
         log.warning(format!(
             "the appx packages cannot be listed (PowerShell ended with {}): if one of them stands in the way, sysprep says so",
             code_text(output.code)
         ));
         return Ok(None);
     }
-    let names: Vec<&str> = output
-        .stdout
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
     Ok((!names.is_empty()).then(|| {
         format!(
             "these appx packages are installed for a user and not provisioned for all: {}; remove them (Remove-AppxPackage \
@@ -232,7 +234,7 @@ mod tests {
     #[test]
     fn everything_that_stands_in_the_way_is_named_before_anything_is_done() {
         let machine = Fake::default()
-            .says("powershell.exe", "Tool_1.0_x64__abc\r\n")
+            .says("powershell.exe", "Tool_1.0_x64__abc\r\nlisted\r\n")
             .says("manage-bde.exe", "    Percentage Encrypted: 100.0%\r\n");
         *machine.domain.borrow_mut() = Some("corp.example".into());
         machine.put_key(

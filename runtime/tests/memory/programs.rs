@@ -182,7 +182,10 @@ impl Processes for Memory {
             }
             // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
             ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {
-                Ok(ended(0))
+                Ok(Output {
+                    stdout: "listed\r\n".into(),
+                    ..ended(0)
+                })
             }
             (program, ["/generalize", "/oobe", "/quit", "/quiet"]) if program.ends_with("sysprep.exe") => {
                 windows::generalize(self)?;

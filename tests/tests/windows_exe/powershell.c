@@ -12,6 +12,6 @@ int wmain(void)
 
     script[length] = 0;
     if (strstr(script, "Get-AppxPackage -AllUsers") && strstr(script, "Get-AppxProvisionedPackage -Online"))
-        puts("Contoso.Notes_1.0.0.0_x64__8wekyb3d8bbwe");
+        puts("Contoso.Notes_1.0.0.0_x64__8wekyb3d8bbwe\r\nlisted");
     return 0;
 }

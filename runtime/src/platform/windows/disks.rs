@@ -13,7 +13,7 @@ use windows_sys::Win32::System::Ioctl::{
 };
 
 use super::volumes::{self, Volume};
-use super::{Windows, bindings};
+use super::{Windows, bindings, registry};
 use crate::in_windows::{diskpart, partition, storage};
 use crate::platform::{
     Bus, Disk, Disks, Files as _, Machine as _, NewPartition, NewTable, Partition, Result, Space,
@@ -97,6 +97,7 @@ impl Disks for Windows {
     }
 
     fn flush(&self) -> Result<()> {
+        registry::flush();
         for volume in volumes::all().iter().filter(|volume| !volume.removable) {
             // A volume that nobody may write to has nothing to flush.
             if let Ok(device) = OpenOptions::new().write(true).open(volume.device()) {

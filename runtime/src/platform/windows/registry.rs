@@ -9,9 +9,20 @@ use winreg::enums::{
 use winreg::types::FromRegValue as _;
 use winreg::{RegKey, RegValue};
 
-use super::Windows;
+use super::{Windows, bindings};
 use crate::in_windows::registry::Hive;
 use crate::platform::{Data, Registry, Result};
+
+/// Puts what was changed onto the disk, which Windows does after some seconds by itself. What cannot be opened was not changed.
+pub(super) fn flush() {
+    for name in ["SYSTEM", "SOFTWARE"] {
+        if let Ok(key) =
+            RegKey::predef(HKEY_LOCAL_MACHINE).open_subkey_with_flags(name, KEY_READ | KEY_WOW64_64KEY)
+        {
+            bindings::flush_key(key.raw_handle());
+        }
+    }
+}
 
 impl Registry for Windows {
     fn value(&self, key: &str, name: &str) -> Result<Option<Data>> {

@@ -39,6 +39,7 @@ use windows_sys::Win32::System::Ioctl::FSCTL_IS_VOLUME_DIRTY;
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, TerminateJobObject,
 };
+use windows_sys::Win32::System::Registry::{HKEY, RegFlushKey};
 use windows_sys::Win32::System::SystemInformation::{GlobalMemoryStatusEx, MEMORYSTATUSEX};
 
 /// Longest name that is asked for.
@@ -97,6 +98,12 @@ pub(super) fn volume_name(root: &str) -> String {
     let found =
         unsafe { GetVolumeNameForVolumeMountPointW(wide(root).as_ptr(), name.as_mut_ptr(), length(&name)) };
     if found == 0 { root.to_owned() } else { text(&name) }
+}
+
+/// Writes the hive of a key.
+pub(super) fn flush_key(key: HKEY) {
+    // SAFETY: the caller's key is open while this runs; whatever else it is, the call refuses it.
+    unsafe { RegFlushKey(key) };
 }
 
 /// Whether a volume has a drive letter or a folder.
