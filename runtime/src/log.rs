@@ -31,7 +31,50 @@ pub struct Log {
 struct Inner {
     folder: PathBuf,
     file: Option<File>,
+    /// The last line could not be written.
+    failing: bool,
     secrets: Vec<String>,
+}
+
+impl Inner {
+    fn add(&mut self, line: &[u8]) {
+        if self.is_full() {
+            self.rotate();
+        }
+        let mut written = self.append(line);
+        // What a power cut left of the file may not be one that can be added to; where a new one fails too, no other helps.
+        if !written && !self.failing {
+            self.rotate();
+            written = self.append(line);
+        }
+        self.failing = !written;
+    }
+
+    fn append(&mut self, line: &[u8]) -> bool {
+        self.file
+            .as_mut()
+            .is_some_and(|file| file.write_all(line).is_ok())
+    }
+
+    fn is_full(&self) -> bool {
+        let length = self
+            .file
+            .as_ref()
+            .and_then(|file| Some(file.metadata().ok()?.len()));
+        length.is_some_and(|length| length > ROTATE_AT)
+    }
+
+    /// Goes on in a new file, beside the one so far.
+    fn rotate(&mut self) {
+        self.file = None;
+        let current = self.folder.join(NAME);
+        let stamp: String = date_and_time(now())
+            .iter()
+            .map(|part| format!("{part:02}"))
+            .collect();
+        let _ = std::fs::rename(&current, self.folder.join(format!("smsts-{stamp}.log")));
+        self.file = append(&current).ok();
+    }
 }
 
 impl Log {
@@ -87,25 +130,7 @@ impl Log {
     /// Adds a line.
     pub fn write(&self, severity: Severity, message: &str) {
         let line = line(severity, &self.mask(message), now());
-        let mut inner = self.inner.borrow_mut();
-        let full = inner
-            .file
-            .as_ref()
-            .and_then(|file| file.metadata().ok())
-            .is_some_and(|m| m.len() > ROTATE_AT);
-        if full {
-            inner.file = None;
-            let current = inner.folder.join(NAME);
-            let stamp = date_and_time(now())
-                .iter()
-                .map(|part| format!("{part:02}"))
-                .collect::<String>();
-            let _ = std::fs::rename(&current, inner.folder.join(format!("smsts-{stamp}.log")));
-            inner.file = append(&current).ok();
-        }
-        if let Some(file) = &mut inner.file {
-            let _ = file.write_all(line.as_bytes());
-        }
+        self.inner.borrow_mut().add(line.as_bytes());
     }
 
     /// Adds a line of severity information.
@@ -208,6 +233,21 @@ mod tests {
         let text = String::from_utf8(files[0].1.clone()).unwrap();
         assert!(
             text.contains("password ******** ********") && text.contains("after"),
+            "{text}"
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_log_that_cannot_be_added_to_goes_on_in_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join(NAME)).unwrap();
+        let log = Log::open(folder.path());
+        log.info("after the cut");
+        log.info("and more");
+        let text = std::fs::read_to_string(folder.path().join(NAME)).unwrap();
+        assert!(
+            text.contains("after the cut") && text.contains("and more"),
             "{text}"
         );
     }

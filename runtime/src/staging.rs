@@ -275,7 +275,11 @@ pub fn fstab(target: &Target) -> String {
         }
     }
     if let Some(efi) = &target.efi {
-        lines.push_str(&format!("PARTUUID={efi} /boot/efi vfat umask=0077 0 1\n"));
+        // The journal lies there, and the check of pass 1 is left out where the image has no fsck.fat: what a cut left of
+        // another file must not make it read-only.
+        lines.push_str(&format!(
+            "PARTUUID={efi} /boot/efi vfat umask=0077,errors=continue 0 1\n"
+        ));
     }
     lines
 }

@@ -249,6 +249,25 @@ fn a_kernel_that_panics_is_started_again_and_named_at_last() {
     );
 }
 
+/// Linux makes a FAT volume read-only when it finds such a file, and the journal lies beside it.
+#[test]
+fn a_log_that_a_cut_left_with_too_many_clusters_does_not_end_the_run() {
+    let media = project("cut-log", "img", &[]);
+    let disk = support::empty_disk("cut-log");
+    let arguments = ["--disk", &disk];
+    support::try_until(&media, &arguments, "step 3 of 4");
+    support::shorten_log(&disk);
+    let (status, said) = support::try_media(&media, &arguments);
+    assert!(status == Some(0) && said.contains("goes on"), "{said}");
+    let log = support::files_below(&support::results_of(&media), "smsts.log");
+    let log = fs::read_to_string(log.first().expect("a log on the stick")).unwrap();
+    assert!(
+        log.contains("after the cut: 100") && !log.contains("before the cut: 100"),
+        "{log}"
+    );
+    fs::remove_file(disk).unwrap();
+}
+
 /// The opposite boot order: every restart reaches the boot image that is staged on the disk.
 #[test]
 fn a_bios_that_starts_its_disk_first_reaches_the_boot_image_again() {

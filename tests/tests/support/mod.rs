@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -132,6 +132,23 @@ pub fn project(name: &str, format: &str, environment: &[(&str, &str)]) -> PathBu
     image
 }
 
+/// Runs media until the machine says this, and kills it.
+pub fn try_until(media: &Path, arguments: &[&str], said: &str) {
+    let _held = Processors::take(1);
+    let mut running = trying(media, arguments)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("out/bin/media-builder");
+    let mut lines = BufReader::new(running.stderr.take().expect("its output")).lines();
+    let mut heard = Vec::new();
+    let reached = lines.any(|line| {
+        heard.push(line.expect("its output"));
+        heard.last().is_some_and(|line| line.contains(said))
+    });
+    running.kill().and_then(|()| running.wait()).expect("killing it");
+    assert!(reached, "{said:?} was not said:\n{}", heard.join("\n"));
+}
+
 /// Runs media that must fail; gives what was said.
 pub fn failing_try(media: &Path, arguments: &[&str]) -> String {
     let (status, said) = try_media(media, arguments);
@@ -147,16 +164,20 @@ pub fn results_of(media: &Path) -> PathBuf {
 /// Runs media; gives the exit status and what was said.
 pub fn try_media(media: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let _held = Processors::take(1);
-    let output = Command::new(out("bin/media-builder"))
+    let output = trying(media, arguments).output().expect("out/bin/media-builder");
+    let _ = fs::remove_file(media);
+    (output.status.code(), text_of(&output))
+}
+
+fn trying(media: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(out("bin/media-builder"));
+    command
         .arg("try")
         .arg(media)
         .args(arguments)
         .args([TRANSLATED, "--cpus=1", "--timeout=10", "--output"])
-        .arg(results_of(media))
-        .output()
-        .expect("out/bin/media-builder");
-    let _ = fs::remove_file(media);
-    (output.status.code(), text_of(&output))
+        .arg(results_of(media));
+    command
 }
 
 /// A sparse disk of 20 GiB without anything on it.
@@ -199,6 +220,32 @@ pub fn damage(media: &Path) {
     let mut byte = [0];
     file.read_exact_at(&mut byte, start + (1 << 20)).expect("reading");
     file.write_all_at(&[byte[0] ^ 1], start + (1 << 20))
+        .expect("writing");
+}
+
+/// Shortens the log on the disk's FAT volume to some bytes of its first cluster, and leaves it its other clusters: what a power
+/// cut leaves where the file's chain was written and its size was not.
+pub fn shorten_log(disk: &str) {
+    let disk = File::options()
+        .read(true)
+        .write(true)
+        .open(disk)
+        .expect("the disk");
+    // The short name, then the attribute of a file; the size is the last of the entry's 32 bytes (FAT specification, 6).
+    let mut start = vec![0; 64 << 20];
+    disk.read_exact_at(&mut start, 0)
+        .expect("the beginning of the disk");
+    let entries: Vec<_> = start
+        .chunks_exact(32)
+        .enumerate()
+        .filter(|(_, entry)| entry.starts_with(b"SMSTS   LOG\x20"))
+        .collect();
+    let [(index, entry)] = entries[..] else {
+        panic!("{} logs on the disk", entries.len());
+    };
+    let size = u32::from_le_bytes(entry[28..].try_into().expect("four bytes"));
+    assert!(size > 4096, "the log has one cluster: {size} bytes");
+    disk.write_all_at(&100_u32.to_le_bytes(), index as u64 * 32 + 28)
         .expect("writing");
 }
 

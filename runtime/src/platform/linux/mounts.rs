@@ -202,8 +202,9 @@ const UNTRUSTED: MountFlags = MountFlags::RDONLY
 /// itself, it is replayed, and the disk changes.
 fn options(kind: &str) -> Result<(&'static str, &'static CStr, Option<&'static CStr>)> {
     Ok(match kind {
-        // Every change reaches the medium at once: these volumes carry the journal and are pulled out early.
-        "vfat" => ("vfat", c"utf8,iocharset=ascii,flush", None),
+        // Every change reaches the medium at once: these volumes carry the journal and are pulled out early. A cut leaves
+        // a log whose clusters are more than its size says; adding to it would make the volume read-only under the journal.
+        "vfat" => ("vfat", c"utf8,iocharset=ascii,flush,errors=continue", None),
         "exfat" => ("exfat", c"iocharset=utf8", None),
         "iso9660" => ("iso9660", c"utf8", None),
         "ntfs" => ("ntfs3", c"", None),
