@@ -8,6 +8,7 @@ mod capture_disk;
 pub mod collect;
 pub mod display;
 pub mod follow;
+mod interrupt;
 pub mod machine;
 pub mod panics;
 pub mod preflight;
@@ -28,6 +29,7 @@ use media_format::event::Event;
 use collect::Collected;
 use display::Display;
 use follow::{Cut, Follower, Limits, Verdict};
+use interrupt::Interrupt;
 use machine::{Accelerator, Attach, Bus, Firmware};
 use panics::Panics;
 use serial::Serial;
@@ -99,17 +101,18 @@ pub fn run(options: &Options) -> Result<Report> {
         options.share,
     )?;
     let display = Display::new(options.json);
+    let interrupt = Interrupt::listen()?;
     let work = Work::set_up(options, flash, &display)?;
-    let outcome = follow(options, &work, &display);
+    let outcome = follow(options, &work, &display, &interrupt);
     display.finish();
     let log = work.save_log(&options.output)?;
     outcome.map_err(|error| report::with_log(error, &log))
 }
 
-fn follow(options: &Options, work: &Work, display: &Display) -> Result<Report> {
+fn follow(options: &Options, work: &Work, display: &Display, interrupt: &Interrupt) -> Result<Report> {
     let panics = Panics::on(work.machine.accelerator);
     let mut follower = Follower::new(options.limits, options.cuts.clone(), panics);
-    let verdict = session(options, work, &work.machine, display)?.follow(&mut follower)?;
+    let verdict = session(options, work, &work.machine, display, interrupt)?.follow(&mut follower)?;
     let collected = work.collect(&options.output);
     if let Verdict::Failed(why) = verdict {
         bail!("the run failed: {why}");
@@ -124,7 +127,7 @@ fn follow(options: &Options, work: &Work, display: &Display) -> Result<Report> {
     if !options.expect.is_empty() {
         display.note("starting the machine from its disk");
         let machine = work.machine_without_media();
-        session(options, work, &machine, display)?.expect(&options.expect, options.limits)?;
+        session(options, work, &machine, display, interrupt)?.expect(&options.expect, options.limits)?;
     }
     Ok(Report {
         seconds: display.elapsed().as_secs(),
@@ -137,11 +140,13 @@ fn session<'a>(
     work: &Work,
     machine: &'a machine::Machine,
     display: &'a Display,
+    interrupt: &'a Interrupt,
 ) -> Result<Session<'a>> {
     let serial = Serial::open_at_end(&work.machine.serial).context("following the machine's serial port")?;
     Ok(Session {
         machine,
         display,
+        interrupt,
         screenshots: &options.screenshots,
         serial,
     })

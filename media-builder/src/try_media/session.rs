@@ -9,6 +9,7 @@ use media_format::event::Event;
 
 use super::display::Display;
 use super::follow::{Decision, Follower, Limits, Verdict, time};
+use super::interrupt::Interrupt;
 use super::machine::Machine;
 use super::panics::{Panicked, Panics};
 use super::preflight::QEMU;
@@ -69,6 +70,8 @@ pub struct Session<'a> {
     pub machine: &'a Machine,
     /// Shows it.
     pub display: &'a Display,
+    /// Ends it early.
+    pub interrupt: &'a Interrupt,
     /// The screen's pictures.
     pub screenshots: &'a Screenshots,
     /// Reads its serial port.
@@ -96,6 +99,8 @@ impl Session<'_> {
         let mut next_picture = self.screenshots.every.map(|every| self.display.elapsed() + every);
         loop {
             let ended = powered.qemu.ended()?;
+            // QEMU hears Ctrl-C as well, and may have ended by it.
+            self.interrupt.check()?;
             let reported_end = self.hear(follower)?;
             let now = self.display.elapsed();
             if let Some(status) = ended {
@@ -163,6 +168,7 @@ impl Session<'_> {
         let (mut missing, mut quiet_since) = (texts.to_vec(), start);
         loop {
             let ended = powered.qemu.ended()?;
+            self.interrupt.check()?;
             let heard = self.serial.hear()?;
             heard
                 .lines
@@ -207,6 +213,7 @@ impl Session<'_> {
         powered.qmp.execute("system_powerdown", serde_json::json!({}))?;
         let pressed = Instant::now();
         while powered.qemu.ended()?.is_none() {
+            self.interrupt.check()?;
             if pressed.elapsed() > SHUT_DOWN_WITHIN {
                 self.display
                     .note("the machine does not react to its power button and is stopped");

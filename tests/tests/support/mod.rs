@@ -132,21 +132,27 @@ pub fn project(name: &str, format: &str, environment: &[(&str, &str)]) -> PathBu
     image
 }
 
-/// Runs media until the machine says this, and kills it.
+/// Runs media until the machine says this, and presses Ctrl-C, which cuts the machine's power and leaves nothing behind.
 pub fn try_until(media: &Path, arguments: &[&str], said: &str) {
     let _held = Processors::take(1);
     let mut running = trying(media, arguments)
         .stderr(Stdio::piped())
         .spawn()
         .expect("out/bin/media-builder");
-    let mut lines = BufReader::new(running.stderr.take().expect("its output")).lines();
-    let mut heard = Vec::new();
-    let reached = lines.any(|line| {
-        heard.push(line.expect("its output"));
-        heard.last().is_some_and(|line| line.contains(said))
-    });
-    running.kill().and_then(|()| running.wait()).expect("killing it");
-    assert!(reached, "{said:?} was not said:\n{}", heard.join("\n"));
+    let mut heard = String::new();
+    let mut lines = BufReader::new(running.stderr.take().expect("its output"));
+    while !heard.contains(said) && lines.read_line(&mut heard).expect("its output") > 0 {}
+    run("kill", &["-INT", &running.id().to_string()]);
+    lines.read_to_string(&mut heard).expect("its output");
+    let status = running.wait().expect("its end");
+    assert_eq!(status.code(), Some(1), "{heard}");
+    assert!(
+        heard.contains(said) && heard.contains("the run was interrupted"),
+        "{heard}"
+    );
+    let (_, folder) = heard.split_once("its files are in ").expect("the run's folder");
+    let folder = Path::new(folder.lines().next().unwrap_or_default());
+    assert!(!folder.exists(), "{} is still there", folder.display());
 }
 
 /// Runs media that must fail; gives what was said.
