@@ -8,7 +8,7 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use support::{Image, System, demo, demo_into, demo_on, deployed_disk, digest, failing_try, out, project};
@@ -124,18 +124,46 @@ fn an_installed_system_is_captured_and_stays_as_it_is() {
 }
 
 /// The system lies on three volumes, GRUB's files on one of their own: each is an image of the WIM.
+fn captured_to_a_second_disk() -> &'static Path {
+    static WIM: OnceLock<PathBuf> = OnceLock::new();
+    WIM.get_or_init(|| {
+        demo(&["second-disk"]);
+        let wims = support::files_below(&out("demo/second-disk"), ".wim");
+        assert_eq!(wims.len(), 1, "{wims:?}");
+        wims[0].clone()
+    })
+}
+
 #[test]
 fn bios_iso_sata_captures_to_a_second_disk() {
-    demo(&["second-disk"]);
-    let wims = support::files_below(&out("demo/second-disk"), ".wim");
-    assert_eq!(wims.len(), 1, "{wims:?}");
-    Image::at(&wims[0]).verify();
-    let volume = |mount_point| Image::of_volume(&wims[0], mount_point);
+    let wim = captured_to_a_second_disk();
+    Image::at(wim).verify();
+    let volume = |mount_point| Image::of_volume(wim, mount_point);
     let root = volume("/");
     assert!(root.contains("/usr/sbin/sshd") && root.contains("/var"));
     assert!(!root.contains("/var/lib") && !root.matches("/boot/vmlinuz"));
     volume("/var").lists_applications_and_update("/lib/dpkg/status");
     assert!(volume("/boot").matches("/vmlinuz"));
+}
+
+/// On other file systems and sizes than they were captured from; the machine starts from its disk in the end.
+#[test]
+fn what_was_captured_from_several_volumes_deploys_to_several() {
+    captured_to_a_second_disk();
+    demo(&["deploy-volumes"]);
+    // The first partition is the one that the boot image was staged on.
+    let volume = |number| System::of_volume(&out("demo/deployed-volumes.raw"), number);
+    let (boot, root, var) = (volume(1), volume(2), volume(3));
+    assert_eq!(root.text("/etc/hostname").trim(), "SEVERAL");
+    let mounted = root.text("/etc/fstab");
+    for point in [" / ext4 ", " /boot ext4 ", " /var ext4 "] {
+        assert!(mounted.contains(point), "{point} in {mounted}");
+    }
+    assert!(!root.exists("/var/lib") && !root.exists("/boot/grub"));
+    assert!(boot.exists("/grub/grub.cfg") && !boot.exists("/grub/custom.cfg"));
+    assert!(!var.exists("/lib/media-runtime"));
+    let status = var.text("/lib/dpkg/status");
+    assert!(status.contains("Package: demo-editor"), "{status}");
 }
 
 /// The machine loses its power in five steps and comes back each time; the image is the same as without.

@@ -440,6 +440,11 @@ pub struct System {
 impl System {
     /// The last partition is the root, the first one the boot partition.
     pub fn on(disk: &Path) -> Self {
+        Self::of_volume(disk, usize::MAX)
+    }
+
+    /// That partition is the root, counted from 0; where there are not so many, the last one.
+    pub fn of_volume(disk: &Path, number: usize) -> Self {
         let table = run("sfdisk", &["--dump", &disk.display().to_string()]);
         let starts: Vec<u64> = table
             .lines()
@@ -454,11 +459,11 @@ impl System {
             })
             .collect();
         let at = |start: &u64| start * 512;
-        let (first, last) = (starts.first().map(at), starts.last().map(at));
+        let (first, root) = (starts.first(), starts.get(number).or(starts.last()));
         let disk = disk.display();
         Self {
-            root: format!("{disk}?offset={}", last.expect("a root partition")),
-            boot: format!("{disk}@@{}", first.expect("a boot partition")),
+            root: format!("{disk}?offset={}", root.map(at).expect("a root partition")),
+            boot: format!("{disk}@@{}", first.map(at).expect("a boot partition")),
         }
     }
 
