@@ -20,7 +20,9 @@ mod variables;
 
 pub use condition::{Condition, Facts, Firmware};
 pub use diagnostic::{Diagnostic, render};
-pub use model::{AfterCut, Common, Declared, Group, Node, OperatingSystem, Retry, Step, TaskSequence};
+pub use model::{
+    AfterCut, Common, Declared, EnabledStep, Group, Node, OperatingSystem, Retry, Step, TaskSequence,
+};
 pub use package::PackageId;
 pub use parse::parse;
 pub use schema::schema;

@@ -216,6 +216,15 @@ impl Step {
     }
 }
 
+/// A step that is not disabled and lies in no disabled group.
+#[derive(Debug, Clone)]
+pub struct EnabledStep<'a> {
+    /// The step.
+    pub step: &'a Step,
+    /// What must hold for it to run: the conditions of the groups around it, the outermost first, and its own.
+    pub conditions: Vec<&'a Condition>,
+}
+
 impl TaskSequence {
     /// The variables as they are when the sequence starts. Values may refer to earlier variables.
     ///
@@ -256,6 +265,13 @@ impl TaskSequence {
         found
     }
 
+    /// Every step that can run, in order: those that are disabled, by themselves or by a group around them, are left out.
+    pub fn enabled_steps(&self) -> Vec<EnabledStep<'_>> {
+        let mut found = Vec::new();
+        collect_enabled(&self.steps, &[], &mut found);
+        found
+    }
+
     /// The sequence as a TOML file that [`parse`](crate::parse()) reads. Literal secrets are not written.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
@@ -267,6 +283,16 @@ fn collect_steps<'a>(nodes: &'a [Node], found: &mut Vec<&'a Step>) {
         match node {
             Node::Group(group) => collect_steps(&group.steps, found),
             Node::Step(step) => found.push(step),
+        }
+    }
+}
+
+fn collect_enabled<'a>(nodes: &'a [Node], around: &[&'a Condition], found: &mut Vec<EnabledStep<'a>>) {
+    for node in nodes.iter().filter(|node| !node.common().disabled) {
+        let conditions: Vec<_> = around.iter().copied().chain(&node.common().when).collect();
+        match node {
+            Node::Group(group) => collect_enabled(&group.steps, &conditions, found),
+            Node::Step(step) => found.push(EnabledStep { step, conditions }),
         }
     }
 }

@@ -242,3 +242,48 @@ fn several_mistakes_are_reported_at_once_in_order() {
     let lines: Vec<usize> = found.iter().map(|diagnostic| diagnostic.line).collect();
     assert_eq!(lines, [39, 40, 48]);
 }
+
+#[test]
+fn enabled_steps_know_the_conditions_around_them() {
+    let sequence = read(
+        r#"
+        name = "test"
+        operating-system = "linux"
+        [[steps]]
+        group = "off"
+        disabled = true
+          [[steps.steps]]
+          type = "run-command-line"
+          command = "never"
+        [[steps]]
+        group = "outer"
+        when = { variable = "A", exists = true }
+          [[steps.steps]]
+          group = "inner"
+          when = { variable = "B", exists = true }
+            [[steps.steps.steps]]
+            type = "run-command-line"
+            name = "three"
+            command = "three"
+            when = { variable = "C", exists = true }
+            [[steps.steps.steps]]
+            type = "run-command-line"
+            command = "never"
+            disabled = true
+          [[steps.steps]]
+          type = "run-command-line"
+          name = "one"
+          command = "one"
+        "#,
+    );
+    let enabled = sequence.enabled_steps();
+    let seen: Vec<_> = enabled
+        .iter()
+        .map(|enabled| (enabled.step.name(), enabled.conditions.len()))
+        .collect();
+    assert_eq!(seen, [("three", 3), ("one", 1)]);
+    assert_eq!(
+        enabled[0].conditions[2..],
+        enabled[0].step.common.when.iter().collect::<Vec<_>>()
+    );
+}
