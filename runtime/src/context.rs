@@ -13,7 +13,7 @@ use crate::journal::{Journal, Target, WindowsSystem};
 use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Command, Disk, Output, Platform, Result};
-use crate::volumes;
+use crate::{possible, volumes};
 
 /// Where the run's events go: the screen, the serial port.
 pub trait Reporter {
@@ -76,6 +76,10 @@ pub struct Context<'a> {
     pub part: u32,
     /// The step's time limit.
     pub timeout: Option<Duration>,
+    /// When this try of the step began.
+    pub began: Instant,
+    /// The exit code of the last program that counts, for `_SMSTSLastActionRetCode`.
+    pub exit_code: &'a Cell<i64>,
     /// When progress was last reported: five times a second are enough for a screen.
     pub reported: Cell<Option<Instant>>,
     /// Where overlays of system volumes are, by the folder that they cover.
@@ -97,6 +101,11 @@ impl Context<'_> {
                 total,
             });
         }
+    }
+
+    /// The steps of the sequence that can still run.
+    pub fn possible_steps(&self) -> Vec<&Step> {
+        possible::steps(self.sequence, self.platform, self.variables, self.here)
     }
 
     /// Whether the sequence is for a Windows.
@@ -174,13 +183,51 @@ impl Context<'_> {
         self.media.package(id)
     }
 
-    /// Runs a command with the step's time limit; the log shows the command, its exit code and the end of what it
+    /// Writes down how far the step is, so that a power cut takes back nothing of it: what was done so far reaches the disks
+    /// first, because programs flush nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&mut self) -> Result<()> {
+        self.platform
+            .flush()
+            .context("waiting until the disks have what the step wrote")?;
+        self.journal.keep_variables(self.variables);
+        self.journal.write(self.platform)
+    }
+
+    /// What is left of the step's time limit.
+    ///
+    /// # Errors
+    /// When nothing is left.
+    fn time_left(&self) -> Result<Option<Duration>> {
+        let Some(limit) = self.timeout else {
+            return Ok(None);
+        };
+        let left = limit.saturating_sub(self.began.elapsed());
+        if left.is_zero() {
+            bail!("the step's time limit of {} seconds is over", limit.as_secs());
+        }
+        Ok(Some(left))
+    }
+
+    /// The network adapters of the machine by their MAC addresses, in its order.
+    pub fn macs(&self) -> Vec<String> {
+        let macs = self.variables.get("_SMSTSMacAddresses").unwrap_or_default();
+        let macs = macs.split([',', ' ']).filter(|mac| !mac.is_empty());
+        macs.map(str::to_owned).collect()
+    }
+
+    /// Runs a command within the step's time limit; the log shows the command, its exit code and the end of what it
     /// said.
     ///
     /// # Errors
     /// When it cannot be started or takes too long.
     pub fn run(&self, mut command: Command) -> Result<Output> {
-        command.timeout = command.timeout.or(self.timeout);
+        command.timeout = match command.timeout {
+            None => self.time_left()?,
+            own => own,
+        };
         let shown = if command.hidden {
             "(hidden)".to_owned()
         } else {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::paths;
-use task_sequence::Action;
 use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage, DiskSelector};
+use task_sequence::{Action, Variables};
 
 use crate::context::Context;
 use crate::platform::{Account, Disk, Result};
@@ -158,12 +158,7 @@ pub fn disk(context: &Context<'_>, selector: &DiskSelector) -> Result<Disk> {
                 .any(|partition| !partition.file_system.is_empty())
         })
         .collect();
-    let mut rule = rule(
-        selector,
-        context
-            .variables
-            .get(selector.variable.as_deref().unwrap_or_default()),
-    )?;
+    let mut rule = rule(selector, context.variables)?;
     rule.erase = true;
     rule.bus = rule
         .bus
@@ -183,31 +178,38 @@ fn own_disk(context: &Context<'_>) -> Result<Option<PathBuf>> {
             .find(|disk| target.is_on(disk))
             .map(|disk| disk.path));
     }
-    let steps = context.sequence.all_steps();
-    let mut actions = steps.iter().map(|step| &step.action);
+    // Whatever its condition is: what it depends on may still change.
+    let steps = context.sequence.enabled_steps();
+    let mut actions = steps.iter().map(|enabled| &enabled.step.action);
     if actions.any(|action| matches!(action, Action::FormatAndPartitionDisk(_))) {
         return Ok(None);
     }
     Ok(Some(existing::find(context)?.0.path))
 }
 
+/// The variable that is to say which disk is meant and has no value; nothing where the selector says the number itself.
+pub fn open_variable<'a>(selector: &'a DiskSelector, variables: &Variables) -> Option<&'a str> {
+    let name = selector.variable.as_deref()?;
+    let has_value = variables.get(name).is_some_and(|text| !text.trim().is_empty());
+    (selector.number.get().is_none() && !has_value).then_some(name)
+}
+
 /// The rule of a disk selector.
 ///
 /// # Errors
-/// When the variable that it names is no number.
-pub fn rule(selector: &DiskSelector, variable: Option<&str>) -> Result<target::Rule> {
-    let number = match (
-        selector.number.get().copied(),
-        variable.filter(|text| !text.is_empty()),
-    ) {
-        (Some(number), _) => Some(number),
-        (None, Some(text)) => Some(text.trim().parse().with_context(|| {
-            format!(
-                "variable {} is no disk number",
-                selector.variable.as_deref().unwrap_or_default()
-            )
-        })?),
-        (None, None) => None,
+/// When the variable that it names has no value, or is no number: a rule without it would mean another disk.
+pub fn rule(selector: &DiskSelector, variables: &Variables) -> Result<target::Rule> {
+    if let Some(name) = open_variable(selector, variables) {
+        bail!("variable {name} is to say which disk is meant and has no value: set it before this step");
+    }
+    let of_variable = || {
+        let name = selector.variable.as_deref()?;
+        let number = variables.get(name)?.trim().parse();
+        Some(number.with_context(|| format!("variable {name} is no disk number")))
+    };
+    let number = match selector.number.get() {
+        Some(number) => Some(*number),
+        None => of_variable().transpose()?,
     };
     Ok(target::Rule {
         number,
@@ -236,5 +238,25 @@ mod tests {
         assert_eq!((place.folder, place.name), ("/m/a".into(), "b.wim".into()));
         assert!(inside(Path::new("/m"), "../b.wim", "x".into()).is_err());
         assert!(inside(Path::new("/m"), "/", "x".into()).is_err());
+    }
+
+    #[test]
+    fn a_variable_without_a_value_names_no_disk() {
+        let selector = DiskSelector {
+            variable: Some("TargetDisk".into()),
+            ..DiskSelector::default()
+        };
+        let mut variables = Variables::new();
+        let error = rule(&selector, &variables).unwrap_err().to_string();
+        assert!(
+            error.contains("variable TargetDisk") && error.contains("no value"),
+            "{error}"
+        );
+        variables.set("TargetDisk", " ").unwrap();
+        assert!(rule(&selector, &variables).is_err());
+        variables.set("targetdisk", "first").unwrap();
+        assert!(rule(&selector, &variables).is_err());
+        variables.set("targetdisk", " 1 ").unwrap();
+        assert_eq!(rule(&selector, &variables).unwrap().number, Some(1));
     }
 }

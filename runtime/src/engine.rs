@@ -187,10 +187,12 @@ pub fn next(
         };
         progress.groups.insert(number, enter);
         if !enter {
-            return Ok(Next::Skip(
-                index,
-                format!("the condition of group \"{}\" does not hold", group.name),
-            ));
+            let reason = if group.common.disabled {
+                format!("group \"{}\" is disabled", group.name)
+            } else {
+                format!("the condition of group \"{}\" does not hold", group.name)
+            };
+            return Ok(Next::Skip(index, reason));
         }
     }
     let reason = runs(&placed.step.common, evaluate).map_err(stuck)?;

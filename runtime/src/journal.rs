@@ -82,9 +82,8 @@ pub struct Target {
 impl Target {
     /// Whether that is the disk.
     pub fn is_on(&self, disk: &Disk) -> bool {
-        disk.partitions
-            .iter()
-            .any(|partition| partition.id == self.state || partition.id == self.system)
+        let is_ours = |id: &str| !id.is_empty() && (id == self.state || id == self.system);
+        disk.partitions.iter().any(|partition| is_ours(&partition.id))
     }
 }
 

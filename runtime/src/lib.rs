@@ -24,6 +24,7 @@ pub mod pe;
 #[cfg(unix)]
 pub mod person;
 pub mod platform;
+pub mod possible;
 pub mod preflight;
 pub mod questions;
 pub mod reporter;

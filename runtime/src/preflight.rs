@@ -4,14 +4,12 @@ use anyhow::{Context as _, anyhow};
 use media_format::event::Environment;
 use media_format::manifest::Install;
 use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage};
-use task_sequence::{Action, Condition, Facts, Step, Variables};
+use task_sequence::{Action, Step, Variables};
 
 use crate::context::{Context, resolved};
-use crate::engine::Program;
-use crate::facts::MachineFacts;
 use crate::platform::Result;
 use crate::run::Run;
-use crate::steps;
+use crate::{possible, steps};
 
 /// Verifies every package of the sequence and runs the check of every step that can run.
 ///
@@ -19,17 +17,11 @@ use crate::steps;
 /// The first thing that is wrong, with the step that needs it.
 pub fn check(run: &mut Run<'_>) -> Result<()> {
     let sequence = run.sequence;
-    let program = Program::new(sequence);
-    let steps: Vec<_> = program
-        .steps
-        .iter()
-        .map(|placed| placed.step)
-        .filter(|step| !step.common.disabled)
-        .collect();
-    for step in steps {
-        if certainly_not(run, step.common.when.as_ref()) {
+    for enabled in sequence.enabled_steps() {
+        if !possible::is_possible(&enabled, run.platform, &run.variables, run.here) {
             continue;
         }
+        let step = enabled.step;
         ask(run, step).with_context(|| format!("step \"{}\"", step.name()))?;
         // Variables that earlier steps set are not known yet: what cannot be resolved is checked when it runs.
         let Ok(resolved) = resolved(step, &with_later_answers(run)) else {
@@ -122,14 +114,4 @@ fn verify(context: &Context<'_>, id: &str, seen: &mut Vec<String>) -> Result<()>
         .iter()
         .chain(repository)
         .try_for_each(|needed| verify(context, needed, seen))
-}
-
-fn certainly_not(run: &Run<'_>, condition: Option<&Condition>) -> bool {
-    let facts = MachineFacts {
-        platform: run.platform,
-        variables: &run.variables,
-        here: run.here,
-    };
-    let facts: &dyn Facts = &facts;
-    condition.is_some_and(|condition| condition.evaluate(facts).is_ok_and(|holds| !holds))
 }

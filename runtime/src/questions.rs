@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, bail};
-use task_sequence::{Action, Condition, Node, TaskSequence, Variables};
+use task_sequence::{Action, Condition, TaskSequence, Variables};
 
 use crate::media::Media;
 use crate::platform::Result;
@@ -95,7 +95,7 @@ impl<'a> Questions<'a> {
         let texts: Vec<&str> = texts.collect();
         for name in self.open() {
             let in_text = texts.iter().any(|text| Variables::refers_to(text, &name));
-            if in_text || decides(&sequence.steps, &name) {
+            if in_text || decides(sequence, &name) {
                 self.ask(&name, variables)?;
             }
         }
@@ -134,7 +134,7 @@ fn packages_use(media: &Media, name: &str) -> bool {
     })
 }
 
-fn decides(nodes: &[Node], name: &str) -> bool {
+fn decides(sequence: &TaskSequence, name: &str) -> bool {
     let asks = |condition: &Condition| {
         let text = serde_json::to_string(condition)
             .unwrap_or_default()
@@ -142,11 +142,7 @@ fn decides(nodes: &[Node], name: &str) -> bool {
         let name = name.to_lowercase();
         text.contains(&format!("\"{name}\"")) || text.contains(&format!("%{name}%"))
     };
-    nodes.iter().any(|node| {
-        let inside = match node {
-            Node::Group(group) => decides(&group.steps, name),
-            Node::Step(_) => false,
-        };
-        inside || node.common().when.as_ref().is_some_and(asks)
-    })
+    let steps = sequence.enabled_steps();
+    let mut conditions = steps.iter().flat_map(|enabled| &enabled.conditions);
+    conditions.any(|condition| asks(condition))
 }

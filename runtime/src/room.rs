@@ -116,12 +116,9 @@ fn home<'a>(image: &ImageInfo, volumes: &'a [(String, u64)]) -> &'a str {
 
 /// The images of each operating system that the sequence applies to volumes that it does not name.
 fn systems(context: &Context<'_>) -> Vec<Vec<ImageInfo>> {
-    let steps = context.sequence.all_steps();
-    let steps = steps
-        .into_iter()
-        .filter_map(|step| resolved(step, context.variables).ok());
+    let steps = context.possible_steps().into_iter();
     steps
-        .filter(|step| !step.common.disabled)
+        .filter_map(|step| resolved(step, context.variables).ok())
         .filter_map(|step| match &step.action {
             Action::ApplyOperatingSystemImage(options) => images(context, options),
             _ => None,

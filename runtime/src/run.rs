@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use media_format::event::{Environment, Event};
@@ -62,6 +63,8 @@ pub struct Run<'a> {
     pub questions: Questions<'a>,
     /// Overlays of system volumes.
     pub views: RefCell<Vec<(PathBuf, PathBuf)>>,
+    /// The exit code of the last program of the running step that counts.
+    pub exit_code: Cell<i64>,
 }
 
 impl Run<'_> {
@@ -134,6 +137,7 @@ impl Run<'_> {
     }
 
     fn decide(&mut self, program: &Program<'_>) -> Result<Next> {
+        variables::refresh(&mut self.variables, self.platform, self.log);
         let facts = MachineFacts {
             platform: self.platform,
             variables: &self.variables,
@@ -214,6 +218,8 @@ impl Run<'_> {
         if self.questions.ask_for(&step.action, &mut self.variables)? {
             self.hide_secrets();
         }
+        variables::refresh(&mut self.variables, self.platform, self.log);
+        self.exit_code.set(0);
         let step = resolved(step, &self.variables)?;
         let place = step.action.kind().place;
         let part = self.journal.saved.progress.part;
@@ -264,6 +270,8 @@ impl Run<'_> {
             log_home: &self.log_home,
             reporter: self.reporter,
             timeout: step.timeout.map(task_sequence::TimeSpan::duration),
+            began: Instant::now(),
+            exit_code: &self.exit_code,
             reported: Cell::new(None),
             views: &self.views,
         }
@@ -307,7 +315,7 @@ impl Run<'_> {
             );
         }
         if word != "skipped" {
-            variables::set_last_action(&mut self.variables, name, 0);
+            variables::set_last_action(&mut self.variables, name, self.exit_code.get(), true);
         }
         self.log.info(format!(
             "step \"{name}\" ended: {word}{}",
@@ -325,7 +333,7 @@ impl Run<'_> {
             "step \"{name}\" failed with {}: {reason}",
             code_text(failure.code)
         ));
-        variables::set_last_action(&mut self.variables, name, failure.code);
+        variables::set_last_action(&mut self.variables, name, failure.code, false);
         self.report_step_end(name, "failed", failure.code, Some(reason.clone()));
         let ended = Ended::Failed {
             code: failure.code,
@@ -339,6 +347,7 @@ impl Run<'_> {
         }
         self.log
             .info("the sequence goes on in spite of it (continue-on-error)");
+        crate::logs::copy(self);
         self.keep()
     }
 

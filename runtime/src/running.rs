@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use media_format::state::{BootState, Next};
 use media_format::{journal, paths};
 use task_sequence::steps::Place;
-use task_sequence::{Node, OperatingSystem, Step, TaskSequence};
+use task_sequence::{OperatingSystem, Step, TaskSequence};
 
 use crate::context::find_partition;
 use crate::in_windows::installed;
@@ -85,7 +85,11 @@ fn check_sequence(sequence: &TaskSequence) -> Result<()> {
     if sequence.operating_system != OperatingSystem::Windows {
         bail!("the task sequence is for Linux, and this is Windows");
     }
-    let steps = enabled(&sequence.steps);
+    let steps: Vec<&Step> = sequence
+        .enabled_steps()
+        .iter()
+        .map(|enabled| enabled.step)
+        .collect();
     let wrong = |step: &&&Step| {
         let kind = step.action.kind();
         kind.destructive || kind.place == Place::PeToOs
@@ -102,16 +106,6 @@ fn check_sequence(sequence: &TaskSequence) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn enabled(nodes: &[Node]) -> Vec<&Step> {
-    let nodes = nodes.iter().filter(|node| !node.common().disabled);
-    nodes
-        .flat_map(|node| match node {
-            Node::Group(group) => enabled(&group.steps),
-            Node::Step(step) => vec![step],
-        })
-        .collect()
 }
 
 fn check_room(run: &Run<'_>, boot: &Path) -> Result<()> {
@@ -228,7 +222,7 @@ fn target_of(found: &Found) -> Target {
 }
 
 fn remember(run: &mut Run<'_>, boot: &Path) -> Result<()> {
-    variables::set(&mut run.variables, "_SMSTSClientCache", paths::INSTALLED_WINDOWS);
+    variables::set_client_cache(&mut run.variables, run.platform);
     run.journal.keep_variables(&run.variables);
     run.journal.attach(run.platform, boot)?;
     let media_id = &run.media.manifest.media_id;

@@ -91,6 +91,7 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         variables,
         questions,
         views: Default::default(),
+        exit_code: Default::default(),
     };
     Ok(run.go())
 }

@@ -4,7 +4,9 @@ use media_format::event::Environment;
 use media_format::manifest::MediaLayout;
 use task_sequence::Variables;
 
-use crate::platform::Firmware;
+use crate::in_windows::installed;
+use crate::log::Log;
+use crate::platform::{Firmware, Platform, System};
 use crate::run::Run;
 
 /// Sets a variable of the engine; its name is ours and valid.
@@ -13,10 +15,18 @@ pub fn set(variables: &mut Variables, name: &str, value: impl Into<String>) {
     debug_assert!(set.is_ok(), "{name} is not a name of a variable");
 }
 
+fn text(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
+}
+
+/// Boot image or installed system.
+pub fn set_place(variables: &mut Variables, here: Environment) {
+    set(variables, "_SMSTSInWinPE", text(here == Environment::Pe));
+}
+
 /// What the machine and this start of the runtime are.
 pub fn set_machine(run: &mut Run<'_>) {
-    let text = |flag: bool| if flag { "true" } else { "false" };
-    let pe = run.here == Environment::Pe;
+    set_place(&mut run.variables, run.here);
     let secure_boot = match run.platform.secure_boot() {
         None => "NA",
         Some(true) => "Enabled",
@@ -29,7 +39,6 @@ pub fn set_machine(run: &mut Run<'_>) {
     };
     let manifest = &run.media.manifest;
     let mut known = vec![
-        ("_SMSTSInWinPE".to_owned(), text(pe).to_owned()),
         (
             "_SMSTSBootUEFI".to_owned(),
             text(run.platform.firmware() == Firmware::Uefi).to_owned(),
@@ -37,11 +46,6 @@ pub fn set_machine(run: &mut Run<'_>) {
         ("_TSSecureBoot".to_owned(), secure_boot.to_owned()),
         ("_SMSTSMediaType".to_owned(), "FullMedia".to_owned()),
         ("_SMSTSLaunchMode".to_owned(), launch.to_owned()),
-        ("_SMSTSLogPath".to_owned(), run.log.folder().display().to_string()),
-        (
-            "_SMSTSMDataPath".to_owned(),
-            run.log.folder().display().to_string(),
-        ),
         ("_SMSTSPackageID".to_owned(), run.journal.saved.sequence.clone()),
         ("_SMSTSPackageName".to_owned(), run.sequence.name.clone()),
         ("_SMSTSBootImageID".to_owned(), manifest.boot_image.clone()),
@@ -51,27 +55,65 @@ pub fn set_machine(run: &mut Run<'_>) {
     known
         .into_iter()
         .for_each(|(name, value)| set(&mut run.variables, &name, value));
-    set_client_cache(run);
-}
-
-/// `_SMSTSClientCache` exists once the run has a place on the target: the usual condition of the partitioning step.
-fn set_client_cache(run: &mut Run<'_>) {
+    set_log_path(&mut run.variables, run.log);
     if run.journal.is_attached() {
-        set(
-            &mut run.variables,
-            "_SMSTSClientCache",
-            media_format::paths::INSTALLED,
-        );
+        set_client_cache(&mut run.variables, run.platform);
     }
 }
 
+/// What changes while a run goes on: the log follows the journal, and addresses come by DHCP in the background.
+pub fn refresh(variables: &mut Variables, platform: &dyn Platform, log: &Log) {
+    set_log_path(variables, log);
+    let addresses = ["_SMSTSIPAddresses", "_SMSTSDefaultGateways"];
+    let known = platform.variables().into_iter();
+    known
+        .filter(|(name, _)| addresses.contains(&name.as_str()))
+        .for_each(|(name, value)| set(variables, &name, value));
+}
+
+fn set_log_path(variables: &mut Variables, log: &Log) {
+    let folder = log.folder().display().to_string();
+    set(variables, "_SMSTSLogPath", folder.clone());
+    set(variables, "_SMSTSMDataPath", folder);
+}
+
+/// `_SMSTSClientCache` exists once the run has a place on the target: the usual condition of the partitioning step. It is the
+/// runtime's folder in the system that runs.
+pub fn set_client_cache(variables: &mut Variables, platform: &dyn Platform) {
+    let folder = match platform.system() {
+        System::Linux => media_format::paths::INSTALLED.to_owned(),
+        System::Windows => {
+            let folder = installed::folder(&platform.root());
+            folder.display().to_string().replace('/', "\\")
+        }
+    };
+    set(variables, "_SMSTSClientCache", folder);
+}
+
 /// How the last step ended; a skipped one leaves these as they were.
-pub fn set_last_action(variables: &mut Variables, name: &str, code: i64) {
+pub fn set_last_action(variables: &mut Variables, name: &str, code: i64, succeeded: bool) {
     set(variables, "_SMSTSLastActionName", name);
     set(variables, "_SMSTSLastActionRetCode", code.to_string());
-    set(
-        variables,
-        "_SMSTSLastActionSucceeded",
-        if code == 0 { "true" } else { "false" },
-    );
+    set(variables, "_SMSTSLastActionSucceeded", text(succeeded));
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::platform::linux::Linux;
+
+    #[test]
+    fn the_path_of_the_log_follows_it() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let log = Log::open(first.path());
+        let mut variables = Variables::new();
+        for folder in [&first, &second] {
+            log.move_to(folder.path());
+            refresh(&mut variables, &Linux::new(), &log);
+            let expected = folder.path().to_str();
+            assert_eq!(variables.get("_SMSTSLogPath"), expected);
+            assert_eq!(variables.get("_SMSTSMDataPath"), expected);
+        }
+        assert!(variables.contains("_SMSTSIPAddresses"));
+    }
 }

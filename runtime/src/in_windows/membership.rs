@@ -49,23 +49,37 @@ pub fn join_workgroup(
 }
 
 fn workgroup(processes: &(impl Processes + ?Sized), limit: Option<Duration>) -> Result<String> {
-    let output = powershell::run(
-        processes,
-        "(Get-CimInstance Win32_ComputerSystem).Workgroup",
-        limit,
-    )?;
+    property(processes, "Workgroup", limit)
+}
+
+/// The full name of the domain that the machine is in.
+fn domain(processes: &(impl Processes + ?Sized), limit: Option<Duration>) -> Result<String> {
+    property(processes, "Domain", limit)
+}
+
+fn property(processes: &(impl Processes + ?Sized), name: &str, limit: Option<Duration>) -> Result<String> {
+    let script = format!("(Get-CimInstance Win32_ComputerSystem).{name}");
+    let output = powershell::run(processes, &script, limit)?;
     Ok(output.stdout.trim().to_owned())
 }
 
-/// Makes the machine a member of a domain, with an account that is made for it.
+/// Makes the machine a member of a domain, with an account that is made for it. Gives whether that changed anything: Windows
+/// refuses to join the domain that the machine is in, as it is after a cut behind the joining.
 ///
 /// # Errors
 /// When Windows or the domain refuses.
 pub fn join_domain(
     processes: &(impl Processes + ?Sized),
     domain: &Domain<'_>,
+    member_of: Option<&str>,
     limit: Option<Duration>,
-) -> Result<()> {
+) -> Result<bool> {
+    if let Some(short) = member_of {
+        let is_that = |name: &str| name.eq_ignore_ascii_case(domain.name);
+        if is_that(short) || is_that(&self::domain(processes, limit)?) {
+            return Ok(false);
+        }
+    }
     // NETSETUP_JOIN_DOMAIN and NETSETUP_ACCT_CREATE (lmjoin.h).
     let mut arguments = format!("Name = {}; FJoinOptions = [uint32]3", quoted(domain.name));
     if !domain.account.is_empty() {
@@ -76,7 +90,8 @@ pub fn join_domain(
         arguments.push_str(&format!("; AccountOU = {}", quoted(unit)));
     }
     let output = powershell::run(processes, &call("JoinDomainOrWorkgroup", &arguments), limit)?;
-    judge(&format!("joining the domain {}", domain.name), &output)
+    judge(&format!("joining the domain {}", domain.name), &output)?;
+    Ok(true)
 }
 
 fn call(method: &str, arguments: &str) -> String {
@@ -128,6 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn the_domain_that_the_machine_is_in_is_not_joined_again() {
+        let domain = Domain {
+            name: "corp.example",
+            ..Domain::default()
+        };
+        let machine = Fake::default().says("powershell.exe", "CORP.example\r\n");
+        assert!(!join_domain(&machine, &domain, Some("CORP"), None).unwrap());
+        assert_eq!(machine.ran().len(), 1);
+        let machine = Fake::default().says("powershell.exe", "other.example\r\n");
+        assert!(join_domain(&machine, &domain, Some("OTHER"), None).unwrap());
+        assert!(text(&machine.ran()[1].stdin).contains("Name = 'corp.example'"));
+    }
+
+    #[test]
     fn a_password_is_in_no_argument_and_a_refusal_says_what_to_do() {
         let machine = Fake::default().ends("powershell.exe", 1326, "");
         let domain = Domain {
@@ -136,7 +165,9 @@ mod tests {
             account: r"CORP\joiner",
             password: "Canary-1",
         };
-        let error = join_domain(&machine, &domain, None).unwrap_err().to_string();
+        let error = join_domain(&machine, &domain, None, None)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("check its name and password"), "{error}");
         let ran = machine.ran();
         assert!(!format!("{:?}", ran[0].arguments).contains("Canary"));

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::installers;
 use crate::context::code_text;
-use crate::platform::{Files, Processes, Result};
+use crate::platform::{Files, Result, Runner};
 
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,8 +37,8 @@ const OPTIONAL: &str = "optional";
 ///
 /// # Errors
 /// When an update fails otherwise than by not fitting.
-pub fn install(machine: &(impl Files + Processes), folder: &Path, all: bool) -> Result<Done> {
-    let mut left = in_order(machine, folder, all)?;
+pub fn install(files: &impl Files, folder: &Path, all: bool, run: Runner<'_>) -> Result<Done> {
+    let mut left = in_order(files, folder, all)?;
     if left.is_empty() {
         bail!("{} has no update (.msu or .cab)", folder.display());
     }
@@ -48,7 +48,7 @@ pub fn install(machine: &(impl Files + Processes), folder: &Path, all: bool) -> 
         let mut failed = None;
         let mut again = Vec::new();
         for file in left {
-            match one(machine, &file)? {
+            match one(run, &file)? {
                 Ended::Known => {}
                 Ended::Installed => done.installed.push(name(&file)),
                 Ended::NeedsRestart => {
@@ -106,11 +106,9 @@ fn name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn one(processes: &impl Processes, file: &Path) -> Result<Ended> {
-    let command = installers::command(file, "")?;
-    let output = processes
-        .run(&command)
-        .with_context(|| format!("installing update {}", name(file)))?;
+fn one(run: Runner<'_>, file: &Path) -> Result<Ended> {
+    let output =
+        run(installers::command(file, "")?).with_context(|| format!("installing update {}", name(file)))?;
     Ok(judge(output.code))
 }
 
@@ -131,7 +129,7 @@ fn judge(code: i64) -> Ended {
 mod tests {
     use super::super::fake::Fake;
     use super::*;
-    use crate::platform::Command;
+    use crate::platform::{Command, Processes as _};
 
     fn folder(names: &[&str]) -> Fake {
         let machine = Fake::default();
@@ -152,21 +150,25 @@ mod tests {
         machine.ran().into_iter().filter_map(of).collect()
     }
 
-    const UPDATES: &str = "D:/updates";
+    fn done(machine: &Fake, all: bool) -> Result<Done> {
+        install(machine, Path::new("D:/updates"), all, &|command| {
+            machine.run(&command)
+        })
+    }
 
     #[test]
     fn the_servicing_stack_comes_first_and_optional_ones_only_when_all_are_wanted() {
         let names = ["b.cab", "a.MSU", "ssu-19041.msu", "readme.txt", "optional/c.cab"];
         let machine = folder(&names);
-        let done = install(&machine, Path::new(UPDATES), false).unwrap();
-        assert_eq!(done.installed, ["ssu-19041.msu", "a.msu", "b.cab"]);
+        let ended = done(&machine, false).unwrap();
+        assert_eq!(ended.installed, ["ssu-19041.msu", "a.msu", "b.cab"]);
         let ran = machine.ran();
         assert_eq!(
             (ran[0].program.as_str(), ran[2].program.as_str()),
             ("wusa.exe", "dism.exe")
         );
         let machine = folder(&names);
-        install(&machine, Path::new(UPDATES), true).unwrap();
+        done(&machine, true).unwrap();
         assert_eq!(order(&machine), ["ssu-19041.msu", "a.msu", "b.cab", "c.cab"]);
     }
 
@@ -176,10 +178,10 @@ mod tests {
             .ends("wusa.exe", 0x8024_0017, "")
             .ends("wusa.exe", 3010, "")
             .ends("wusa.exe", 0, "");
-        let done = install(&machine, Path::new(UPDATES), false).unwrap();
+        let ended = done(&machine, false).unwrap();
         assert_eq!(order(&machine), ["a.msu", "b.msu", "a.msu"]);
         assert_eq!(
-            (done.installed, done.restart),
+            (ended.installed, ended.restart),
             (vec!["b.msu".into(), "a.msu".into()], true)
         );
     }
@@ -187,20 +189,12 @@ mod tests {
     #[test]
     fn what_does_not_fit_or_is_there_is_no_failure_and_what_fails_is_named() {
         let machine = folder(&["a.msu"]).ends("wusa.exe", 0x0024_0006, "");
-        assert_eq!(
-            install(&machine, Path::new(UPDATES), false).unwrap(),
-            Done::default()
-        );
+        assert_eq!(done(&machine, false).unwrap(), Done::default());
         let machine = folder(&["a.msu"]).ends("wusa.exe", 0x8024_0017, "");
-        assert_eq!(
-            install(&machine, Path::new(UPDATES), false).unwrap(),
-            Done::default()
-        );
+        assert_eq!(done(&machine, false).unwrap(), Done::default());
         let machine = folder(&["a.cab", "b.cab"]).ends("dism.exe", 0x8007_0002, "");
-        let error = install(&machine, Path::new(UPDATES), false)
-            .unwrap_err()
-            .to_string();
+        let error = done(&machine, false).unwrap_err().to_string();
         assert!(error.contains("a.cab") && error.contains("0x80070002"), "{error}");
-        assert!(install(&folder(&["readme.txt"]), Path::new(UPDATES), false).is_err());
+        assert!(done(&folder(&["readme.txt"]), false).is_err());
     }
 }

@@ -364,15 +364,18 @@ pub trait Boot {
     fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()>;
 }
 
-/// Packages of the installed system that runs.
+/// How a step runs programs: within its time limit, and the log shows what they say.
+pub type Runner<'a> = &'a dyn Fn(Command) -> Result<Output>;
+
+/// Packages of the installed system that runs. What takes long goes through the step's runner.
 pub trait Packages {
     /// Upgrades from that repository folder; `all` also where that installs or removes others. Gives the names of
     /// what changed.
-    fn upgrade(&self, repository: &Path, all: bool) -> Result<Vec<String>>;
+    fn upgrade(&self, repository: &Path, all: bool, run: Runner<'_>) -> Result<Vec<String>>;
     /// Installs packages by name from that repository folder.
-    fn install(&self, repository: &Path, packages: &[String]) -> Result<()>;
+    fn install(&self, repository: &Path, packages: &[String], run: Runner<'_>) -> Result<()>;
     /// Installs package files.
-    fn install_files(&self, files: &[PathBuf]) -> Result<()>;
+    fn install_files(&self, files: &[PathBuf], run: Runner<'_>) -> Result<()>;
     /// Whether the system asks for a restart.
     fn restart_required(&self) -> bool;
 }

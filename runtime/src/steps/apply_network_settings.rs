@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use task_sequence::steps::{Adapter, ApplyNetworkSettings, JoinKind};
+use task_sequence::steps::{Adapter, ApplyNetworkSettings, ApplyOsSettings, JoinKind};
+use windows_setup::unattend::{Machine, Settings};
 
 use super::join_domain_or_workgroup::set_workgroup;
 use super::{Check, Result};
@@ -17,6 +18,7 @@ pub(super) fn check(options: &ApplyNetworkSettings, context: &Context<'_>) -> Ch
     if context.is_windows() {
         return windows::check(options, context);
     }
+    with_macs(&options.adapters, &context.macs())?;
     Ok(())
 }
 
@@ -37,8 +39,36 @@ pub(super) fn run(options: &ApplyNetworkSettings, context: &mut Context<'_>) -> 
             }
         }
     }
-    write_adapters(context.platform, &root, &options.adapters)?;
+    let adapters = with_macs(&options.adapters, &context.macs())?;
+    write_adapters(context.platform, &root, &adapters)?;
     Ok(Outcome::Done)
+}
+
+/// The adapters with the MAC addresses that they are known by: those that the sequence tells by their order get the machine's.
+/// The only one of a machine that has no other keeps to every card, as the one that may come after it.
+fn with_macs(adapters: &[Adapter], macs: &[String]) -> platform::Result<Vec<Adapter>> {
+    if let [only] = adapters
+        && only.mac.is_none()
+        && macs.len() < 2
+    {
+        return Ok(adapters.to_vec());
+    }
+    let machine = Machine {
+        macs: macs.to_vec(),
+        random: [0; 24],
+    };
+    let network = ApplyNetworkSettings {
+        adapters: adapters.to_vec(),
+        ..ApplyNetworkSettings::default()
+    };
+    let settings = Settings::from_steps(&ApplyOsSettings::default(), &network, &machine)?;
+    let found = adapters.iter().zip(settings.adapters);
+    Ok(found
+        .map(|(written, found)| Adapter {
+            mac: Some(found.mac),
+            ..written.clone()
+        })
+        .collect())
 }
 
 fn write_adapters(platform: &dyn Platform, root: &Path, adapters: &[Adapter]) -> platform::Result<()> {
@@ -90,27 +120,88 @@ fn networkd(adapter: &Adapter) -> String {
 
 /// A fragment for ifupdown (interfaces(5)).
 fn interfaces(adapters: &[Adapter]) -> String {
-    let stanza = |(number, adapter): (usize, &Adapter)| {
-        let name = match &adapter.mac {
-            Some(mac) => format!("/mac/{}=media{number}", mac.to_lowercase().replace('-', ":")),
-            None => format!("/{}/en*=media{number}", number + 1),
-        };
-        let method = if uses_dhcp(adapter) { "dhcp" } else { "static" };
-        let mut text = format!("auto {name}\niface media{number} inet {method}\n");
-        adapter
-            .addresses
-            .iter()
-            .for_each(|address| text.push_str(&format!("\taddress {address}\n")));
-        adapter
-            .gateways
-            .iter()
-            .for_each(|gateway| text.push_str(&format!("\tgateway {gateway}\n")));
-        if !adapter.dns.is_empty() {
-            text.push_str(&format!("\tdns-nameservers {}\n", adapter.dns.join(" ")));
-        }
-        text
+    let adapters = adapters.iter().enumerate();
+    adapters
+        .map(|(number, adapter)| {
+            let pattern = match &adapter.mac {
+                Some(mac) => format!("mac/{}", mac.to_lowercase().replace('-', ":")),
+                None => "/e[nt]*/1".into(),
+            };
+            let stanzas: String = stanzas(adapter)
+                .iter()
+                .map(|stanza| stanza.text(number))
+                .collect();
+            format!("auto {pattern}=media{number}\n{stanzas}")
+        })
+        .collect()
+}
+
+/// A part of an adapter's configuration: each has one address of one family.
+struct Stanza {
+    family: &'static str,
+    method: &'static str,
+    lines: Vec<String>,
+}
+
+impl Stanza {
+    fn text(&self, number: usize) -> String {
+        let lines: String = self.lines.iter().map(|line| format!("\t{line}\n")).collect();
+        format!("iface media{number} {} {}\n{lines}", self.family, self.method)
+    }
+
+    /// A stanza takes one gateway, of its own family.
+    fn takes_gateway(&self, family: &str) -> bool {
+        let has_one = self.lines.iter().any(|line| line.starts_with("gateway "));
+        self.method == "static" && self.family == family && !has_one
+    }
+}
+
+fn stanzas(adapter: &Adapter) -> Vec<Stanza> {
+    let stanza = |family, method, lines| Stanza {
+        family,
+        method,
+        lines,
     };
-    adapters.iter().enumerate().map(stanza).collect()
+    let mut stanzas: Vec<Stanza> = adapter
+        .addresses
+        .iter()
+        .map(|address| stanza(family(address), "static", vec![format!("address {address}")]))
+        .collect();
+    if uses_dhcp(adapter) {
+        stanzas.insert(0, stanza("inet", "dhcp", vec![]));
+    }
+    if stanzas.is_empty() {
+        stanzas.push(stanza("inet", "manual", vec![]));
+    }
+    for gateway in &adapter.gateways {
+        let taker = stanzas
+            .iter_mut()
+            .find(|stanza| stanza.takes_gateway(family(gateway)));
+        match taker {
+            Some(stanza) => stanza.lines.push(format!("gateway {gateway}")),
+            // A further one comes after all addresses are there.
+            None => {
+                let last = stanzas.last_mut().into_iter();
+                last.for_each(|last| {
+                    let line = format!("up ip route append default via {gateway} dev $IFACE");
+                    last.lines.push(line);
+                });
+            }
+        }
+    }
+    if !adapter.dns.is_empty() {
+        stanzas[0]
+            .lines
+            .push(format!("dns-nameservers {}", adapter.dns.join(" ")));
+    }
+    if let Some(suffix) = &adapter.dns_suffix {
+        stanzas[0].lines.push(format!("dns-search {suffix}"));
+    }
+    stanzas
+}
+
+fn family(address: &str) -> &'static str {
+    if address.contains(':') { "inet6" } else { "inet" }
 }
 
 fn uses_dhcp(adapter: &Adapter) -> bool {
@@ -135,7 +226,58 @@ mod tests {
             text,
             "[Match]\nMACAddress=52:54:00:12:34:56\n\n[Network]\nAddress=192.0.2.5/24\nGateway=192.0.2.1\nDNS=192.0.2.53\n"
         );
-        assert!(interfaces(&[adapter]).contains("inet static\n\taddress 192.0.2.5/24"));
+        let text = interfaces(&[adapter]);
+        assert_eq!(
+            text,
+            "auto mac/52:54:00:12:34:56=media0\niface media0 inet static\n\taddress 192.0.2.5/24\n\tgateway 192.0.2.1\n\
+             \tdns-nameservers 192.0.2.53\n"
+        );
         assert!(networkd(&Adapter::default()).contains("Type=ether\n\n[Network]\nDHCP=yes"));
+        assert_eq!(
+            interfaces(&[Adapter::default()]),
+            "auto /e[nt]*/1=media0\niface media0 inet dhcp\n"
+        );
+    }
+
+    #[test]
+    fn every_address_has_a_stanza_of_its_family() {
+        let text = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+        let adapter = Adapter {
+            addresses: text(&["192.0.2.5/24", "192.0.2.6/24", "2001:db8::5/64"]),
+            gateways: text(&["2001:db8::1", "192.0.2.1", "192.0.2.2"]),
+            dns: text(&["192.0.2.53", "2001:db8::53"]),
+            dns_suffix: Some("lab.example".into()),
+            ..Adapter::default()
+        };
+        assert_eq!(
+            interfaces(&[adapter]),
+            "auto /e[nt]*/1=media0\n\
+             iface media0 inet static\n\taddress 192.0.2.5/24\n\tgateway 192.0.2.1\n\
+             \tdns-nameservers 192.0.2.53 2001:db8::53\n\tdns-search lab.example\n\
+             iface media0 inet static\n\taddress 192.0.2.6/24\n\tgateway 192.0.2.2\n\
+             iface media0 inet6 static\n\taddress 2001:db8::5/64\n\tgateway 2001:db8::1\n"
+        );
+    }
+
+    #[test]
+    fn adapters_without_a_mac_are_the_machines_in_its_order() {
+        let machine = ["52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"].map(str::to_owned);
+        let with = |mac: Option<&str>| Adapter {
+            mac: mac.map(str::to_owned),
+            ..Adapter::default()
+        };
+        let found = |adapters: &[Adapter], macs: &[String]| -> Vec<Option<String>> {
+            let found = with_macs(adapters, macs).unwrap().into_iter();
+            found.map(|adapter| adapter.mac).collect()
+        };
+        let named = "52-54-00-00-00-01";
+        let expected = [&machine[1], named, &machine[2]].map(|mac: &str| Some(mac.to_owned()));
+        let adapters = [with(None), with(Some(named)), with(None)];
+        assert_eq!(found(&adapters, &machine), expected);
+        assert_eq!(found(&[with(None)], &machine), [Some(machine[0].clone())]);
+        // The only card may be exchanged for another.
+        assert_eq!(found(&[with(None)], &machine[..1]), [None]);
+        let error = with_macs(&adapters, &machine[..2]).unwrap_err().to_string();
+        assert!(error.contains("2 network adapters"), "{error}");
     }
 }

@@ -64,13 +64,10 @@ fn check_only(
 }
 
 fn package_is_applied_again(options: &ApplyOperatingSystemImage, context: &Context<'_>) -> bool {
-    let steps = context.sequence.all_steps();
-    let mut steps = steps
-        .into_iter()
-        .filter_map(|step| resolved(step, context.variables).ok());
-    steps.any(
-        |step| matches!(&step.action, Action::ApplyDataImage(data) if data.package == options.package && !step.common.disabled),
-    )
+    // Whatever its condition is: what it depends on may still change.
+    let steps = context.sequence.enabled_steps().into_iter();
+    let mut steps = steps.filter_map(|enabled| resolved(enabled.step, context.variables).ok());
+    steps.any(|step| matches!(&step.action, Action::ApplyDataImage(data) if data.package == options.package))
 }
 
 pub(super) fn run(options: &ApplyOperatingSystemImage, context: &mut Context<'_>) -> Result {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use media_format::wim::protocol::{
     Capture, CaptureImage, Compression as Worker, Message, OnBadName, Operation, Request, Volume as Source,
 };
-use task_sequence::steps::{CaptureOperatingSystemImage, Compression};
+use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage, Compression};
 
 use super::apply_image::MEMORY_LIMIT;
 use super::capture_views::{View, captured_volumes, exclusions, name_skipped, views, why_skipped};
@@ -24,6 +24,14 @@ const SOLID_MEMORY_LIMIT: u64 = 6 << 30;
 
 /// The destination is opened and written to before anything is erased.
 pub(super) fn check(options: &CaptureOperatingSystemImage, context: &Context<'_>) -> Check {
+    if let Some(CaptureDestination::Disk { disk, .. }) = &options.destination
+        && let Some(name) = destination::open_variable(disk, context.variables)
+    {
+        context.log.info(format!(
+            "variable {name} names the disk of the destination and has no value yet: it is looked for later"
+        ));
+        return Ok(());
+    }
     let destination = destination::open(context, options)?;
     let probe = destination.folder.join(format!("{}.probe", destination.name));
     context

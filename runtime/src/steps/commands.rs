@@ -1,7 +1,11 @@
 //! Command lines as the steps write them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use media_format::event::Environment;
+
+use crate::context::Context;
 use crate::platform::{Command, System};
 
 /// The shell reads the line from its standard input to the end, so that no list of processes shows it and what the line
@@ -52,6 +56,18 @@ pub(super) fn program(name: &str, arguments: &[&str]) -> Command {
         arguments,
         ..Command::default()
     }
+}
+
+/// Scripts read the sequence's variables from their environment; secrets are not among them.
+pub(super) fn environment(context: &Context<'_>) -> BTreeMap<String, String> {
+    let plain = context.variables.iter().filter(|(_, _, secret)| !secret);
+    let mut environment: BTreeMap<_, _> = plain
+        .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
+        .collect();
+    if context.here == Environment::Os && context.platform.system() == System::Linux {
+        environment.insert("DEBIAN_FRONTEND".into(), "noninteractive".into());
+    }
+    environment
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use anyhow::anyhow;
 use media_format::state::{BootState, Next};
 use task_sequence::Action;
-use task_sequence::steps::{CaptureDestination, FormatAndPartitionDisk};
+use task_sequence::steps::{
+    CaptureDestination, CaptureOperatingSystemImage, DiskSelector, FormatAndPartitionDisk,
+};
 
 use super::{Check, Result};
 use crate::context::{Context, Failure, resolved};
@@ -16,14 +18,28 @@ use crate::windows::boot as windows_boot;
 use crate::{boot_state, destination, own_table, room, staging, variables, winpe_boot};
 
 pub(super) fn check(options: &FormatAndPartitionDisk, context: &Context<'_>) -> Check {
+    if let Some(name) = open_variable(options, context) {
+        context.log.info(format!(
+            "variable {name} names a disk and has no value yet: the disk is looked for when its step runs"
+        ));
+        return Ok(());
+    }
     let target = select(options, context)?;
     plan(options, context, &target)?;
     Ok(())
 }
 
+/// A variable that names the disk, or one that a capture goes to, and that an earlier step may still set.
+fn open_variable(options: &FormatAndPartitionDisk, context: &Context<'_>) -> Option<String> {
+    let of = |disk: &DiskSelector| destination::open_variable(disk, context.variables).map(str::to_owned);
+    let destinations = destinations(context);
+    of(&options.disk).or_else(|| destinations.iter().find_map(of))
+}
+
 pub(super) fn run(options: &FormatAndPartitionDisk, context: &mut Context<'_>) -> Result {
     let target = select(options, context)?;
     let mut planned = plan(options, context, &target)?;
+    refuse_second(context, target.disk())?;
     context
         .log
         .info(format!("partitions {}", target::describe(target.disk())));
@@ -43,17 +59,33 @@ pub(super) fn run(options: &FormatAndPartitionDisk, context: &mut Context<'_>) -
     Ok(Outcome::Done)
 }
 
+/// The run has one disk: the journal of another one that it left there would lead back to it for ever.
+fn refuse_second(context: &Context<'_>, disk: &Disk) -> Check {
+    let journal = &context.journal;
+    let Some(target) = journal.saved.target.as_ref() else {
+        return Ok(());
+    };
+    if !target.ours && !journal.is_attached() {
+        return Ok(());
+    }
+    let disks = context.platform.disks()?;
+    let mut others = disks.iter().filter(|other| other.path != disk.path);
+    others.find(|other| target.is_on(other)).map_or(Ok(()), |own| {
+        Err(Failure::new(format!(
+            "{} was not touched: the run works on {} and keeps its journal there, and it has one disk only; partition \
+             further disks by a run-command-line step, or name the same disk in this step",
+            target::describe(disk),
+            target::describe(own)
+        )))
+    })
+}
+
 fn select(
     options: &FormatAndPartitionDisk,
     context: &Context<'_>,
 ) -> std::result::Result<ConfirmedTarget, Failure> {
     let disks = context.platform.disks()?;
-    let variable = options
-        .disk
-        .variable
-        .as_deref()
-        .and_then(|name| context.variables.get(name));
-    let mut rule = destination::rule(&options.disk, variable)?;
+    let mut rule = destination::rule(&options.disk, context.variables)?;
     rule.erase = options.erase_existing.unwrap_or(false);
     rule.own_table_ids = disks
         .iter()
@@ -68,17 +100,25 @@ fn select(
 /// Disks that a capture of this sequence goes to.
 fn excluded(context: &Context<'_>) -> std::result::Result<Vec<std::path::PathBuf>, Failure> {
     let mut excluded = vec![context.media.disk.clone()];
-    for step in context.sequence.all_steps() {
-        let Ok(step) = resolved(step, context.variables) else {
-            continue;
-        };
-        if let Action::CaptureOperatingSystemImage(options) = &step.action
-            && let Some(CaptureDestination::Disk { disk, .. }) = &options.destination
-        {
-            excluded.push(destination::disk(context, disk)?.path);
-        }
+    for disk in destinations(context) {
+        excluded.push(destination::disk(context, &disk)?.path);
     }
     Ok(excluded)
+}
+
+/// How the captures of this sequence name the disks that they go to.
+fn destinations(context: &Context<'_>) -> Vec<DiskSelector> {
+    let steps = context.possible_steps().into_iter();
+    let steps = steps.filter_map(|step| resolved(step, context.variables).ok());
+    steps
+        .filter_map(|step| match step.action {
+            Action::CaptureOperatingSystemImage(CaptureOperatingSystemImage {
+                destination: Some(CaptureDestination::Disk { disk, .. }),
+                ..
+            }) => Some(disk),
+            _ => None,
+        })
+        .collect()
 }
 
 fn plan(
@@ -179,10 +219,6 @@ fn attach(context: &mut Context<'_>) -> std::result::Result<(), Failure> {
         media_id,
         &BootState::new(media_id, Next::Pe),
     )?;
-    variables::set(
-        context.variables,
-        "_SMSTSClientCache",
-        media_format::paths::INSTALLED,
-    );
+    variables::set_client_cache(context.variables, context.platform);
     Ok(())
 }

@@ -3,10 +3,11 @@
 use anyhow::{Context as _, bail};
 use media_format::manifest::{Install, Package};
 
-use super::commands::shell;
+use super::commands::{environment, shell};
 use crate::context::{Context, code_text};
 use crate::in_windows::installers;
 use crate::platform::Result;
+use crate::variables;
 
 /// How an installation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +35,15 @@ pub(super) fn package(context: &mut Context<'_>, id: &str, properties: &str) -> 
     match install {
         Install::Apt { repository, packages } => {
             let folder = context.content(repository)?;
-            context.platform.install(&folder, packages)?;
+            let run = |command| context.run(command);
+            context.platform.install(&folder, packages, &run)?;
             Ok(Installed::Done)
         }
         Install::Deb(files) => {
             let folder = context.content(id)?;
             let files: Vec<_> = files.iter().map(|file| folder.join(file)).collect();
-            context.platform.install_files(&files)?;
+            let run = |command| context.run(command);
+            context.platform.install_files(&files, &run)?;
             Ok(Installed::Done)
         }
         Install::Windows(files) => windows(context, &package, files, properties),
@@ -63,6 +66,7 @@ fn windows(
     for file in files {
         let mut command = installers::command(&folder.join(file), properties)?;
         command.folder = Some(folder.clone());
+        command.environment = environment(context);
         match judge(context, package, context.run(command)?.code) {
             Installed::Done => {}
             Installed::NeedsRestart => ended = Installed::NeedsRestart,
@@ -75,6 +79,7 @@ fn windows(
 /// Runs a command line of a package in its folder and judges its exit code.
 pub(super) fn command(context: &mut Context<'_>, package: &Package, line: &str) -> Result<Installed> {
     let mut command = shell(context.platform.system(), &context.variables.expand_known(line)?);
+    command.environment = environment(context);
     if !package.path.is_empty() {
         let content = context.content(&package.id)?;
         let folder = if context.platform.is_folder(&content) {
@@ -88,6 +93,7 @@ pub(super) fn command(context: &mut Context<'_>, package: &Package, line: &str) 
 }
 
 fn judge(context: &Context<'_>, package: &Package, code: i64) -> Installed {
+    context.exit_code.set(code);
     if package.success_codes.contains(&code) {
         return Installed::Done;
     }
@@ -136,4 +142,21 @@ pub(super) fn list_of(context: &Context<'_>, prefix: &str, digits: usize) -> Vec
     let names = (1..).map(|number| format!("{prefix}{number:0digits$}"));
     let values = names.map_while(|name| context.variables.get(&name).map(str::to_owned));
     values.filter(|value| !value.is_empty()).collect()
+}
+
+/// The place in a list at which this step goes on: after a restart or a cut where it was, else at the beginning.
+pub(super) fn next(context: &Context<'_>, variable: &str) -> usize {
+    let kept = context
+        .variables
+        .get(variable)
+        .and_then(|text| text.split_once(' '));
+    let own = kept.filter(|(step, _)| step.parse() == Ok(context.journal.saved.progress.position));
+    own.and_then(|(_, next)| next.parse().ok()).unwrap_or(0)
+}
+
+/// Notes in the journal which place of the list comes next; with the step, because another one begins its own list.
+pub(super) fn keep_next(context: &mut Context<'_>, variable: &str, next: usize) -> Result<()> {
+    let step = context.journal.saved.progress.position;
+    variables::set(context.variables, variable, format!("{step} {next}"));
+    context.keep()
 }

@@ -9,8 +9,12 @@ use crate::context::{Context, Failure, code_text};
 use crate::engine::Outcome;
 use crate::variables;
 
+/// How the step ended: `Success`, `Warning` where the list went on after a failure, `Error`.
+const STATUS: &str = "_TSAppInstallStatus";
 /// The application that comes next, over restarts.
 const NEXT: &str = "_TSAppInstallNext";
+/// The applications so far that could not be installed, over restarts.
+const FAILED: &str = "_TSAppInstallFailed";
 
 pub(super) fn check(options: &InstallApplications, context: &Context<'_>) -> Check {
     let ids: Vec<String> = options
@@ -29,6 +33,14 @@ pub(super) fn check(options: &InstallApplications, context: &Context<'_>) -> Che
 }
 
 pub(super) fn run(options: &InstallApplications, context: &mut Context<'_>) -> Result {
+    let ended = install_all(options, context);
+    if ended.is_err() {
+        variables::set(context.variables, STATUS, "Error");
+    }
+    ended
+}
+
+fn install_all(options: &InstallApplications, context: &mut Context<'_>) -> Result {
     let mut ids: Vec<String> = options
         .applications
         .iter()
@@ -38,50 +50,62 @@ pub(super) fn run(options: &InstallApplications, context: &mut Context<'_>) -> R
         ids.extend(install::list_of(context, prefix, 2));
     }
     let order = install::with_dependencies(context, &ids)?;
-    let go_on = options.continue_with_next.unwrap_or(false);
-    let mut failed = Vec::new();
-    for (position, id) in order.iter().enumerate().skip(first(context)) {
-        match one(context, id) {
-            Ok(Installed::Done) => {}
-            Ok(Installed::NeedsRestart) => {
-                variables::set(context.variables, NEXT, (position + 1).to_string());
-                return Ok(Outcome::RestartThenRetry(Environment::Os));
-            }
-            Ok(Installed::Failed { code }) if !go_on => return Err(refuse(context, id, code)),
-            Err(failure) if !go_on => return Err(failure),
-            Ok(Installed::Failed { code }) => failed.push(format!("{} ({})", id, code_text(code))),
-            Err(failure) => failed.push(format!("{} ({})", id, failure.reason)),
+    let first = install::next(context, NEXT);
+    if first == 0 {
+        context.variables.unset_by_engine(FAILED);
+    }
+    for (position, id) in order.iter().enumerate().skip(first) {
+        let installed = one(context, id);
+        let restart = installed == Ok(Installed::NeedsRestart);
+        match failure(id, installed) {
+            Some(failure) if !options.continue_with_next.unwrap_or(false) => return Err(failure),
+            Some(failure) => pass_over(context, id, &failure),
+            None => {}
+        }
+        install::keep_next(context, NEXT, position + 1)?;
+        if restart {
+            return Ok(Outcome::RestartThenRetry(Environment::Os));
         }
     }
-    finish(context, &failed);
+    finish(context);
     Ok(Outcome::Done)
-}
-
-/// The state of the list is only of use inside one step: a fresh step begins at the first application.
-fn first(context: &Context<'_>) -> usize {
-    let kept = context.variables.get(NEXT).and_then(|text| text.parse().ok());
-    if context.part == 0 { 0 } else { kept.unwrap_or(0) }
 }
 
 fn one(context: &mut Context<'_>, id: &str) -> std::result::Result<Installed, Failure> {
     Ok(install::package(context, id, "")?)
 }
 
-fn refuse(context: &mut Context<'_>, id: &str, code: i64) -> Failure {
-    variables::set(context.variables, "_TSAppInstallStatus", "Error");
-    Failure {
-        code,
-        reason: format!("application \"{id}\" ended with {}", code_text(code)),
+fn failure(id: &str, installed: std::result::Result<Installed, Failure>) -> Option<Failure> {
+    match installed {
+        Ok(Installed::Done | Installed::NeedsRestart) => None,
+        Ok(Installed::Failed { code }) => Some(Failure {
+            code,
+            reason: format!("application \"{id}\" ended with {}", code_text(code)),
+        }),
+        Err(failure) => Some(failure),
     }
 }
 
-fn finish(context: &mut Context<'_>, failed: &[String]) {
-    let status = if failed.is_empty() { "Success" } else { "Warning" };
-    variables::set(context.variables, "_TSAppInstallStatus", status);
+/// The list goes on, and the step remembers over restarts that it is not complete.
+fn pass_over(context: &mut Context<'_>, id: &str, failure: &Failure) {
+    context.log.warning(format!(
+        "application \"{id}\" is not installed, and the list goes on: {}",
+        failure.reason
+    ));
+    let before = context.variables.get(FAILED).map(|list| format!("{list}, "));
+    let failed = format!("{}{id}", before.unwrap_or_default());
+    variables::set(context.variables, FAILED, failed);
+}
+
+fn finish(context: &mut Context<'_>) {
+    let status = match context.variables.get(FAILED) {
+        None => "Success",
+        Some(failed) => {
+            context.log.warning(format!("not installed: {failed}"));
+            "Warning"
+        }
+    };
+    variables::set(context.variables, STATUS, status);
     context.variables.unset_by_engine(NEXT);
-    for what in failed {
-        context
-            .log
-            .warning(format!("not installed, and the list goes on: {what}"));
-    }
+    context.variables.unset_by_engine(FAILED);
 }

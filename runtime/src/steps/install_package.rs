@@ -7,7 +7,6 @@ use super::install::{self, Installed};
 use super::{Check, Result};
 use crate::context::{Context, Failure, code_text};
 use crate::engine::Outcome;
-use crate::variables;
 
 const NEXT: &str = "_TSPackageInstallNext";
 
@@ -37,16 +36,13 @@ pub(super) fn run(options: &InstallPackage, context: &mut Context<'_>) -> Result
                 }),
         );
     }
-    let first = if context.part == 0 { 0 } else { kept(context) };
+    let first = install::next(context, NEXT);
     for (position, (package, name)) in list.iter().enumerate().skip(first) {
         let line = program(context, package, name.as_deref())?;
         let entry = context.package(package)?.clone();
-        match install::command(context, &entry, &line)? {
-            Installed::Done => {}
-            Installed::NeedsRestart => {
-                variables::set(context.variables, NEXT, (position + 1).to_string());
-                return Ok(Outcome::RestartThenRetry(Environment::Os));
-            }
+        let installed = install::command(context, &entry, &line)?;
+        match installed {
+            Installed::Done | Installed::NeedsRestart => {}
             Installed::Failed { code } if options.continue_with_next.unwrap_or(false) => {
                 context.log.warning(format!(
                     "\"{package}\" ended with {}; the list goes on",
@@ -58,17 +54,13 @@ pub(super) fn run(options: &InstallPackage, context: &mut Context<'_>) -> Result
                 return Err(Failure { code, reason });
             }
         }
+        install::keep_next(context, NEXT, position + 1)?;
+        if installed == Installed::NeedsRestart {
+            return Ok(Outcome::RestartThenRetry(Environment::Os));
+        }
     }
     context.variables.unset_by_engine(NEXT);
     Ok(Outcome::Done)
-}
-
-fn kept(context: &Context<'_>) -> usize {
-    context
-        .variables
-        .get(NEXT)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
 }
 
 /// The command line of a package's program; without a name the only one.

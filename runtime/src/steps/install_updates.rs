@@ -33,7 +33,8 @@ pub(super) fn run(options: &InstallUpdates, context: &mut Context<'_>) -> Result
     for package in packages(options, context) {
         let folder = context.content(&package)?;
         context.progress(&format!("installing updates of {package}"), 0, 0);
-        changed.extend(context.platform.upgrade(&folder, all)?);
+        let run = |command| context.run(command);
+        changed.extend(context.platform.upgrade(&folder, all, &run)?);
     }
     context.log.info(format!(
         "updated: {}",

@@ -27,8 +27,8 @@ pub(super) fn run(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) ->
             Ok(Outcome::Done)
         }
         JoinKind::Domain => {
-            join_domain(options, context)?;
-            if options.skip_restart.unwrap_or(false) {
+            let changed = join_domain(options, context)?;
+            if !changed || options.skip_restart.unwrap_or(false) {
                 return Ok(Outcome::Done);
             }
             Ok(Outcome::RestartThenContinue(Environment::Os))
@@ -54,11 +54,11 @@ fn windows(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result
                 account: options.account.as_deref().unwrap_or_default(),
                 password: password.unwrap_or_default(),
             };
-            membership::join_domain(platform, &domain, limit)?;
+            let changed = membership::join_domain(platform, &domain, member_of.as_deref(), limit)?;
             context
                 .log
                 .info(format!("the machine is in domain {}", domain.name));
-            true
+            changed
         }
     };
     if !changed || options.skip_restart.unwrap_or(false) {
@@ -108,11 +108,19 @@ fn leave_domain(context: &Context<'_>) -> std::result::Result<(), Failure> {
     realm(context, vec!["leave".into(), name], b"")
 }
 
-fn join_domain(options: &JoinDomainOrWorkgroup, context: &Context<'_>) -> std::result::Result<(), Failure> {
+/// Gives whether that changed anything: after a cut the system may be in the domain already.
+fn join_domain(options: &JoinDomainOrWorkgroup, context: &Context<'_>) -> std::result::Result<bool, Failure> {
     let name = options
         .domain
         .clone()
         .ok_or_else(|| Failure::new("the step names no domain"))?;
+    let member_of = context.platform.domain()?;
+    if member_of.is_some_and(|known| known.eq_ignore_ascii_case(&name)) {
+        context
+            .log
+            .info(format!("the system is in domain {name} already"));
+        return Ok(false);
+    }
     let mut arguments = vec!["join".to_owned(), "--verbose".into()];
     if let Some(unit) = &options.organizational_unit {
         arguments.push(format!("--computer-ou={unit}"));
@@ -127,7 +135,8 @@ fn join_domain(options: &JoinDomainOrWorkgroup, context: &Context<'_>) -> std::r
         .as_ref()
         .map(|secret| format!("{}\n", secret.expose()))
         .unwrap_or_default();
-    realm(context, arguments, password.as_bytes())
+    realm(context, arguments, password.as_bytes())?;
+    Ok(true)
 }
 
 fn realm(context: &Context<'_>, arguments: Vec<String>, stdin: &[u8]) -> std::result::Result<(), Failure> {

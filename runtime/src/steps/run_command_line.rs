@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use media_format::event::Environment;
 use task_sequence::steps::RunCommandLine;
 
 use super::Result;
-use super::commands::shell;
+use super::commands::{environment, shell};
 use crate::context::{Context, Failure, beginning, code_text};
 use crate::engine::Outcome;
-use crate::platform::{Command, System};
+use crate::platform::Command;
 
 /// What a command may do with its exit code unless the step says otherwise.
 const SUCCESS: [i64; 2] = [0, 3010];
@@ -58,6 +57,7 @@ pub(super) fn finish(
 ) -> Result {
     command.environment = environment(context);
     let output = context.run(command)?;
+    context.exit_code.set(output.code);
     if let Some(name) = output_variable {
         keep_output(context, name, output.stdout.trim_end())?;
     }
@@ -98,16 +98,4 @@ fn keep_output(context: &mut Context<'_>, name: &str, text: &str) -> std::result
     }
     let set = context.variables.set(name, kept);
     set.map_err(|error| Failure::new(error.to_string()))
-}
-
-/// Scripts read the sequence's variables from their environment; secrets are not among them.
-fn environment(context: &Context<'_>) -> std::collections::BTreeMap<String, String> {
-    let plain = context.variables.iter().filter(|(_, _, secret)| !secret);
-    let mut environment: std::collections::BTreeMap<_, _> = plain
-        .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
-        .collect();
-    if context.here == Environment::Os && context.platform.system() == System::Linux {
-        environment.insert("DEBIAN_FRONTEND".into(), "noninteractive".into());
-    }
-    environment
 }

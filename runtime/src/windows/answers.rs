@@ -27,13 +27,8 @@ pub fn settings(
     os: &ApplyOsSettings,
     network: &ApplyNetworkSettings,
 ) -> Result<Settings> {
-    let macs = context.variables.get("_SMSTSMacAddresses").unwrap_or_default();
     let mut machine = Machine {
-        macs: macs
-            .split([',', ' '])
-            .filter(|mac| !mac.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        macs: context.macs(),
         random: [0; 24],
     };
     context.platform.random(&mut machine.random);
@@ -54,9 +49,8 @@ pub fn check(context: &Context<'_>, settings: &Settings) -> Result<()> {
 }
 
 fn refuse_domain(context: &Context<'_>, joins: bool) -> Result<()> {
-    let steps = context.sequence.all_steps().into_iter();
-    let mut enabled = steps.filter(|step| !step.common.disabled);
-    if joins && enabled.any(|step| matches!(step.action, Action::CaptureOperatingSystemImage(_))) {
+    let mut steps = context.possible_steps().into_iter();
+    if joins && steps.any(|step| matches!(step.action, Action::CaptureOperatingSystemImage(_))) {
         anyhow::bail!(
             "the machine is captured and must not be a member of a domain: it joins one after the image was deployed"
         );

@@ -56,8 +56,7 @@ pub fn of_sequence(context: &Context<'_>) -> Result<Option<WindowsSystem>> {
 /// # Errors
 /// When its image is missing.
 pub fn applied(context: &Context<'_>) -> Result<Option<(PathBuf, ImageInfo)>> {
-    let steps = context.sequence.all_steps().into_iter();
-    let mut steps = steps.filter(|step| !step.common.disabled);
+    let mut steps = context.possible_steps().into_iter();
     let found = steps.find_map(|step| match resolved(step, context.variables).ok()?.action {
         Action::ApplyOperatingSystemImage(options) => Some(options),
         _ => None,

@@ -84,6 +84,12 @@ impl MediaBuilder {
         });
     }
 
+    /// Adds an application that is installed that way.
+    pub(crate) fn add_application(&mut self, id: &str, install: Install) {
+        self.add(id, PackageKind::Application, Some(install), &[]);
+        self.packages.last_mut().expect("just added").path = String::new();
+    }
+
     /// Adds a driver package with those files, and the index of its INF file.
     pub(crate) fn add_drivers(&mut self, id: &str, files: &[(&str, &[u8])], index: &DriverIndex) {
         self.add(id, PackageKind::Driver, None, &[]);

@@ -105,7 +105,7 @@ impl Network for Memory {
     }
 
     fn domain(&self) -> Result<Option<String>> {
-        Ok(None)
+        Ok(self.world().domain.clone())
     }
 }
 
@@ -127,6 +127,7 @@ impl Machine for Memory {
             ("_SMSTSMake", "Memory"),
             ("_SMSTSModel", "World"),
             ("_SMSTSSerialNumber", "0001"),
+            ("_SMSTSIPAddresses", &self.world().volatile.address),
         ];
         pairs
             .map(|(name, value)| (name.to_owned(), value.to_owned()))

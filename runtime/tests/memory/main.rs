@@ -13,14 +13,17 @@ mod finished;
 mod fixture;
 mod hives;
 mod images;
+mod installs;
 mod machine;
 mod outcome;
+mod possible;
 mod programs;
 mod random;
 mod refusals;
 mod registry;
 mod running;
 mod runs;
+mod scripts;
 mod secrets;
 #[path = "../../../windows-setup/tests/common/signed_programs.rs"]
 mod signed_programs;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use runtime::platform::{Command, Files as _, Output, Packages, Processes, Result};
+use runtime::platform::{Command, Files as _, Output, Packages, Processes, Result, Runner};
 
 use crate::machine::Memory;
 use crate::windows;
@@ -13,7 +13,8 @@ const STATUS: &str = "/var/lib/dpkg/status";
 const RESTART: &str = "/run/reboot-required";
 
 impl Packages for Memory {
-    fn upgrade(&self, repository: &Path, _: bool) -> Result<Vec<String>> {
+    fn upgrade(&self, repository: &Path, _: bool, run: Runner<'_>) -> Result<Vec<String>> {
+        self.apt("upgrade", run)?;
         let mut changed = Vec::new();
         for (name, version) in self.repository(repository)? {
             let installed = self.status()?.into_iter().find(|(known, _)| *known == name);
@@ -28,7 +29,8 @@ impl Packages for Memory {
         Ok(changed)
     }
 
-    fn install(&self, repository: &Path, packages: &[String]) -> Result<()> {
+    fn install(&self, repository: &Path, packages: &[String], run: Runner<'_>) -> Result<()> {
+        self.apt("install", run)?;
         let offered = self.repository(repository)?;
         for wanted in packages {
             let found = offered.iter().find(|(name, _)| name == wanted);
@@ -39,7 +41,7 @@ impl Packages for Memory {
         Ok(())
     }
 
-    fn install_files(&self, files: &[PathBuf]) -> Result<()> {
+    fn install_files(&self, files: &[PathBuf], _: Runner<'_>) -> Result<()> {
         for file in files {
             let bytes = self
                 .read(file)?
@@ -57,6 +59,16 @@ impl Packages for Memory {
 }
 
 impl Memory {
+    /// The program that does the work; what it does is done here.
+    fn apt(&self, verb: &str, run: Runner<'_>) -> Result<()> {
+        let command = Command {
+            program: "apt-get".into(),
+            arguments: vec![verb.to_owned()],
+            ..Command::default()
+        };
+        run(command).map(drop)
+    }
+
     fn repository(&self, folder: &Path) -> Result<Vec<(String, String)>> {
         let bytes = self
             .read(&folder.join("Packages"))?
@@ -101,6 +113,11 @@ impl Memory {
                 let mut text = self.read(Path::new(path))?.unwrap_or_default();
                 text.extend_from_slice(b"once\n");
                 self.put_by_program(Path::new(path), &text, 0o644)?;
+                Ok(ended(0))
+            }
+            // A DHCP server answers in the background.
+            ["lease", address] => {
+                self.world_mut().volatile.address = (*address).to_owned();
                 Ok(ended(0))
             }
             ["flood", bytes] => Ok(Output {
@@ -169,7 +186,7 @@ impl Processes for Memory {
                 }
                 Ok(ended(0))
             }
-            ("dpkg", ["--audit"]) => Ok(ended(0)),
+            ("dpkg", ["--audit"]) | ("apt-get", ["install" | "upgrade"]) => Ok(ended(0)),
             ("dpkg-query", _) => {
                 let status = self.status()?;
                 let lines = status

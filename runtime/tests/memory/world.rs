@@ -130,6 +130,8 @@ pub(crate) struct World {
     pub(crate) boot_next: Option<String>,
     /// The boot image has a program that adds drivers to a Windows.
     pub(crate) adds_drivers: bool,
+    /// The domain that the installed system is a member of.
+    pub(crate) domain: Option<String>,
     /// How often each command that counts was run.
     pub(crate) counters: BTreeMap<String, u32>,
     pub(crate) random: u64,
@@ -157,6 +159,8 @@ pub(crate) struct Volatile {
     /// What is shown inside another volume or view: by its place, the folder that it comes from.
     pub(crate) inside: BTreeMap<PathBuf, PathBuf>,
     pub(crate) connected: Vec<(String, PathBuf)>,
+    /// What a DHCP server has given.
+    pub(crate) address: String,
     pub(crate) memory: Volume,
 }
 
@@ -311,6 +315,7 @@ impl World {
             started_by: None,
             boot_next: None,
             adds_drivers: false,
+            domain: None,
             counters: BTreeMap::new(),
             random: 1,
             operations: vec![],

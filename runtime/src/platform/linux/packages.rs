@@ -5,35 +5,35 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::Linux;
-use crate::platform::{Command, Files as _, Output, Packages, Processes, Result};
+use crate::platform::{Command, Files as _, Output, Packages, Processes, Result, Runner};
 
 const WORK: &str = "/run/media-runtime/apt";
 
 impl Packages for Linux {
-    fn upgrade(&self, repository: &Path, all: bool) -> Result<Vec<String>> {
+    fn upgrade(&self, repository: &Path, all: bool, run: Runner<'_>) -> Result<Vec<String>> {
         let before = self.versions()?;
         let verb: &[&str] = if all {
             &["dist-upgrade"]
         } else {
             &["--with-new-pkgs", "upgrade"]
         };
-        self.apt(repository, verb)?;
+        self.apt(repository, verb, run)?;
         let after = self.versions()?;
         Ok(after.into_iter().filter(|line| !before.contains(line)).collect())
     }
 
-    fn install(&self, repository: &Path, packages: &[String]) -> Result<()> {
+    fn install(&self, repository: &Path, packages: &[String], run: Runner<'_>) -> Result<()> {
         let mut arguments = vec!["install"];
         arguments.extend(packages.iter().map(String::as_str));
-        self.apt(repository, &arguments)
+        self.apt(repository, &arguments, run)
     }
 
-    fn install_files(&self, files: &[PathBuf]) -> Result<()> {
-        self.finish_interrupted()?;
+    fn install_files(&self, files: &[PathBuf], run: Runner<'_>) -> Result<()> {
+        finish_interrupted(run)?;
         let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         let mut arguments = vec!["-i"];
         arguments.extend(names.iter().map(String::as_str));
-        self.tool("dpkg", &arguments).map(drop)
+        tool(run, "dpkg", &arguments).map(drop)
     }
 
     fn restart_required(&self) -> bool {
@@ -44,13 +44,15 @@ impl Packages for Linux {
 impl Linux {
     /// Every installed package with its version, a line each.
     fn versions(&self) -> Result<Vec<String>> {
-        let output = self.tool("dpkg-query", &["-W", "-f", "${Package}=${Version}\n"])?;
+        // Quick, and too long for a log.
+        let run = |command: Command| self.run(&command);
+        let output = tool(&run, "dpkg-query", &["-W", "-f", "${Package}=${Version}\n"])?;
         Ok(output.stdout.lines().map(str::to_owned).collect())
     }
 
     /// Runs apt-get with nothing but that repository; the system's own sources and lists stay as they are.
-    fn apt(&self, repository: &Path, arguments: &[&str]) -> Result<()> {
-        self.finish_interrupted()?;
+    fn apt(&self, repository: &Path, arguments: &[&str], run: Runner<'_>) -> Result<()> {
+        finish_interrupted(run)?;
         let sources = Path::new(WORK).join("media.list");
         // The digests of the repository's files were compared with the media's manifest, which takes the place of
         // a signature by a key that an offline machine could not check against anything.
@@ -71,35 +73,35 @@ impl Linux {
         ];
         let mut common: Vec<&str> = vec!["-q", "-y"];
         common.extend(options.iter().flat_map(|option| ["-o", option.as_str()]));
-        self.tool("apt-get", &[&common[..], &["update"]].concat())?;
-        self.tool("apt-get", &[&common[..], arguments].concat()).map(drop)
+        tool(run, "apt-get", &[&common[..], &["update"]].concat())?;
+        tool(run, "apt-get", &[&common[..], arguments].concat()).map(drop)
     }
+}
 
-    /// After a power cut in the middle of an installation, apt refuses to work until dpkg has ended it.
-    fn finish_interrupted(&self) -> Result<()> {
-        self.tool("dpkg", &["--force-confold", "--configure", "-a"])
-            .map(drop)
-            .context("ending an installation that was interrupted")
-    }
+/// After a power cut in the middle of an installation, apt refuses to work until dpkg has ended it.
+fn finish_interrupted(run: Runner<'_>) -> Result<()> {
+    tool(run, "dpkg", &["--force-confold", "--configure", "-a"])
+        .map(drop)
+        .context("ending an installation that was interrupted")
+}
 
-    fn tool(&self, program: &str, arguments: &[&str]) -> Result<Output> {
-        let command = Command {
-            program: program.into(),
-            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
-            environment: [("DEBIAN_FRONTEND".to_owned(), "noninteractive".to_owned())].into(),
-            ..Command::default()
-        };
-        let output = self.run(&command)?;
-        if output.code != 0 {
-            let all = format!("{}\n{}", output.stdout, output.stderr);
-            let lines: Vec<&str> = all.lines().filter(|line| !line.trim().is_empty()).collect();
-            let end = lines[lines.len().saturating_sub(8)..].join(" / ");
-            bail!(
-                "{program} {} ended with {}: {end}",
-                arguments.last().unwrap_or(&""),
-                output.code
-            );
-        }
-        Ok(output)
+fn tool(run: Runner<'_>, program: &str, arguments: &[&str]) -> Result<Output> {
+    let command = Command {
+        program: program.into(),
+        arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+        environment: [("DEBIAN_FRONTEND".to_owned(), "noninteractive".to_owned())].into(),
+        ..Command::default()
+    };
+    let output = run(command)?;
+    if output.code != 0 {
+        let all = format!("{}\n{}", output.stdout, output.stderr);
+        let lines: Vec<&str> = all.lines().filter(|line| !line.trim().is_empty()).collect();
+        let end = lines[lines.len().saturating_sub(8)..].join(" / ");
+        bail!(
+            "{program} {} ended with {}: {end}",
+            arguments.last().unwrap_or(&""),
+            output.code
+        );
     }
+    Ok(output)
 }

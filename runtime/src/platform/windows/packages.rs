@@ -6,23 +6,23 @@ use anyhow::bail;
 
 use super::Windows;
 use crate::in_windows::{pending, updates};
-use crate::platform::{Packages, Result};
+use crate::platform::{Packages, Result, Runner};
 
 impl Packages for Windows {
-    fn upgrade(&self, repository: &Path, all: bool) -> Result<Vec<String>> {
-        let done = updates::install(self, repository, all)?;
+    fn upgrade(&self, repository: &Path, all: bool, run: Runner<'_>) -> Result<Vec<String>> {
+        let done = updates::install(self, repository, all, run)?;
         self.restart.set(self.restart.get() || done.restart);
         Ok(done.installed)
     }
 
-    fn install(&self, _repository: &Path, packages: &[String]) -> Result<()> {
+    fn install(&self, _repository: &Path, packages: &[String], _run: Runner<'_>) -> Result<()> {
         bail!(
             "Debian packages ({}) cannot be installed in Windows",
             packages.join(", ")
         )
     }
 
-    fn install_files(&self, files: &[PathBuf]) -> Result<()> {
+    fn install_files(&self, files: &[PathBuf], _run: Runner<'_>) -> Result<()> {
         let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
         bail!(
             "Debian packages ({}) cannot be installed in Windows",

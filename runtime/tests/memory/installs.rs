@@ -1,0 +1,118 @@
+//! Lists of applications: what is said of them at the end, and where they go on.
+
+use media_format::manifest::{Install, MediaLayout};
+use runtime::platform::Firmware;
+
+use crate::driver::{Report, run_to_end};
+use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::world::World;
+
+const STATUS: &str =
+    "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say it is %_TSAppInstallStatus%\"\n";
+
+fn applications(ids: &str, more: &str) -> String {
+    format!("[[steps]]\ntype = \"install-applications\"\napplications = [{ids}]\n{more}\n")
+}
+
+fn media(steps: &str) -> MediaBuilder {
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    let missing = Install::Apt {
+        repository: "updates".into(),
+        packages: vec!["nothing".into()],
+    };
+    media.add_application("missing", missing);
+    for (id, line) in [
+        ("fine", "append /fine"),
+        ("restarts", "exit 3010"),
+        ("one", "append /one"),
+        ("two", "append /two"),
+        ("broken", "exit 1603"),
+    ] {
+        media.add_application(id, Install::Command(line.into()));
+    }
+    media
+}
+
+fn run(steps: &str) -> (World, Report) {
+    run_to_end(machine(Firmware::Uefi, &media(steps)))
+}
+
+/// Whether a command line like that was run.
+fn ran(world: &World, line: &str) -> bool {
+    world
+        .commands
+        .iter()
+        .any(|command| command.stdin == line.as_bytes())
+}
+
+#[test]
+fn a_failure_is_remembered_over_restarts() {
+    let goes_on = "continue-with-next = true";
+    let steps = applications(r#""broken", "restarts", "fine""#, goes_on) + STATUS;
+    let (world, report) = run(&steps);
+    report.assert_succeeded();
+    assert!(ran(&world, "say it is Warning"), "{}", report.log);
+    assert!(report.log.contains("not installed: broken"));
+    // The next list knows nothing of it.
+    let (world, report) = run(&(steps + &applications(r#""one""#, goes_on) + STATUS));
+    report.assert_succeeded();
+    assert!(ran(&world, "say it is Success"), "{}", report.log);
+}
+
+#[test]
+fn every_failure_of_the_list_is_an_error() {
+    for id in ["missing", "broken"] {
+        let fails = applications(&format!("\"fine\", \"{id}\""), "continue-on-error = true");
+        let (world, report) = run(&(applications(r#""one""#, "") + &fails + STATUS));
+        report.assert_succeeded();
+        assert!(ran(&world, "say it is Error"), "{id}: {}", report.log);
+    }
+}
+
+#[test]
+fn a_list_goes_on_where_it_was_cut() {
+    let steps = applications(r#""one", "two""#, "");
+    let mut world = machine(Firmware::Uefi, &media(&steps));
+    let (done, _) = run_to_end(world.clone());
+    let second = |name: &String| name == "program writes /two";
+    let cut = done.operations.iter().position(second).expect("the second one") + 1;
+    world.cuts.insert(cut);
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    for path in ["one", "two"] {
+        let bytes = world.system_bytes(0, 1, path).map(Vec::as_slice);
+        assert_eq!(bytes, Some(&b"once\n"[..]), "{path}");
+    }
+}
+
+#[test]
+fn a_domain_that_the_system_is_in_is_not_joined_again() {
+    let join = "[[steps]]\ntype = \"join-domain-or-workgroup\"\njoin = \"domain\"\ndomain = \"corp.example\"\n\
+                account = \"joiner\"\npassword = \"%OSDJoinPassword%\"\n";
+    let joins = |member: Option<&str>| {
+        let media = media(join).secret("OSDJoinPassword", "Canary-Join-1");
+        let mut world = machine(Firmware::Uefi, &media);
+        world.domain = member.map(str::to_owned);
+        run_to_end(world).1
+    };
+    joins(Some("CORP.example")).assert_succeeded();
+    assert!(joins(None).reason().contains("realm"));
+}
+
+#[test]
+fn updates_and_packages_keep_the_steps_time_limit_and_are_in_the_log() {
+    let steps = applications(r#""library""#, "timeout = \"1h\"")
+        + "[[steps]]\ntype = \"install-updates\"\ntimeout = \"1h\"\n";
+    let (world, report) = run(&steps);
+    report.assert_succeeded();
+    for verb in ["install", "upgrade"] {
+        let of_verb = |command: &&runtime::platform::Command| command.arguments == [verb];
+        let command = world.commands.iter().find(of_verb).expect("apt-get");
+        assert!(command.timeout.is_some(), "{verb}");
+        assert!(
+            report.log.contains(&format!("running: apt-get {verb}")),
+            "{}",
+            report.log
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! What cannot run is not looked for: disabled groups, and conditions that do not hold.
+
+use media_format::manifest::MediaLayout;
+use runtime::platform::{Bus, Firmware};
+
+use crate::driver::run_to_end;
+use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::refusals::refused;
+use crate::world::{Drive, World};
+
+fn with_steps(steps: &str) -> World {
+    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    machine(Firmware::Uefi, &media)
+}
+
+/// A group of a step that needs a package which is not on the media.
+fn group(settings: &str) -> String {
+    format!(
+        "[[steps]]\ngroup = \"More\"\n{settings}\n[[steps.steps]]\ngroup = \"Inner\"\n[[steps.steps.steps]]\n\
+         type = \"install-applications\"\napplications = [\"elsewhere\"]\n"
+    )
+}
+
+#[test]
+fn a_group_that_cannot_run_needs_nothing() {
+    refused(&with_steps(&group("")), &["\"elsewhere\" is not on the media"]);
+    let (_, report) = run_to_end(with_steps(&group("disabled = true")));
+    report.assert_succeeded();
+    assert!(
+        report.log.contains("is skipped: group \"More\" is disabled"),
+        "{}",
+        report.log
+    );
+    let condition = r#"when = { variable = "More", equals = "yes" }"#;
+    let (_, report) = run_to_end(with_steps(&group(condition)));
+    report.assert_succeeded();
+    assert!(
+        report
+            .log
+            .contains("the condition of group \"More\" does not hold")
+    );
+}
+
+#[test]
+fn a_condition_that_holds_in_the_other_place_rules_nothing_out() {
+    let condition = r#"when = { variable = "_SMSTSInWinPE", equals = "false" }"#;
+    refused(
+        &with_steps(&group(condition)),
+        &["\"elsewhere\" is not on the media"],
+    );
+}
+
+#[test]
+fn the_disk_of_a_disabled_capture_is_not_looked_for() {
+    let capture = |settings: &str| {
+        format!(
+            "[[steps]]\ngroup = \"Capture\"\n{settings}\n[[steps.steps]]\ntype = \"prepare-os-for-capture\"\n\
+             [[steps.steps]]\ntype = \"capture-operating-system-image\"\n\
+             destination = {{ disk = {{ number = 5 }}, path = \"ref.wim\" }}\n"
+        )
+    };
+    refused(
+        &with_steps(&capture("")),
+        &["the disk of the capture's destination"],
+    );
+    let (_, report) = run_to_end(with_steps(&capture("disabled = true")));
+    report.assert_succeeded();
+}
+
+fn on_disk(disk: &str, before: &str) -> World {
+    let text = deploy().replace("disk = { only = true }", &format!("disk = {disk}"));
+    let place = text.find("[[steps]]").expect("steps");
+    let text = format!("{}{before}\n{}", &text[..place], &text[place..]);
+    let mut world = machine(Firmware::Uefi, &MediaBuilder::new(MediaLayout::Iso, &text));
+    world.drives.insert(1, Drive::empty("vdb", 8 << 30, Bus::Virtio));
+    world
+}
+
+#[test]
+fn a_variable_that_has_no_value_means_no_disk() {
+    let disk = r#"{ variable = "TargetDisk" }"#;
+    let mut world = on_disk(disk, "");
+    refused(&world, &["variable TargetDisk", "has no value"]);
+    // Nor does it mean the only one.
+    world.drives.remove(1);
+    refused(&world, &["variable TargetDisk", "has no value"]);
+    let set = "[[steps]]\ntype = \"set-variables\"\nvariables = { TargetDisk = \"1\" }\n";
+    let (world, report) = run_to_end(on_disk(disk, set));
+    report.assert_succeeded();
+    assert!(world.drives[0].parts.is_empty() && !world.drives[1].parts.is_empty());
+}
+
+#[test]
+fn a_run_does_not_leave_its_disk_for_another() {
+    let more = "[[steps]]\ntype = \"format-and-partition-disk\"\nname = \"Partition the second disk\"\n\
+                disk = { number = 1 }\nstyle = \"by-firmware\"\n";
+    let text = deploy().replace("disk = { only = true }", "disk = { number = 0 }");
+    let place = text
+        .find("  [[steps.steps]]\n  type = \"apply-operating-system-image\"")
+        .expect("the step");
+    let inside = more.replace("[[steps]]", "[[steps.steps]]");
+    let text = format!("{}{inside}\n{}", &text[..place], &text[place..]);
+    let mut world = machine(Firmware::Uefi, &MediaBuilder::new(MediaLayout::Iso, &text));
+    world.drives.insert(1, Drive::empty("vdb", 8 << 30, Bus::Virtio));
+    let second = world.drives[1].clone();
+    let (world, report) = run_to_end(world);
+    assert_eq!(world.drives[1], second);
+    let reason = report.reason();
+    assert!(
+        reason.contains("Partition the second disk") && reason.contains("works on /dev/vda"),
+        "{reason}"
+    );
+}

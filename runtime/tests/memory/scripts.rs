@@ -1,0 +1,92 @@
+//! What commands and scripts know of the run, and what they tell it.
+
+use media_format::manifest::{Install, MediaLayout};
+use media_format::paths;
+use runtime::platform::{Command, Firmware};
+
+use crate::driver::{Report, run_to_end};
+use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::world::World;
+
+fn command(line: &str, more: &str) -> String {
+    format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"{line}\"\n{more}\n")
+}
+
+/// A deployment with further steps, inside the installed system.
+fn run(steps: &str) -> (World, Report) {
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    media.add_application("speaks", Install::Command("say installed".into()));
+    run_to_end(machine(Firmware::Uefi, &media))
+}
+
+fn commands<'a>(world: &'a World, line: &str) -> Vec<&'a Command> {
+    let fitting = world.commands.iter();
+    fitting
+        .filter(|command| command.stdin == line.as_bytes())
+        .collect()
+}
+
+#[test]
+fn the_exit_code_of_a_success_is_known_afterwards() {
+    let last = "say it was %_SMSTSLastActionRetCode% %_SMSTSLastActionSucceeded%";
+    let steps = command("exit 3", "success-codes = [3]")
+        + &command(last, "")
+        + &command(last, "")
+        + &command("exit 3010", "")
+        + &command(last, "")
+        + &command("exit 5", "continue-on-error = true")
+        + &command(last, "");
+    let (world, report) = run(&steps);
+    report.assert_succeeded();
+    let said: Vec<String> = world
+        .commands
+        .iter()
+        .map(|command| String::from_utf8_lossy(&command.stdin).into_owned())
+        .filter(|line| line.starts_with("say it was"))
+        .collect();
+    assert_eq!(
+        said,
+        ["3 true", "0 true", "3010 true", "5 false"].map(|end| format!("say it was {end}"))
+    );
+}
+
+#[test]
+fn an_address_that_came_later_is_known() {
+    let steps = command("lease 192.0.2.7", "")
+        + &command(
+            "say at %_SMSTSIPAddresses%",
+            "when = { variable = \"_SMSTSIPAddresses\", like = \"192.0.2.*\" }",
+        );
+    let (world, report) = run(&steps);
+    report.assert_succeeded();
+    assert_eq!(commands(&world, "say at 192.0.2.7").len(), 1, "{}", report.log);
+}
+
+#[test]
+fn what_installs_a_package_knows_the_variables() {
+    let steps = "[[steps]]\ntype = \"install-applications\"\napplications = [\"speaks\"]\n";
+    let (world, report) = run(steps);
+    report.assert_succeeded();
+    let environment = &commands(&world, "say installed")[0].environment;
+    assert_eq!(
+        environment.get("OSDComputerName").map(String::as_str),
+        Some("COMPUTER")
+    );
+}
+
+#[test]
+fn a_failure_that_is_covered_is_copied_to_the_stick_with_the_log() {
+    let steps = command("exit 5", "continue-on-error = true") + &command("append /last", "");
+    let media = MediaBuilder::new(MediaLayout::Usb, &format!("{}\n{steps}", deploy()));
+    let mut world = machine(Firmware::Uefi, &media);
+    let (done, _) = run_to_end(world.clone());
+    let last = |name: &String| name == "program writes /last";
+    let cut = done.operations.iter().position(last).expect("the last one") + 1;
+    world.cuts.insert(cut);
+    let (world, _) = crate::driver::run_to_cut(world);
+    let data = &world.drives[1].parts[1].volume;
+    let log = data
+        .bytes(&format!("{}/COMPUTER/smsts.log", paths::LOGS))
+        .expect("a log");
+    assert!(String::from_utf8_lossy(log).contains("failed with 5"));
+}
