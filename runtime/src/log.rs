@@ -38,6 +38,10 @@ struct Inner {
 
 impl Inner {
     fn add(&mut self, line: &[u8]) {
+        // A log that was opened nowhere keeps nothing, and makes no file where the program happens to be.
+        if self.folder.as_os_str().is_empty() {
+            return;
+        }
         if self.is_full() {
             self.rotate();
         }
@@ -250,6 +254,12 @@ mod tests {
             text.contains("after the cut") && text.contains("and more"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_log_that_was_opened_nowhere_makes_no_file() {
+        Log::default().info("lost");
+        assert!(!Path::new(NAME).exists());
     }
 
     #[test]
