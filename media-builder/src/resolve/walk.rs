@@ -1,11 +1,15 @@
 //! Looks at a package's file or folder: names, sizes, identities. Links are followed while they stay beneath it.
 
+use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::platform::{self, Identity};
+
+/// Links that lead to folders with links multiply what there is to look at.
+const MOST_VISITS: u32 = 1000;
 
 /// A file or an empty folder of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,13 @@ pub(crate) enum WalkError {
         /// The link.
         path: PathBuf,
     },
+    /// Links lead to it again and again.
+    #[error("links lead to {path} more than {MOST_VISITS} times: replace those that lead to folders with more links",
+        path = path.display())]
+    Spreads {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Neither file nor folder.
     #[error("{path} is neither a file nor a folder: remove it", path = path.display())]
     Special {
@@ -75,6 +86,8 @@ pub(crate) fn walk(root: &Path) -> Walked {
             root: &real,
             walked: &mut walked,
             open: vec![real.clone()],
+            visits: HashMap::new(),
+            ended: false,
         }
         .folder(&real, ""),
         Err(error) => walked.errors.push(WalkError::Read {
@@ -90,6 +103,10 @@ struct Walk<'a> {
     walked: &'a mut Walked,
     /// The folders on the way here, to notice a link that leads back up.
     open: Vec<PathBuf>,
+    /// How often each folder was come to.
+    visits: HashMap<PathBuf, u32>,
+    /// A folder was come to too often.
+    ended: bool,
 }
 
 impl Walk<'_> {
@@ -102,6 +119,9 @@ impl Walk<'_> {
             self.found(path, name, None);
         }
         for (entry, entry_name) in entries {
+            if self.ended {
+                return;
+            }
             let name = if name.is_empty() {
                 entry_name
             } else {
@@ -134,6 +154,14 @@ impl Walk<'_> {
         if self.open.iter().any(|open| open == real) {
             return Err(WalkError::Circle {
                 path: path.to_owned(),
+            });
+        }
+        let visits = self.visits.entry(real.to_owned()).or_default();
+        *visits += 1;
+        if *visits > MOST_VISITS {
+            self.ended = true;
+            return Err(WalkError::Spreads {
+                path: real.to_owned(),
             });
         }
         self.open.push(real.to_owned());
@@ -231,6 +259,22 @@ mod tests {
             errors[0].contains("contains it") && errors[2].contains("outside of the package"),
             "{errors:?}"
         );
+    }
+
+    #[test]
+    fn links_that_spread_out_are_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        for level in 0..40 {
+            let path = folder.path().join(format!("d{level}"));
+            fs::create_dir(&path).unwrap();
+            for link in ["a", "b"] {
+                symlink(format!("../d{}", level + 1), path.join(link)).unwrap();
+            }
+        }
+        fs::create_dir(folder.path().join("d40")).unwrap();
+        let walked = walk(folder.path());
+        assert_eq!(walked.errors.len(), 1, "{:?}", walked.errors);
+        assert!(walked.errors[0].to_string().contains("more than 1000 times"));
     }
 
     #[test]
