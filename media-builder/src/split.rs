@@ -87,10 +87,14 @@ pub fn split(media: &mut ResolvedMedia, largest: u64, worker: &Path, folder: &Pa
     Ok(Some(Parts { _folder: made, notes }))
 }
 
-/// Whether it is a single WIM, of which the runtime takes parts just as well.
+/// Whether it is a single WIM and no folder, of which the runtime takes parts just as well.
 fn is_one_wim(package: &ResolvedPackage) -> bool {
     let whole = package.wim.as_ref().is_some_and(|info| info.total_parts <= 1);
-    whole && package.entry.kind == PackageKind::Image && package.items.len() == 1
+    let is_file = |item: &Item| item.path == package.entry.path;
+    whole
+        && package.entry.kind == PackageKind::Image
+        && package.items.len() == 1
+        && package.items.iter().all(is_file)
 }
 
 /// `install.wim` becomes `install.swm`, and `install2.swm` follows.

@@ -31,7 +31,6 @@ pub use size::{Extent, Size};
 pub use steps::{Action, Place, StepType, VariableMapping};
 pub use time::TimeSpan;
 pub use validate::{
-    MediaFacts, PackageFacts, PackageKind, Problem, Severity, needs_all_driver_packages, referenced_packages,
-    validate,
+    Installation, MediaFacts, PackageFacts, PackageKind, Problem, Severity, referenced_packages, validate,
 };
 pub use variables::{MissingSecret, SetError, Variables};

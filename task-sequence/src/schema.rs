@@ -99,10 +99,21 @@ fn step(kind: &StepType, options: &Value, of_step: &Map<String, Value>) -> Value
     let required: Vec<Value> = std::iter::once(json!("type")).chain(own).collect();
     json!({
         "title": kind.title,
-        "description": options.get("description"),
+        "description": description(kind, options),
         "type": "object",
         "additionalProperties": false,
         "required": required,
         "properties": all
     })
+}
+
+fn description(kind: &StepType, options: &Value) -> String {
+    let text = options
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if kind.is_supported() {
+        return text.to_owned();
+    }
+    format!("{text} No runtime can run it yet: `check` refuses it unless it is `disabled`.")
 }

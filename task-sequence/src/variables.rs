@@ -224,7 +224,7 @@ impl Variables {
 }
 
 /// What stands between two percent signs and can be a name; as in an expansion, a sign that ends one name may begin another.
-fn references(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn references(text: &str) -> impl Iterator<Item = &str> {
     let mut pieces = text.split('%');
     // Before the first sign and after the last one there is no name.
     pieces.next();

@@ -13,7 +13,7 @@ fn exercise(text: &str) {
     match parse("hostile.toml", text) {
         Ok(sequence) => {
             validate(&sequence, &MediaFacts::default());
-            referenced_packages(&sequence);
+            referenced_packages(&sequence, &MediaFacts::default());
             sequence.to_toml().expect("what was read can be written");
         }
         Err(found) => assert!(!found.is_empty() && !render(&found).is_empty()),

@@ -34,13 +34,13 @@ fn media() -> MediaFacts {
         let facts = PackageFacts {
             kind: Some(*kind),
             images: (*kind == PackageKind::Image).then_some(1),
+            ..PackageFacts::default()
         };
         (PackageId::new(*id), facts)
     });
     MediaFacts {
         packages: packages.collect(),
-        sequences: None,
-        secrets: Default::default(),
+        ..MediaFacts::default()
     }
 }
 

@@ -269,6 +269,23 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_comes_from_one_place() {
+        for (source, good) in [
+            ("{ env = \"X\" }", true),
+            ("{ file = \"x\" }", true),
+            ("{ ask = true }", true),
+            ("{ ask = false }", false),
+            ("{}", false),
+            ("{ env = \"X\", ask = true }", false),
+            ("{ ask = true, env = \"X\" }", false),
+            ("{ asks = true }", false),
+        ] {
+            let text = format!("{MINIMAL}[secrets]\nToken = {source}\n");
+            assert_eq!(parse("media.toml", &text).is_ok(), good, "{source}");
+        }
+    }
+
+    #[test]
     fn every_way_to_install_is_understood() {
         let text = format!(
             "{MINIMAL}[[packages]]\nid = \"a\"\nkind = \"application\"\ninstall = {{ command = \"x\" }}\n\

@@ -21,10 +21,10 @@ pub enum Secret {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum Source {
-    Env(String),
-    File(PathBuf),
-    Ask(bool),
+struct Written {
+    env: Option<String>,
+    file: Option<PathBuf>,
+    ask: Option<bool>,
 }
 
 impl<'de> Deserialize<'de> for Secret {
@@ -50,12 +50,16 @@ impl<'de> Visitor<'de> for SecretVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Secret, A::Error> {
-        match Source::deserialize(MapAccessDeserializer::new(map))? {
-            Source::Env(name) => Ok(Secret::Env(name)),
-            Source::File(path) => Ok(Secret::File(path)),
-            Source::Ask(true) => Ok(Secret::Ask(true)),
-            Source::Ask(false) => Err(de::Error::custom(
+        let Written { env, file, ask } = Written::deserialize(MapAccessDeserializer::new(map))?;
+        match (env, file, ask) {
+            (Some(name), None, None) => Ok(Secret::Env(name)),
+            (None, Some(path), None) => Ok(Secret::File(path)),
+            (None, None, Some(true)) => Ok(Secret::Ask(true)),
+            (None, None, Some(false)) => Err(de::Error::custom(
                 "`ask = false` names no place that the value comes from",
+            )),
+            _ => Err(de::Error::custom(
+                "a secret comes from one place: `env`, `file` or `ask = true`",
             )),
         }
     }

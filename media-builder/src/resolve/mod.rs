@@ -2,8 +2,11 @@
 
 mod answers;
 mod boot;
+mod contents;
 mod digest_cache;
 mod drivers;
+mod facts;
+mod names;
 mod packages;
 mod secrets;
 mod sequences;
@@ -63,19 +66,17 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
     let mut problems = Problems(vec![]);
     let mut sources = Sources::default();
     check_network(&project, &mut problems);
+    names::check(&project, &mut problems);
     let boot = resolve_boot(&project, &mut sources, &mut problems);
     let sequences = sequences::read(&project, &mut problems);
     check_windows(&boot, &sequences, &mut problems);
-    let packages = packages::resolve(&project, &sequences, &mut sources, &mut problems);
+    let mut facts = facts::of_project(&project, &sequences, boot.kind);
+    let packages = packages::resolve(&project, &sequences, &facts, &mut sources, &mut problems);
+    facts::look_into(&packages, &mut facts);
     answers::check(&sequences, &packages, &sources, &mut problems);
     let (secrets, warnings) = secrets::resolve(&project, &mut problems);
-    let warnings = warnings.into_iter().chain(sequences::validate(
-        &project,
-        &sequences,
-        &packages,
-        &mut problems,
-    ));
-    let mut warnings: Vec<String> = warnings.collect();
+    let of_sequences = sequences::validate(&sequences, &facts, &mut problems);
+    let mut warnings: Vec<String> = warnings.into_iter().chain(of_sequences).collect();
     problems.into_result()?;
     let (drivers, about_drivers) = drivers::index(&packages, &sources);
     warnings.extend(about_drivers);

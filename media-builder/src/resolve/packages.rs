@@ -1,15 +1,16 @@
 //! The packages that travel: those that the sequences refer to, and those that these need.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::Path;
 
 use disk_image::SourceId;
 use media_format::manifest::{self, PackageKind};
 use media_format::paths::PACKAGES;
 use media_format::wim::info::WimInfo;
+use task_sequence::MediaFacts;
 use toml::Spanned;
 
+use super::contents;
 use super::sequences::{self, Sequence};
 use super::sources::Sources;
 use super::walk::walk;
@@ -60,11 +61,12 @@ pub(super) fn is_id(text: &str) -> bool {
 pub(super) fn resolve(
     project: &Project,
     sequences: &[Sequence],
+    facts: &MediaFacts,
     sources: &mut Sources,
     problems: &mut Problems,
 ) -> Vec<ResolvedPackage> {
     let mut selection = Selection::new(project, problems);
-    for id in sequences::referenced(project, sequences) {
+    for id in sequences::referenced(sequences, facts) {
         // A reference without package is reported by the validation of the sequence, with its place.
         if let Some(package) = selection.by_id.get(&id.to_lowercase()).copied() {
             selection.add(package);
@@ -82,7 +84,9 @@ pub(super) fn resolve(
         }
         .resolve()
     };
-    packages.into_iter().map(&mut resolve).collect()
+    let packages: Vec<_> = packages.into_iter().map(&mut resolve).collect();
+    contents::check_repositories(&packages, sources, problems);
+    packages
 }
 
 struct Selection<'a> {
@@ -193,6 +197,7 @@ impl Look<'_> {
             Ok(metadata) if metadata.is_dir() => {
                 resolved.entry.path.clone_from(&base);
                 self.folder(&path, &base, resolved);
+                self.image_folder(source, &path, resolved);
             }
             Ok(metadata) if metadata.is_file() => self.file(source, &path, &base, &metadata, resolved),
             Ok(_) => self.complain(
@@ -226,6 +231,22 @@ impl Look<'_> {
         }
     }
 
+    fn image_folder(
+        &mut self,
+        source: &Spanned<std::path::PathBuf>,
+        path: &Path,
+        resolved: &mut ResolvedPackage,
+    ) {
+        if self.package.kind != PackageKind::Image {
+            return;
+        }
+        let base = format!("{}/", resolved.entry.path);
+        let names = resolved.files().filter_map(|(path, _)| path.strip_prefix(&base));
+        let names: Vec<&str> = names.filter(|name| !name.contains('/')).collect();
+        let found = contents::image(path, &names);
+        self.wim(source, found, resolved);
+    }
+
     fn file(
         &mut self,
         source: &Spanned<std::path::PathBuf>,
@@ -248,19 +269,25 @@ impl Look<'_> {
             source: Some(id),
         });
         if self.package.kind == PackageKind::Image {
-            self.wim(source, path, resolved);
+            self.wim(source, contents::read(path), resolved);
         }
     }
 
-    fn wim(&mut self, source: &Spanned<std::path::PathBuf>, path: &Path, resolved: &mut ResolvedPackage) {
-        let info = File::open(path).map_err(|error| error.to_string());
-        match info.and_then(|mut file| WimInfo::read(&mut file).map_err(|error| error.to_string())) {
+    fn wim<T>(&mut self, place: &Spanned<T>, found: Result<WimInfo, String>, resolved: &mut ResolvedPackage) {
+        match found {
             Ok(info) => resolved.wim = Some(info),
-            Err(error) => self.complain(source, format!("reading the image {}: {error}", path.display())),
+            Err(why) => self.complain(place, why),
         }
     }
 
     fn check_files(&mut self, resolved: &ResolvedPackage) {
+        if let Some(why) = contents::installs_nothing(self.package) {
+            let id = &self.package.id;
+            self.complain(
+                id,
+                format!("the package `{}` installs nothing: {why}", id.get_ref()),
+            );
+        }
         let files = match &self.package.install {
             Some(Install::Deb(files)) => files,
             Some(Install::Windows(files)) => {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use task_sequence::Variables;
+
 use crate::problem::Problems;
 use crate::project::{Project, Secret};
 
@@ -36,7 +38,24 @@ pub(super) fn resolve(project: &Project, problems: &mut Problems) -> (Secrets, V
         format!("whoever holds the media can read the values of {}: use {{ ask = true }} where an operator is present",
             names.join(", "))
     });
-    (secrets, warning.into_iter().collect())
+    (
+        secrets,
+        warning.into_iter().chain(in_the_clear(project)).collect(),
+    )
+}
+
+/// Variables that are secret by their names, and whose values everybody can read.
+fn in_the_clear(project: &Project) -> impl Iterator<Item = String> {
+    let by_name = Variables::new();
+    let clear = project.settings.variables.iter().filter(move |(name, value)| {
+        by_name.is_secret(name) && !value.is_empty() && !task_sequence::Secret::new(*value).is_reference()
+    });
+    clear.map(|(name, _)| {
+        format!(
+            "the value of the secret {name} is written in media.toml: whoever finds the file or the media can read it; \
+             name it under [secrets] instead, with {{ env = \"NAME\" }}, {{ file = \"PATH\" }} or {{ ask = true }}"
+        )
+    })
 }
 
 fn read(project: &Project, source: &Secret) -> Result<Option<String>, String> {
@@ -68,6 +87,20 @@ mod tests {
         let secrets = Secrets(BTreeMap::from([("OSDJoinPassword".into(), "hunter2".into())]));
         assert_eq!(format!("{secrets:?}"), "{\"OSDJoinPassword\"}");
     }
+
+    #[test]
+    fn a_password_among_the_variables_is_pointed_out_and_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("media.toml");
+        let variables = "OSDJoinPassword = 'hunter2'\nMyPassword = '%Token%'\nOSDComputerName = 'x'\n";
+        let text = format!("name = 'm'\nsequences = ['a.toml']\n[variables]\n{variables}");
+        std::fs::write(&file, text).unwrap();
+        let mut problems = Problems(Vec::new());
+        let (_, warnings) = resolve(&Project::read(&file).unwrap(), &mut problems);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("OSDJoinPassword") && !warnings[0].contains("hunter2"));
+    }
+
     #[test]
     fn nobody_is_asked_on_unattended_media() {
         let folder = tempfile::tempdir().unwrap();

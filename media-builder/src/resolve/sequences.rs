@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use media_format::manifest::PackageKind;
-use task_sequence::{MediaFacts, OperatingSystem, PackageFacts, PackageId, Severity, TaskSequence};
+use task_sequence::{MediaFacts, OperatingSystem, Severity, TaskSequence};
 
-use super::packages::ResolvedPackage;
 use crate::problem::Problems;
-use crate::project::{Package, Project};
+use crate::project::Project;
 use crate::toml_problem::TomlProblem;
 
 /// A task sequence.
@@ -80,34 +78,19 @@ fn parse(file: &str, id: String, text: String, problems: &mut Problems) -> Optio
     }
 }
 
-/// The ids of the packages that the sequences refer to.
-pub(super) fn referenced(project: &Project, sequences: &[Sequence]) -> BTreeSet<String> {
-    let mut ids: BTreeSet<String> = BTreeSet::new();
-    for sequence in sequences {
-        let named = task_sequence::referenced_packages(&sequence.parsed);
-        ids.extend(named.iter().map(|id| id.as_str().to_owned()));
-        let drivers = task_sequence::validate::needs_all_driver_packages(&sequence.parsed);
-        let drivers = project
-            .settings
-            .packages
-            .iter()
-            .filter(|package| drivers && package.kind == PackageKind::Driver);
-        ids.extend(drivers.map(|package| package.id.get_ref().clone()));
-    }
-    ids
+/// The ids of the packages that the sequences need.
+pub(super) fn referenced(sequences: &[Sequence], facts: &MediaFacts) -> BTreeSet<String> {
+    let needed = sequences
+        .iter()
+        .flat_map(|sequence| task_sequence::referenced_packages(&sequence.parsed, facts));
+    needed.map(|id| id.as_str().to_owned()).collect()
 }
 
-/// Checks the sequences against the packages; returns warnings.
-pub(super) fn validate(
-    project: &Project,
-    sequences: &[Sequence],
-    packages: &[ResolvedPackage],
-    problems: &mut Problems,
-) -> Vec<String> {
-    let facts = facts(project, sequences, packages);
+/// Checks the sequences against the media; returns warnings.
+pub(super) fn validate(sequences: &[Sequence], facts: &MediaFacts, problems: &mut Problems) -> Vec<String> {
     let mut warnings = Vec::new();
     for sequence in sequences {
-        for problem in task_sequence::validate(&sequence.parsed, &facts) {
+        for problem in task_sequence::validate(&sequence.parsed, facts) {
             let place = if problem.path.is_empty() {
                 "the sequence".into()
             } else {
@@ -121,37 +104,4 @@ pub(super) fn validate(
         }
     }
     warnings
-}
-
-fn facts(project: &Project, sequences: &[Sequence], packages: &[ResolvedPackage]) -> MediaFacts {
-    let images = |id: &str| {
-        let package = packages.iter().find(|package| package.entry.id == id)?;
-        u32::try_from(package.wim.as_ref()?.images.len()).ok()
-    };
-    let fact = |package: &Package| {
-        let id = package.id.get_ref();
-        let facts = PackageFacts {
-            kind: sequence_kind(package.kind),
-            images: images(id),
-        };
-        (PackageId::new(id.clone()), facts)
-    };
-    MediaFacts {
-        packages: project.settings.packages.iter().map(fact).collect(),
-        sequences: Some(sequences.iter().map(|sequence| sequence.id.clone()).collect()),
-        secrets: project.settings.secrets.keys().cloned().collect(),
-    }
-}
-
-/// What a sequence calls the kinds of packages.
-fn sequence_kind(kind: PackageKind) -> Option<task_sequence::PackageKind> {
-    Some(match kind {
-        PackageKind::Image => task_sequence::PackageKind::Image,
-        PackageKind::Application => task_sequence::PackageKind::Application,
-        PackageKind::Updates => task_sequence::PackageKind::Updates,
-        PackageKind::Driver => task_sequence::PackageKind::Drivers,
-        PackageKind::Files => task_sequence::PackageKind::Package,
-        // An agent comes as files or as an application: a sequence may use it as either.
-        PackageKind::Client => return None,
-    })
 }

@@ -106,11 +106,11 @@ words! {
     PartitionKind {
         /// A usual partition.
         Primary = "primary",
-        /// An extended partition; MBR only.
+        /// An extended partition; refused, because it cannot be made.
         Extended = "extended",
-        /// A logical partition inside the extended one; MBR only.
+        /// A logical partition inside the extended one; refused, because it cannot be made.
         Logical = "logical",
-        /// A usual partition that gets no letter.
+        /// A usual partition that gets no letter; refused, because nothing hides it.
         Hidden = "hidden",
         /// The EFI system partition.
         Efi = "efi",
@@ -165,7 +165,7 @@ pub struct Partition {
     /// Whether it is formatted quickly; true by default.
     #[serde(default, skip_serializing_if = "Setting::is_absent")]
     pub quick: Setting<bool>,
-    /// Whether an MBR partition is marked active.
+    /// Whether an MBR partition is marked active; `true` is refused, because what the machine starts from is marked anyway.
     #[serde(default, skip_serializing_if = "Setting::is_absent")]
     pub bootable: Setting<bool>,
     /// Where the volume belongs in an installed Linux: `/`, `/home`, `/boot`.

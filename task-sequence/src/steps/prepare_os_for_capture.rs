@@ -15,10 +15,10 @@ pub struct PrepareOsForCapture {
     /// Whether the activation of Windows is kept.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub keep_activation: Setting<bool>,
-    /// Whether the machine is shut down instead of restarted.
+    /// Whether the machine is shut down instead of restarted; `true` is refused, because the run goes on.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub shut_down: Setting<bool>,
-    /// The package with Sysprep; only for systems older than Vista.
+    /// The package with Sysprep; refused, because the system's own is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sysprep_package: Option<PackageId>,
 }

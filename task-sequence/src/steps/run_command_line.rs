@@ -27,10 +27,10 @@ pub struct RunCommandLine {
     /// The exit codes that mean success; 0 and 3010 where absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub success_codes: Vec<i64>,
-    /// The account, as `domain\\user` or `%VARIABLE%`.
+    /// The account of the machine's own that it runs as; only in Linux.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The password of the account; better a `%VARIABLE%` than the password itself.
+    /// The password of the account; refused, because none is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     /// Whether the command is left out of logs and screen.

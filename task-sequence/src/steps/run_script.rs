@@ -37,10 +37,10 @@ pub struct RunScript {
     /// The exit codes that mean success; 0 and 3010 where absent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub success_codes: Vec<i64>,
-    /// The account, as `domain\\user` or `%VARIABLE%`.
+    /// The account of the machine's own that it runs as; only in Linux.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The password of the account; better a `%VARIABLE%` than the password itself.
+    /// The password of the account; refused, because none is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
 }

@@ -60,6 +60,14 @@ impl VariableMap {
 
 settings!(SetVariables { variables, rules });
 
+impl SetVariables {
+    /// Everything that the step may set, in the order of the file.
+    pub(crate) fn declared(&self) -> impl Iterator<Item = &Declared> {
+        let of_rules = self.rules.iter().flat_map(|rule| &rule.variables.0);
+        self.variables.0.iter().chain(of_rules)
+    }
+}
+
 impl Resolve for Rule {
     fn resolve(&mut self, variables: &Variables) -> Result<(), ResolveError> {
         self.make.resolve(variables)?;
@@ -82,9 +90,9 @@ impl StepOptions for SetVariables {
         if self.variables.is_empty() && self.rules.is_empty() {
             check.error("it sets nothing: give `variables` or `rules`");
         }
-        let of_rules = self.rules.iter().flat_map(|rule| &rule.variables.0);
-        for declared in self.variables.0.iter().chain(of_rules) {
+        for declared in self.declared() {
             check.settable("variables", Some(&declared.name));
+            check.set_secret(declared);
         }
         for rule in &self.rules {
             check_rule(rule, check);

@@ -1,76 +1,12 @@
 //! The checks that steps make on their own settings.
 
-use std::collections::BTreeSet;
-
+use super::given::{Given, Named};
 use super::{MediaFacts, PackageKind, Placed, Problem, Severity, names};
-use crate::model::{Declared, TaskSequence};
+use crate::model::Declared;
 use crate::package::PackageId;
 use crate::setting::{Secret, Setting, has_variable, nearest};
 use crate::steps::{Action, JoinKind, Place, VolumeSelector};
 use crate::variables::Variables;
-
-/// What is known of the variables before the run: those that the sequence gives.
-pub(crate) struct Given {
-    /// Variables with the values that the sequence declares, as long as no step changes them.
-    values: Variables,
-    /// Names that have a value in some machine; lower case.
-    names: BTreeSet<String>,
-}
-
-impl Given {
-    /// The packages that a step names by a literal id or through a base variable.
-    pub(crate) fn packages(&self, action: &Action) -> Vec<PackageId> {
-        let written = action
-            .packages()
-            .into_iter()
-            .filter(|id| !is_open(id.as_str()))
-            .cloned();
-        let base = match action {
-            Action::InstallApplications(options) => options.base_variable.as_deref().map(|base| (base, 2)),
-            Action::InstallPackage(options) => options.base_variable.as_deref().map(|base| (base, 3)),
-            _ => None,
-        };
-        let listed = base
-            .map(|(base, digits)| self.numbered(base, digits))
-            .unwrap_or_default();
-        // A package is followed by its program; an application stands alone.
-        let ids = listed
-            .iter()
-            .map(|text| PackageId::new(text.split(':').next().unwrap_or(text)));
-        written.chain(ids.filter(|id| !is_open(id.as_str()))).collect()
-    }
-
-    /// The values of PREFIX01, PREFIX02, … up to the first that is absent.
-    fn numbered(&self, base: &str, digits: usize) -> Vec<String> {
-        let values = (1_u32..).map(|number| self.values.get(&format!("{base}{number:0digits$}")));
-        values
-            .map_while(|value| value.filter(|value| !value.is_empty()).map(str::to_owned))
-            .collect()
-    }
-}
-
-pub(crate) fn given_variables(sequence: &TaskSequence, enabled: &[Placed<'_>]) -> Given {
-    let mut values = sequence.initial_variables().unwrap_or_default();
-    let mut names: BTreeSet<String> = sequence
-        .variables
-        .iter()
-        .map(|one| one.name.to_lowercase())
-        .collect();
-    for placed in enabled {
-        if let Action::SetVariables(options) = &placed.step.action {
-            let of_rules = options.rules.iter().flat_map(|rule| &rule.variables.0);
-            for Declared { name, secret, .. } in options.variables.0.iter().chain(of_rules) {
-                if *secret {
-                    values.declare_secret(name);
-                }
-                names.insert(name.to_lowercase());
-                // Its value depends on the run from here on.
-                values.unset_by_engine(name);
-            }
-        }
-    }
-    Given { values, names }
-}
 
 /// Whether a text still depends on variables.
 pub(crate) fn is_open(text: &str) -> bool {
@@ -126,9 +62,20 @@ impl<'a> Check<'a> {
         self.report(Severity::Warning, message.into());
     }
 
-    /// Whether the sequence gives the variable somewhere.
+    /// Whether the media or the sequence gives the variable somewhere.
     pub(crate) fn is_given(&self, variable: &str) -> bool {
-        self.given.names.contains(&variable.to_lowercase())
+        self.given.contains(variable)
+    }
+
+    /// A step that no runtime knows would end the run when it is reached.
+    pub(crate) fn supported(&mut self, action: &Action) {
+        let kind = action.kind();
+        if !kind.is_supported() {
+            self.error(format!(
+                "no runtime can run steps of type `{}` yet: remove it, or write `disabled = true`",
+                kind.name
+            ));
+        }
     }
 
     pub(crate) fn length(&mut self, setting: &str, text: Option<&str>, longest: usize) {
@@ -142,11 +89,20 @@ impl<'a> Check<'a> {
 
     /// Every package that the step names is on the media and is of the right kind.
     pub(crate) fn packages(&mut self, action: &Action) {
-        for id in self.given.packages(action) {
-            match self.media.packages.get(&id) {
-                None => self.missing_package(&id),
-                Some(facts) => self.package_kind(&id, facts.kind, wanted_kind(action, &id)),
+        let packages = self.given.packages(action);
+        for named in &packages.named {
+            match self.media.package(&named.id) {
+                None => self.missing_package(&named.id),
+                Some(facts) => self.package_kind(named, facts.kind),
             }
+        }
+        for (text, wanted) in &packages.open {
+            self.open_package(text, *wanted);
+        }
+        if let Some(first) = packages.no_list {
+            self.warning(format!(
+                "nothing gives `{first}` a value: the list of `base-variable` is empty"
+            ));
         }
     }
 
@@ -158,12 +114,29 @@ impl<'a> Check<'a> {
         self.error(format!("package `{id}` is not on the media{help}"));
     }
 
-    fn package_kind(&mut self, id: &PackageId, kind: Option<PackageKind>, wanted: Option<PackageKind>) {
-        if let (Some(kind), Some(wanted)) = (kind, wanted)
+    fn package_kind(&mut self, named: &Named, kind: Option<PackageKind>) {
+        if let (Some(kind), Some(wanted)) = (kind, named.wanted)
             && kind != wanted
         {
             self.error(format!(
-                "package `{id}` contains {kind}, but the step needs {wanted}"
+                "package `{}` contains {kind}, but the step needs {wanted}",
+                named.id
+            ));
+        }
+    }
+
+    /// What only the run knows may be any package of the kind: all of them have to travel.
+    fn open_package(&mut self, text: &str, wanted: Option<PackageKind>) {
+        let all: Vec<&str> = self.media.of_kind(wanted).map(PackageId::as_str).collect();
+        let kind = wanted.map_or(String::new(), |kind| format!(" of kind {kind}"));
+        if all.is_empty() {
+            self.error(format!(
+                "only the run knows which package `{text}` is, and the media has none{kind}"
+            ));
+        } else {
+            self.warning(format!(
+                "only the run knows which package `{text}` is: all packages{kind} travel ({})",
+                all.join(", ")
             ));
         }
     }
@@ -176,11 +149,16 @@ impl<'a> Check<'a> {
         if *index == 0 {
             self.error("`index` is 0: images are counted from 1");
         }
-        let images = self.media.packages.get(package).and_then(|facts| facts.images);
-        if let Some(images) = images.filter(|images| index > images) {
-            self.error(format!(
-                "image {index} does not exist: the file of package `{package}` has {images}"
-            ));
+        for id in self.given.texts(package.as_str()).into_iter().flatten() {
+            let images = self.media.package(&PackageId::new(id.as_str()));
+            if let Some(images) = images
+                .and_then(|facts| facts.images)
+                .filter(|images| index > images)
+            {
+                self.error(format!(
+                    "image {index} does not exist: the file of package `{id}` has {images}"
+                ));
+            }
         }
     }
 
@@ -219,7 +197,7 @@ impl<'a> Check<'a> {
 
     /// The value of a setting, or of the variable that fills it; `None` where only the run knows it.
     fn known(&self, written: Option<&str>, variable: &str) -> Option<String> {
-        let values = &self.given.values;
+        let values = self.given.values();
         let text = written.or_else(|| values.get(variable).filter(|value| !value.is_empty()))?;
         let text = values.expand(text);
         (!is_open(&text)).then_some(text)
@@ -235,11 +213,16 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// The same for a variable that a step sets.
+    pub(crate) fn set_secret(&mut self, declared: &Declared) {
+        if let Some(message) = self.given.in_the_clear(declared) {
+            self.warning(message);
+        }
+    }
+
     /// Whether the text refers to a variable that the sequence or the media declares secret.
     pub(crate) fn refers_to_secret(&self, text: &str) -> bool {
-        let of_media = &self.media.secrets;
-        self.given.values.refers_to_secret(text)
-            || of_media.iter().any(|name| Variables::refers_to(text, name))
+        self.given.values().refers_to_secret(text)
     }
 
     pub(crate) fn list_or_base(&mut self, setting: &str, empty: bool, base: Option<&str>) {
@@ -319,18 +302,6 @@ impl<'a> Check<'a> {
                 .unwrap_or_default();
             self.error(format!("sequence `{id}` is not on the media{help}"));
         }
-    }
-}
-
-/// What the step wants to find in a package.
-fn wanted_kind(action: &Action, id: &PackageId) -> Option<PackageKind> {
-    match action {
-        Action::ApplyOperatingSystemImage(options) if *id == options.package => Some(PackageKind::Image),
-        Action::ApplyDataImage(_) => Some(PackageKind::Image),
-        Action::AutoApplyDrivers(_) | Action::ApplyDriverPackage(_) => Some(PackageKind::Drivers),
-        Action::InstallApplications(_) => Some(PackageKind::Application),
-        Action::InstallUpdates(_) => Some(PackageKind::Updates),
-        _ => None,
     }
 }
 

@@ -33,10 +33,9 @@ fn only_windows(action: &Action) -> Vec<String> {
         ]),
         Action::ApplyNetworkSettings(options) => network_of_windows(options),
         Action::SetupOs(options) => windows_settings(&[("boot-files", !options.boot_files.is_absent())]),
-        Action::PrepareOsForCapture(options) => windows_settings(&[
-            ("keep-activation", !options.keep_activation.is_absent()),
-            ("sysprep-package", options.sysprep_package.is_some()),
-        ]),
+        Action::PrepareOsForCapture(options) => {
+            windows_settings(&[("keep-activation", !options.keep_activation.is_absent())])
+        }
         _ => Vec::new(),
     }
 }

@@ -5,17 +5,24 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::condition::Condition;
 use crate::model::{Node, Step, TaskSequence};
 use crate::package::PackageId;
 use crate::setting::words;
 use crate::steps::Action;
 
 mod check;
+mod contents;
+mod effect;
+mod given;
 mod kind;
 mod names;
 mod order;
+mod questions;
+mod unknown;
 
 pub(crate) use check::{Check, Join};
+use given::Given;
 pub use names::{computer_name, product_key, workgroup_name};
 
 words! {
@@ -35,12 +42,34 @@ words! {
 }
 
 /// What is known about a package of the media.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Everything is `None` where it is not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackageFacts {
-    /// What it contains; `None` where that is not known.
+    /// What it contains.
     pub kind: Option<PackageKind>,
-    /// How many images its file has; `None` where that is not known.
+    /// How many images its file has.
     pub images: Option<u32>,
+    /// How it is installed.
+    pub installation: Option<Installation>,
+    /// Its programs with their command lines.
+    pub programs: Option<BTreeMap<String, String>>,
+    /// The packages that are installed before it.
+    pub depends: Vec<PackageId>,
+    /// The paths of its files beneath its folder, with `/`; none where the package is a single file.
+    pub files: Option<BTreeSet<String>>,
+}
+
+/// How a package is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Installation {
+    /// It does not say.
+    None,
+    /// By a command line.
+    Command(String),
+    /// As Debian packages.
+    Debian,
+    /// By the installers of Windows.
+    Windows,
 }
 
 /// What is known about the media that the sequence travels on.
@@ -50,8 +79,37 @@ pub struct MediaFacts {
     pub packages: BTreeMap<PackageId, PackageFacts>,
     /// The ids of its sequences; `None` where they are not known.
     pub sequences: Option<BTreeSet<String>>,
-    /// The names of the variables that the media declares secret.
+    /// Its variables with their values, which count more than those of a sequence.
+    pub variables: BTreeMap<String, String>,
+    /// The names of the variables that the media declares secret; it has their values, or asks for them.
     pub secrets: BTreeSet<String>,
+    /// Those of them whose values it asks for at the machine.
+    pub asked: BTreeSet<String>,
+    /// Whether its boot image is a WinPE.
+    pub winpe: bool,
+}
+
+impl MediaFacts {
+    /// What is known about a package; ids ignore case.
+    fn package(&self, id: &PackageId) -> Option<&PackageFacts> {
+        let mut packages = self.packages.iter();
+        let found = packages.find(|(known, _)| known.as_str().eq_ignore_ascii_case(id.as_str()));
+        found.map(|(_, facts)| facts)
+    }
+
+    /// The packages that may be of a kind; all where none is asked for.
+    fn of_kind(&self, kind: Option<PackageKind>) -> impl Iterator<Item = &PackageId> {
+        let fits = move |facts: &PackageFacts| match kind {
+            None => true,
+            // What has no kind of its own can be installed like an application.
+            Some(PackageKind::Application) if facts.kind.is_none() => true,
+            kind => facts.kind == kind,
+        };
+        self.packages
+            .iter()
+            .filter(move |(_, facts)| fits(facts))
+            .map(|(id, _)| id)
+    }
 }
 
 words! {
@@ -92,64 +150,88 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     let mut problems = Vec::new();
     let enabled = enabled_steps(sequence);
     check_sequence(sequence, &enabled, &mut problems);
-    let given = check::given_variables(sequence, &enabled);
+    let given = Given::new(sequence, &enabled, media);
+    check_clear(sequence, &given, &mut problems);
     for placed in &enabled {
         let mut check = Check::new(placed, media, &given, &mut problems);
+        check.supported(&placed.step.action);
         check.packages(&placed.step.action);
         placed.step.action.check(&mut check);
     }
     check_groups(&sequence.steps, &mut Vec::new(), &mut problems);
-    order::check(sequence.operating_system, &enabled, &mut problems);
+    order::check(sequence.operating_system, &enabled, media, &mut problems);
     kind::check(sequence.operating_system, &enabled, &mut problems);
+    questions::check(sequence, &enabled, media, &given, &mut problems);
+    unknown::check(&enabled, &given, &mut problems);
+    contents::check(sequence.operating_system, &enabled, media, &given, &mut problems);
+    effect::check(sequence.operating_system, &enabled, &given, &mut problems);
     problems
 }
 
-/// The packages that enabled steps refer to: what has to travel.
+/// The packages that enabled steps need: what has to travel.
 ///
-/// Ids with `%VARIABLES%` are not known before the run, and base variables are read where the
-/// sequence itself gives their values.
-pub fn referenced_packages(sequence: &TaskSequence) -> BTreeSet<PackageId> {
+/// Where only the run knows which package a step means, these are all of that kind.
+pub fn referenced_packages(sequence: &TaskSequence, media: &MediaFacts) -> BTreeSet<PackageId> {
     let enabled = enabled_steps(sequence);
-    let known = check::given_variables(sequence, &enabled);
+    let given = Given::new(sequence, &enabled, media);
     enabled
         .iter()
-        .flat_map(|placed| known.packages(&placed.step.action))
+        .flat_map(|placed| needed(&placed.step.action, &given, media))
         .collect()
 }
 
-/// Whether a step searches all driver packages of the media, so that all have to travel.
-pub fn needs_all_driver_packages(sequence: &TaskSequence) -> bool {
-    let searches_all =
-        |step: &Step| matches!(&step.action, Action::AutoApplyDrivers(o) if o.packages.is_empty());
-    enabled_steps(sequence)
-        .iter()
-        .any(|placed| searches_all(placed.step))
+fn needed(action: &Action, given: &Given, media: &MediaFacts) -> Vec<PackageId> {
+    let packages = given.packages(action);
+    let mut kinds: Vec<_> = packages.open.into_iter().map(|(_, kind)| kind).collect();
+    if matches!(action, Action::AutoApplyDrivers(options) if options.packages.is_empty()) {
+        kinds.push(Some(PackageKind::Drivers));
+    }
+    let all = kinds.into_iter().flat_map(|kind| media.of_kind(kind)).cloned();
+    packages
+        .named
+        .into_iter()
+        .map(|named| named.id)
+        .chain(all)
+        .collect()
 }
 
 /// An enabled step with the names around it and what decides whether it runs.
 pub(crate) struct Placed<'a> {
     pub(crate) step: &'a Step,
     pub(crate) path: Vec<String>,
-    /// Whether a condition on it, or on a group around it, may keep it from running.
-    pub(crate) conditional: bool,
+    /// Its condition and those of the groups around it: each may keep it from running.
+    pub(crate) conditions: Vec<&'a Condition>,
+}
+
+impl Placed<'_> {
+    /// Whether something may keep it from running.
+    pub(crate) fn is_conditional(&self) -> bool {
+        !self.conditions.is_empty()
+    }
 }
 
 fn enabled_steps(sequence: &TaskSequence) -> Vec<Placed<'_>> {
     let mut found = Vec::new();
-    collect(&sequence.steps, &mut Vec::new(), false, &mut found);
+    collect(&sequence.steps, &mut Vec::new(), &[], &mut found);
     found
 }
 
-fn collect<'a>(nodes: &'a [Node], path: &mut Vec<String>, conditional: bool, found: &mut Vec<Placed<'a>>) {
+fn collect<'a>(
+    nodes: &'a [Node],
+    path: &mut Vec<String>,
+    conditions: &[&'a Condition],
+    found: &mut Vec<Placed<'a>>,
+) {
     for node in nodes.iter().filter(|node| !node.common().disabled) {
         path.push(node.name().to_owned());
-        let conditional = conditional || node.common().when.is_some();
+        let own = node.common().when.as_ref();
+        let conditions: Vec<_> = conditions.iter().copied().chain(own).collect();
         match node {
-            Node::Group(group) => collect(&group.steps, path, conditional, found),
+            Node::Group(group) => collect(&group.steps, path, &conditions, found),
             Node::Step(step) => found.push(Placed {
                 step,
                 path: path.clone(),
-                conditional,
+                conditions,
             }),
         }
         path.pop();
@@ -181,6 +263,19 @@ fn check_sequence(sequence: &TaskSequence, enabled: &[Placed<'_>], problems: &mu
     if let Err(why) = sequence.initial_variables() {
         error(why.to_string());
     }
+}
+
+/// Secrets that everybody can read.
+fn check_clear(sequence: &TaskSequence, given: &Given, problems: &mut Vec<Problem>) {
+    let clear = sequence
+        .variables
+        .iter()
+        .filter_map(|declared| given.in_the_clear(declared));
+    problems.extend(clear.map(|message| Problem {
+        severity: Severity::Warning,
+        path: Vec::new(),
+        message,
+    }));
 }
 
 fn check_groups(nodes: &[Node], path: &mut Vec<String>, problems: &mut Vec<Problem>) {

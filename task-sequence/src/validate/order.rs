@@ -1,10 +1,10 @@
 //! What can be proven wrong with the order of the steps.
 
 use super::check::place_in_words;
-use super::{Placed, Problem, Severity, error};
+use super::{MediaFacts, Placed, Problem, Severity, error};
 use crate::model::OperatingSystem;
-use crate::setting::Setting;
-use crate::steps::{Action, Interpreter, JoinKind, Place, RestartTarget};
+use crate::setting::{Setting, has_variable};
+use crate::steps::{Action, Interpreter, JoinKind, Place, RestartTarget, RunScript};
 
 /// Where the machine is, as far as it is certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,34 +14,98 @@ enum Where {
     Os,
 }
 
-pub(super) fn check(system: OperatingSystem, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
-    check_places(system, enabled, problems);
+pub(super) fn check(
+    system: OperatingSystem,
+    enabled: &[Placed<'_>],
+    media: &MediaFacts,
+    problems: &mut Vec<Problem>,
+) {
+    check_places(enabled, problems);
+    check_scripts(system, enabled, media, problems);
+    check_disks(enabled, problems);
     check_captures(enabled, problems);
 }
 
-/// Follows the machine from step to step. A conditional step that moves it leaves it unknown
+/// Follows the machine from step to step: where it is before each. A conditional step that moves it leaves it unknown
 /// where it is, so only what is certain is reported.
-fn check_places(system: OperatingSystem, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
+fn places(enabled: &[Placed<'_>]) -> Vec<Where> {
     let mut at = Where::Unknown;
+    let before = enabled.iter().map(|placed| {
+        let before = at;
+        at = after(placed, at);
+        before
+    });
+    before.collect()
+}
+
+/// Whether each step certainly runs in a system that the run itself has started.
+pub(super) fn in_started_system(enabled: &[Placed<'_>]) -> Vec<bool> {
+    let mut started = false;
+    let all = enabled.iter().zip(places(enabled)).map(|(placed, at)| {
+        let inside = started && at == Where::Os;
+        started |= !placed.is_conditional() && to_system(&placed.step.action);
+        inside
+    });
+    all.collect()
+}
+
+fn to_system(action: &Action) -> bool {
+    match action {
+        Action::RestartComputer(options) => options.target.get() == Some(&RestartTarget::Os),
+        action => action.kind().place == Place::PeToOs,
+    }
+}
+
+fn check_places(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
     let mut bare = false;
-    for placed in enabled {
+    for (placed, at) in enabled.iter().zip(places(enabled)) {
         let place = placed.step.action.kind().place;
         if let Some(why) = impossible(place, at, bare) {
             let message = format!("it runs in {}, but {why}", place_in_words(place));
             error(placed, message, problems);
         }
-        if at == Where::Os && system == OperatingSystem::Windows && is_shell_script(&placed.step.action) {
-            let message =
-                "it runs a script of `sh`, but the machine is in Windows here: write it for PowerShell";
-            error(placed, message.into(), problems);
-        }
         bare = still_bare(bare, placed);
-        at = after(placed, at);
     }
 }
 
-fn is_shell_script(action: &Action) -> bool {
-    matches!(action, Action::RunScript(options) if options.interpreter.get() == Some(&Interpreter::Sh))
+/// A script needs its interpreter: Windows has no POSIX shell, and the Linux PE no PowerShell.
+fn check_scripts(
+    system: OperatingSystem,
+    enabled: &[Placed<'_>],
+    media: &MediaFacts,
+    problems: &mut Vec<Problem>,
+) {
+    for (placed, at) in enabled.iter().zip(places(enabled)) {
+        let Action::RunScript(options) = &placed.step.action else {
+            continue;
+        };
+        let in_windows = match at {
+            Where::Unknown => continue,
+            Where::Pe => media.winpe,
+            Where::Os => system == OperatingSystem::Windows,
+        };
+        let message = match interpreter(options) {
+            Some(Interpreter::Sh) if in_windows => {
+                "it runs a script of `sh`, but the machine is in Windows here: write it for PowerShell"
+            }
+            Some(Interpreter::PowerShell) if at == Where::Pe && !in_windows => {
+                "it runs a script of PowerShell, which the Linux PE does not have: write it for `sh`"
+            }
+            _ => continue,
+        };
+        error(placed, message.into(), problems);
+    }
+}
+
+/// What runs the script, where that is known before the run.
+fn interpreter(options: &RunScript) -> Option<Interpreter> {
+    let file = options.file.as_deref().unwrap_or_default();
+    match &options.interpreter {
+        _ if file.to_lowercase().ends_with(".ps1") => Some(Interpreter::PowerShell),
+        Setting::Value(interpreter) => Some(*interpreter),
+        Setting::Absent if !has_variable(file) => Some(Interpreter::Sh),
+        Setting::Absent | Setting::Text(_) => None,
+    }
 }
 
 fn impossible(place: Place, at: Where, bare: bool) -> Option<&'static str> {
@@ -84,12 +148,37 @@ fn after(placed: &Placed<'_>, at: Where) -> Where {
         },
     };
     // A step that is skipped, or that may fail without ending the sequence, moves nothing.
-    let certain = !placed.conditional && !placed.step.common.continue_on_error;
+    let certain = !placed.is_conditional() && !placed.step.common.continue_on_error;
     if certain || moved == at {
         moved
     } else {
         Where::Unknown
     }
+}
+
+/// A run has one target disk: another one would take the place of what was applied, set up and written down so far.
+fn check_disks(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
+    let erases = |placed: &&Placed<'_>| matches!(placed.step.action, Action::FormatAndPartitionDisk(_));
+    let all: Vec<_> = enabled.iter().filter(erases).collect();
+    for (index, placed) in all.iter().enumerate() {
+        if let Some(before) = all[..index].iter().find(|before| !may_exclude(before, placed)) {
+            let message = format!(
+                "`{}` partitions a disk before it, and a run has one target disk: give both a `when` of which only one                  holds, or partition further disks by a command",
+                before.step.name()
+            );
+            error(placed, message, problems);
+        }
+    }
+}
+
+/// Whether two steps may be for different machines: each has a condition that the other does not have.
+fn may_exclude(one: &Placed<'_>, other: &Placed<'_>) -> bool {
+    let differs = |one: &Placed<'_>, other: &Placed<'_>| {
+        one.conditions
+            .iter()
+            .any(|condition| !other.conditions.contains(condition))
+    };
+    differs(one, other) && differs(other, one)
 }
 
 fn check_captures(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
@@ -131,13 +220,8 @@ fn check_prepared(enabled: &[Placed<'_>], capture: usize, problems: &mut Vec<Pro
 }
 
 fn starts_system(action: &Action) -> bool {
-    match action {
-        Action::RestartComputer(options) => options.target.get() == Some(&RestartTarget::Os),
-        action => {
-            action.kind().place.starts_in_os() && !action.kind().place.starts_in_pe()
-                || action.kind().place == Place::PeToOs
-        }
-    }
+    let place = action.kind().place;
+    to_system(action) || place.starts_in_os() && !place.starts_in_pe()
 }
 
 fn joins_domain(action: &Action) -> bool {

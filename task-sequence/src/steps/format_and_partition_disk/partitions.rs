@@ -94,21 +94,17 @@ pub(super) fn check(options: &FormatAndPartitionDisk, check: &mut Check<'_>) {
     if options.style.get() == Some(&PartitionStyle::Mbr) {
         check_mbr(&options.partitions, check);
     }
-    if options.style.get() == Some(&PartitionStyle::Gpt) {
-        check_gpt(&options.partitions, check);
-    }
     for partition in &options.partitions {
         check_partition(partition, check);
     }
 }
 
 fn check_shares(partitions: &[Partition], check: &mut Check<'_>) {
-    let outer = || partitions.iter().filter(|partition| partition.kind != PartitionKind::Logical);
-    let rests = outer().filter(|partition| partition.size.get() == Some(&Extent::Rest)).count();
+    let rests = partitions.iter().filter(|partition| partition.size.get() == Some(&Extent::Rest)).count();
     if rests > 1 {
         check.error("more than one partition takes the rest of the disk");
     }
-    let shares = outer().filter_map(|partition| match partition.size.get() {
+    let shares = partitions.iter().filter_map(|partition| match partition.size.get() {
         Some(Extent::Percent(percent)) => Some(u32::from(*percent)),
         _ => None,
     });
@@ -150,30 +146,18 @@ fn is_plain_path(path: &str) -> bool {
     path.contains('%') || (path.starts_with('/') && !path.contains("//") && path.split('/').all(plain))
 }
 
+/// One of the four is the one that the machine starts from, which a BIOS gets in any case.
 fn check_mbr(partitions: &[Partition], check: &mut Check<'_>) {
-    let kinds = || partitions.iter().map(|partition| partition.kind);
-    let primary = kinds().filter(|kind| *kind != PartitionKind::Logical).count();
-    if primary > 4 {
+    const MOST: usize = 3;
+    let others = partitions.iter().filter(|partition| partition.kind != PartitionKind::Efi).count();
+    if others > MOST {
         check.error(format!(
-            "an MBR disk has at most 4 primary and extended partitions, not {primary}: use GPT or logical ones"
+            "an MBR disk has room for {MOST} partitions beside the one that the machine starts from, not {others}: \
+             use GPT"
         ));
     }
-    let extended = kinds().filter(|kind| *kind == PartitionKind::Extended).count();
-    if extended > 1 {
-        check.error("an MBR disk has at most one extended partition");
-    }
-    if extended == 0 && kinds().any(|kind| kind == PartitionKind::Logical) {
-        check.error("a logical partition needs an extended one before it");
-    }
-    if kinds().any(|kind| matches!(kind, PartitionKind::Msr | PartitionKind::BiosBoot)) {
+    if partitions.iter().any(|partition| matches!(partition.kind, PartitionKind::Msr | PartitionKind::BiosBoot)) {
         check.error("partitions of the kinds `msr` and `bios-boot` exist only on GPT disks");
-    }
-}
-
-fn check_gpt(partitions: &[Partition], check: &mut Check<'_>) {
-    let mbr_only = |kind| matches!(kind, PartitionKind::Extended | PartitionKind::Logical);
-    if partitions.iter().any(|partition| mbr_only(partition.kind)) {
-        check.error("extended and logical partitions exist only on MBR disks");
     }
 }
 
