@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use disk_image::read::{Image, Volume};
 use media_format::drivers::DriverIndex;
 use media_format::{Manifest, manifest, paths};
@@ -14,9 +14,21 @@ const MAX_MANIFEST: u64 = 256 << 20;
 /// Opens an image file or a device.
 ///
 /// # Errors
-/// When it cannot be read or is no image.
+/// When it cannot be read, is no image or is cut off.
 pub fn open(path: &Path) -> Result<Image> {
-    Image::open(path).with_context(|| format!("opening the media {}", path.display()))
+    let image = Image::open(path).with_context(|| format!("opening the media {}", path.display()))?;
+    let partitions = image.partition_table().map(|table| table.partitions.as_slice());
+    let ends = partitions
+        .unwrap_or_default()
+        .iter()
+        .map(|part| part.offset + part.length);
+    let (needed, length) = (ends.max().unwrap_or(0), image.device().length());
+    ensure!(
+        needed <= length,
+        "{} is not complete: its partitions need {needed} bytes and it has {length}; build or copy it again",
+        path.display()
+    );
+    Ok(image)
 }
 
 /// The manifest of opened media.

@@ -57,6 +57,27 @@ pub fn identity(metadata: &Metadata) -> Identity {
 /// Whether an identity is strong enough to stand for the content from one run to the next.
 pub const IDENTITY_LASTS: bool = cfg!(unix);
 
+/// Locks a file as long as it is open, unless another process has.
+///
+/// # Errors
+/// When another has.
+#[cfg(unix)]
+pub fn lock(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::flock(
+        file,
+        rustix::fs::FlockOperation::NonBlockingLockExclusive,
+    )?)
+}
+
+/// Locks a file as long as it is open: here an open file cannot be removed anyway.
+///
+/// # Errors
+/// Never.
+#[cfg(not(unix))]
+pub fn lock(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
 /// Fails when the file cannot be read.
 ///
 /// # Errors

@@ -50,6 +50,23 @@ pub fn print(error: &anyhow::Error) {
     }
 }
 
+/// The problem in one line, which begins with its place: `FILE:LINE:COLUMN: `.
+pub fn line(report: &Report) -> String {
+    let place = report.labels().and_then(|mut labels| labels.next());
+    let place = place.zip(report.source_code());
+    let contents = place.and_then(|(label, source)| source.read_span(label.inner(), 0, 0).ok());
+    let place = contents.map(|found| {
+        let file = found.name().unwrap_or_default();
+        format!("{file}:{}:{}: ", found.line() + 1, found.column() + 1)
+    });
+    let help = report.help().map(|help| format!(" ({help})"));
+    format!(
+        "{}{report}{}",
+        place.unwrap_or_default(),
+        help.unwrap_or_default()
+    )
+}
+
 fn print_report(report: &Report) {
     let has_place = report.labels().is_some_and(|mut labels| labels.next().is_some());
     if has_place {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
+use task_sequence::{masked, plain, without_secrets};
 use thiserror::Error;
 
 /// A place in a file.
@@ -32,18 +33,11 @@ pub struct TomlProblem {
 impl TomlProblem {
     /// The problem that the parser found.
     pub fn new(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        // Values under [secrets] may be passwords that were typed in: then the line itself stays unseen.
-        let message = error.message().to_owned();
-        let hide = message.contains("value of a secret");
-        let text = if hide {
-            hidden(text, error.span())
-        } else {
-            text.to_owned()
-        };
+        let message = masked(&plain(error.message()), text, &error.span().unwrap_or_default());
         Self {
             help: suggestion(&message),
             span: error.span().map(SourceSpan::from),
-            source_code: NamedSource::new(file, text),
+            source_code: NamedSource::new(file, without_secrets(text)),
             message,
         }
     }
@@ -52,19 +46,11 @@ impl TomlProblem {
     pub fn at(place: Place, message: impl Into<String>, help: Option<String>) -> Self {
         Self {
             message: message.into(),
-            source_code: NamedSource::new(place.file, place.text),
+            source_code: NamedSource::new(place.file, without_secrets(&place.text)),
             span: Some(place.span.into()),
             help,
         }
     }
-}
-
-fn hidden(text: &str, span: Option<Range<usize>>) -> String {
-    let mut bytes = text.as_bytes().to_vec();
-    for byte in span.and_then(|span| bytes.get_mut(span)).into_iter().flatten() {
-        *byte = b'*';
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Serde says "unknown field `x`, expected one of `a`, `b`": the nearest of them.

@@ -184,7 +184,7 @@ fn find_regions<'a>(image: &Image, manifest: &'a Manifest, problems: &mut Vec<St
                     length,
                 }],
             }),
-            Err(error) => problems.push(format!("{what}: {error}")),
+            Err(error) => problems.push(format!("{what}: {:#}", anyhow::Error::from(error))),
         }
     }
     checks
@@ -213,7 +213,7 @@ fn compare_names<'a>(
                     sha256: &entry.sha256,
                     runs: on_medium(runs, listing.volume),
                 }),
-                Err(error) => problems.push(format!("{}: {error}", entry.path)),
+                Err(error) => problems.push(format!("{}: {:#}", entry.path, anyhow::Error::from(error))),
             },
         }
     }

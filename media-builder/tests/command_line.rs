@@ -11,7 +11,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{Fixture, text};
+use common::{Fixture, judge, text};
 
 #[test]
 fn an_unknown_key_is_shown_with_file_line_and_suggestion() {
@@ -288,9 +288,8 @@ fn schemas_completions_and_manual_are_printed() {
             .contains("media-builder")
     );
     assert!(fixture.succeed(&["man"]).contains(".TH media-builder"));
-    fs::create_dir(fixture.path("man")).unwrap();
-    fixture.succeed(&["man", "--output", "man"]);
-    assert!(fixture.path("man/media-builder-build.1").exists());
+    fixture.succeed(&["man", "--output", "pages/man"]);
+    assert!(fixture.path("pages/man/media-builder-build.1").exists());
 }
 
 #[test]
@@ -318,4 +317,90 @@ fn outputs_are_not_written_through_a_read_only_folder() {
     let output = fixture.run(&["build", "-o", "closed/media.iso"]);
     // Root writes everywhere; anybody else is told the place.
     assert!(output.status.success() || text(&output.stderr).contains("closed/media.iso.partial"));
+}
+
+#[test]
+fn an_image_is_written_into_a_file_and_over_nothing_that_it_is_made_from() {
+    let fixture = Fixture::new();
+    judge("mkfifo", &[&fixture.path("pipe.img").display().to_string()]);
+    fs::create_dir(fixture.path("folder.iso")).unwrap();
+    symlink("elsewhere.iso", fixture.path("link.iso")).unwrap();
+    for (output, said) in [
+        ("pipe.img", "is a device"),
+        ("folder.iso", "is a folder"),
+        ("link.iso", "is a symbolic link"),
+        ("none/a.iso", "there is no folder none"),
+        ("tool/deep/a.iso", "lies in the source of the package `tool`"),
+        ("a.vhd", "end it in .iso or .img"),
+    ] {
+        let error = fixture.fail(&["build", "-o", output]);
+        assert!(error.contains(said), "{output}: {error}");
+    }
+    for input in ["media.toml", "copy.toml", "pe.tar"] {
+        let before = fs::read(fixture.path(input)).unwrap();
+        let error = fixture.fail(&["build", "--format", "iso", "-o", input]);
+        assert!(
+            error.contains("one of the files that the image is made from"),
+            "{error}"
+        );
+        assert_eq!(fs::read(fixture.path(input)).unwrap(), before, "{input}");
+    }
+    assert!(!fixture.path("tool/deep/a.iso").exists());
+}
+
+#[test]
+fn what_may_be_a_secret_is_not_shown() {
+    for (line, problem) in [
+        ("[secrets]\nOSDJoinPassword = 12345678", "12345678"),
+        ("[secrets]\nOSDJoinPassword = { value = \"hunter2\" }", "hunter2"),
+        (
+            "[secrets]\nA = { env = \"A\", evn = 1 }\nOther = \"swordfish\"",
+            "swordfish",
+        ),
+    ] {
+        let fixture = Fixture::new();
+        fixture.edit("media.toml", "[usb]", &format!("{line}\n[usb]"));
+        let said = fixture.fail(&["check"]) + &text(&fixture.run(&["check", "--json"]).stdout);
+        assert!(said.contains("media.toml:") && !said.contains(problem), "{said}");
+    }
+}
+
+#[test]
+fn a_program_that_reads_gets_the_place_of_a_problem() {
+    let fixture = Fixture::new();
+    fixture.edit("copy.toml", "command =", "comand =");
+    let output = fixture.run(&["check", "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problems: Vec<&str> = said["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    let expected = |problem: &&str| {
+        problem.starts_with("./copy.toml:7:1: ") && problem.contains("did you mean `command`?")
+    };
+    assert!(problems.iter().any(expected), "{problems:?}");
+    assert!(!problems.concat().contains('\n'), "{problems:?}");
+}
+
+#[test]
+fn a_file_in_another_encoding_is_named_as_such() {
+    let fixture = Fixture::new();
+    let text: Vec<u8> = common::MEDIA.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(fixture.path("media.toml"), [&[0xff, 0xfe][..], &text].concat()).unwrap();
+    let said = fixture.fail(&["check"]);
+    assert!(said.contains("it is not in UTF-8"), "{said}");
+}
+
+#[test]
+fn nobody_who_reads_is_no_failure() {
+    let fixture = Fixture::new();
+    let mut running = fixture
+        .command(&["check"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(running.stdout.take());
+    assert!(running.wait().unwrap().success());
 }

@@ -196,3 +196,20 @@ fn inspect_names_sequence_packages_and_boot_chain() {
     }
     assert!(Path::new(&fixture.path("media.iso")).exists());
 }
+
+#[test]
+fn an_image_that_is_cut_off_is_named_as_such() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["build", "-o", "media.img"]);
+    let image = fs::File::options()
+        .write(true)
+        .open(fixture.path("media.img"))
+        .unwrap();
+    image
+        .set_len(image.metadata().unwrap().len() - (30 << 20))
+        .unwrap();
+    for command in ["inspect", "verify"] {
+        let said = fixture.fail(&[command, "media.img"]);
+        assert!(said.contains("is not complete"), "{command}: {said}");
+    }
+}

@@ -19,7 +19,7 @@ pub mod validate;
 mod variables;
 
 pub use condition::{Condition, Facts, Firmware};
-pub use diagnostic::{Diagnostic, render};
+pub use diagnostic::{Diagnostic, masked, plain, render, without_secrets};
 pub use model::{
     AfterCut, Common, Declared, EnabledStep, Group, Node, OperatingSystem, Retry, Step, TaskSequence,
 };

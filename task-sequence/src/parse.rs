@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::condition::Condition;
-use crate::diagnostic::{Diagnostic, SourceText};
+use crate::diagnostic::{Diagnostic, SourceText, plain};
 use crate::model::{AfterCut, Common, Declared, Group, Node, OperatingSystem, Retry, Step, TaskSequence};
 use crate::setting::nearest;
 use crate::steps::{self, Action};
@@ -66,7 +66,7 @@ impl Reader {
     }
 
     fn toml_error(&mut self, error: &toml::de::Error, fallback: Range<usize>, more_keys: &[&str]) {
-        let (message, help) = explain(error.message(), more_keys);
+        let (message, help) = explain(&plain(error.message()), more_keys);
         self.report(error.span().unwrap_or(fallback), message, help);
     }
 

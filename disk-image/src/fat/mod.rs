@@ -71,7 +71,7 @@ pub struct Params {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A name that the volume cannot carry.
-    #[error("laying out a FAT volume: {0}")]
+    #[error("laying out a FAT volume")]
     Name(#[from] NameError),
     /// The sector size is none of those that exist.
     #[error("laying out a FAT volume: sectors of {0} bytes do not exist: take 512, 1024, 2048 or 4096")]

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The medium itself.
-    #[error("reading {length} bytes at byte {offset}: {source}")]
+    #[error("reading {length} bytes at byte {offset}")]
     Io {
         /// Where, from the start of the image.
         offset: u64,

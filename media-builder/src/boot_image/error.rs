@@ -153,7 +153,7 @@ pub enum Error {
         why: String,
     },
     /// A file operation failed.
-    #[error("{doing} {path}: {source}")]
+    #[error("{doing} {path}")]
     Io {
         /// The operation.
         doing: &'static str,

@@ -102,12 +102,14 @@ fn build(args: Build) -> anyhow::Result<()> {
 }
 
 fn build_winpe(args: Build, source: PathBuf) -> anyhow::Result<()> {
+    let output = args.output.unwrap_or_else(|| PathBuf::from("winpe.tar"));
+    super::output::check_file(&output)?;
     let options = winpe::Options {
         source,
         index: args.index,
         drivers: args.drivers,
         uefi_ca_2023: args.uefi_ca_2023,
-        output: args.output.unwrap_or_else(|| PathBuf::from("winpe.tar")),
+        output,
         runtime: super::program(args.windows_runtime, WINDOWS_PROGRAM, "--windows-runtime")?,
         wim_worker: super::program(args.wim_worker, "wim-worker", "--wim-worker")?,
         hive_worker: super::program(args.hive_worker, "hive-worker", "--hive-worker")?,
@@ -141,6 +143,7 @@ fn build_linux_pe(args: Build) -> anyhow::Result<()> {
     if let Some(folder) = output.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     }
+    super::output::check_file(&output)?;
     let cache = args
         .cache
         .or_else(|| Some(platform::cache_folder()?.join("boot-image")));

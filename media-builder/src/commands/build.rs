@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::json;
 
+use super::output;
 use super::progress::Progress;
 use super::project::{self, ProjectArg};
 use crate::execute;
@@ -22,7 +23,8 @@ pub struct Args {
     /// new one is complete.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Kind of image; unless given, it follows from the end of FILE's name (.img is a stick, all else an ISO).
+    /// Kind of image; unless given, it follows from the end of FILE's name: `.iso` or `.img`, which is a stick. An ISO
+    /// when there is no FILE.
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Print the result as JSON.
@@ -37,11 +39,12 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let mut cache = DigestCache::load();
     let mut media = project::load(&args.project.project, &cache)?;
-    let format = format(&args);
+    let format = format(&args)?;
     let output = args
         .output
         .clone()
         .unwrap_or_else(|| default_output(&media, format));
+    output::check(&output, &media)?;
     let _parts = project::prepare(&mut media, format, Some(&output))?;
     let plan = project::plan(&media, format)?;
     let mut progress = Progress::new();
@@ -54,12 +57,23 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     report(&args, &plan, &output, written.bytes)
 }
 
-fn format(args: &Args) -> Format {
-    let by_name = || {
-        let extension = args.output.as_ref()?.extension()?;
-        extension.eq_ignore_ascii_case("img").then_some(Format::Usb)
+fn format(args: &Args) -> anyhow::Result<Format> {
+    let (Some(output), None) = (&args.output, args.format) else {
+        return Ok(args.format.unwrap_or(Format::Iso));
     };
-    args.format.or_else(by_name).unwrap_or(Format::Iso)
+    let ends = |extension: &str| {
+        output
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case(extension))
+    };
+    match (ends("iso"), ends("img")) {
+        (true, _) => Ok(Format::Iso),
+        (_, true) => Ok(Format::Usb),
+        _ => bail!(
+            "the name {} does not say what to build: end it in .iso or .img, or add --format",
+            output.display()
+        ),
+    }
 }
 
 /// The media's name as a file name that needs no quotes.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::project::{self, ProjectArg};
 use crate::plan::Format;
-use crate::problem::Problems;
+use crate::problem::{self, Problems};
 use crate::resolve::DigestCache;
 use crate::split;
 
@@ -30,7 +30,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let result = check(&args);
     if !args.json {
-        return result.map(|summary| println!("{summary}"));
+        return super::print_bytes((result? + "\n").as_bytes());
     }
     let problems = result.as_ref().err().map(texts).unwrap_or_default();
     super::print_json(&json!({ "valid": problems.is_empty(), "problems": problems }))?;
@@ -69,7 +69,7 @@ fn check(args: &Args) -> anyhow::Result<String> {
 
 fn texts(error: &anyhow::Error) -> Vec<String> {
     match error.downcast_ref::<Problems>() {
-        Some(problems) => problems.0.iter().map(ToString::to_string).collect(),
+        Some(problems) => problems.0.iter().map(problem::line).collect(),
         None => vec![format!("{error:#}")],
     }
 }

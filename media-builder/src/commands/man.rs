@@ -22,7 +22,8 @@ pub struct Args {
 /// When a page cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
     match args.output {
-        Some(folder) => clap_mangen::generate_to(Cli::command(), &folder)
+        Some(folder) => std::fs::create_dir_all(&folder)
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), &folder))
             .with_context(|| format!("writing the manual pages to {}", folder.display())),
         None => {
             let mut page = Vec::new();

@@ -6,6 +6,7 @@ pub mod check;
 pub mod completions;
 pub mod inspect;
 pub mod man;
+mod output;
 pub mod plan;
 pub mod progress;
 pub mod project;

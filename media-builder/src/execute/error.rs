@@ -16,6 +16,9 @@ pub enum ExecuteError {
         /// Why.
         source: io::Error,
     },
+    /// Another build makes the same image.
+    #[error("another build is writing {}: wait for its end, or give another name with --output", .0.display())]
+    Busy(PathBuf),
     /// The disk is too small.
     #[error(
         "{folder} has {free} bytes free and the image needs {needed}: free some, or choose another place with --output",

@@ -30,16 +30,13 @@ impl Output {
             source,
         };
         check_room(path, &partial, written)?;
-        // What a killed build left is ours; it is removed and not truncated, since something may still read it.
-        match fs::remove_file(&partial) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(create(error)),
-            _ => {}
-        }
+        remove_left_behind(&partial)?;
         let file = File::options()
             .write(true)
             .create_new(true)
             .open(&partial)
             .map_err(create)?;
+        platform::lock(&file).map_err(create)?;
         let direct = platform::open_direct(&partial, File::options().write(true)).map_err(create)?;
         let output = Self {
             file,
@@ -119,6 +116,24 @@ impl Drop for Output {
     }
 }
 
+/// What a killed build left is ours; it is removed and not truncated, since something may still read it. A build that runs has it
+/// locked.
+fn remove_left_behind(partial: &Path) -> Result<(), ExecuteError> {
+    let busy = || ExecuteError::Busy(partial.to_owned());
+    let removed = match File::open(partial) {
+        Ok(file) if platform::lock(&file).is_err() => return Err(busy()),
+        Ok(_) => fs::remove_file(partial),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(ExecuteError::Create {
+            path: partial.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn partial(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".partial");
@@ -169,6 +184,17 @@ mod tests {
         output.write(b"new", 2).unwrap();
         output.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"\0\0new\0\0\0\0\0");
+    }
+
+    #[test]
+    fn two_builds_do_not_write_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.iso");
+        let output = Output::create(&path, 10, 10).unwrap();
+        let second = Output::create(&path, 10, 10).unwrap_err();
+        assert!(matches!(second, ExecuteError::Busy(_)), "{second}");
+        output.finish().unwrap();
+        assert!(path.exists());
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub struct Project {
 pub struct Settings {
     /// Name of the media, as the machine's screen shows it.
     pub name: String,
-    /// Name of the organization, as the machine's screen shows it.
+    /// Name of the organization, for the variable `_SMSTSOrgName`.
     #[serde(default)]
     pub organization: String,
     /// The boot image; without it the one in the cache folder.
@@ -187,7 +187,7 @@ impl Project {
         } else {
             path.to_owned()
         };
-        let text = std::fs::read_to_string(&path).with_context(|| {
+        let text = read_text(&path).with_context(|| {
             format!(
                 "reading the project {} (a project is a folder with {FILE_NAME}, or that file)",
                 path.display()
@@ -211,6 +211,21 @@ impl Project {
             span: value.span(),
         }
     }
+}
+
+/// Reads a TOML file.
+///
+/// # Errors
+/// When it cannot be read or is no UTF-8 text.
+pub fn read_text(path: &Path) -> std::io::Result<String> {
+    use std::io::{Error, ErrorKind};
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => Error::new(
+            ErrorKind::InvalidData,
+            "it is not in UTF-8, as TOML is: save it in that encoding",
+        ),
+        _ => error,
+    })
 }
 
 fn parse(file: &str, text: &str) -> Result<Settings, Problems> {

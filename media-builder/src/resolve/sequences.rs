@@ -52,7 +52,7 @@ pub(super) fn read(project: &Project, problems: &mut Problems) -> Vec<Sequence> 
                 "two task sequences have the id `{id}`: rename one of the files"
             )));
         }
-        match std::fs::read_to_string(&path) {
+        match crate::project::read_text(&path) {
             Ok(text) => sequences.extend(parse(&path.display().to_string(), id, text, problems)),
             Err(error) => problems.push_diagnostic(complain(format!("reading {}: {error}", path.display()))),
         }

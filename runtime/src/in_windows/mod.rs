@@ -23,7 +23,6 @@ pub mod power;
 pub mod powershell;
 pub mod recovery;
 pub mod registry;
-pub mod smbios;
 pub mod storage;
 pub mod sysprep;
 pub mod text;

@@ -15,8 +15,9 @@ use windows_setup::secure_boot::BootFiles;
 use crate::target::ConfirmedTarget;
 
 mod digest;
-mod hardware_rows;
+pub mod hardware;
 mod output;
+pub mod smbios;
 
 #[cfg(unix)]
 pub mod linux;

@@ -8,7 +8,8 @@ use super::compare::{Operator, compare_values, like};
 use super::facts::Row;
 use crate::setting::nearest;
 
-/// The classes that every machine answers, with their properties.
+/// The classes that every machine answers, with their properties: what the firmware says, the network cards and the disks. It is
+/// the same in the boot image and in the installed system; what a system says of itself, `operating-system` asks.
 pub const CLASSES: &[(&str, &[&str])] = &[
     (
         "Win32_ComputerSystem",
@@ -18,15 +19,9 @@ pub const CLASSES: &[(&str, &[&str])] = &[
             "Name",
             "SystemFamily",
             "SystemSKUNumber",
-            "SystemType",
             "TotalPhysicalMemory",
             "NumberOfProcessors",
             "NumberOfLogicalProcessors",
-            "PCSystemType",
-            "Domain",
-            "Workgroup",
-            "PartOfDomain",
-            "HypervisorPresent",
         ],
     ),
     (
@@ -44,8 +39,6 @@ pub const CLASSES: &[(&str, &[&str])] = &[
         "Win32_BIOS",
         &[
             "Manufacturer",
-            "Name",
-            "Version",
             "SMBIOSBIOSVersion",
             "ReleaseDate",
             "SerialNumber",
@@ -58,16 +51,10 @@ pub const CLASSES: &[(&str, &[&str])] = &[
         &[
             "Name",
             "Manufacturer",
-            "Architecture",
             "NumberOfCores",
             "NumberOfLogicalProcessors",
             "MaxClockSpeed",
-            "CurrentClockSpeed",
             "AddressWidth",
-            "DataWidth",
-            "Family",
-            "ProcessorId",
-            "DeviceID",
         ],
     ),
     (
@@ -95,102 +82,13 @@ pub const CLASSES: &[(&str, &[&str])] = &[
             "DeviceLocator",
         ],
     ),
-    (
-        "Win32_NetworkAdapter",
-        &[
-            "Name",
-            "Description",
-            "Manufacturer",
-            "MACAddress",
-            "PNPDeviceID",
-            "NetEnabled",
-            "NetConnectionID",
-            "PhysicalAdapter",
-            "Speed",
-            "Index",
-            "DeviceID",
-        ],
-    ),
-    (
-        "Win32_NetworkAdapterConfiguration",
-        &[
-            "Description",
-            "MACAddress",
-            "IPAddress",
-            "IPSubnet",
-            "DefaultIPGateway",
-            "DHCPEnabled",
-            "IPEnabled",
-            "DNSDomain",
-            "DNSServerSearchOrder",
-            "Index",
-        ],
-    ),
+    ("Win32_NetworkAdapter", &["Name", "MACAddress", "NetEnabled"]),
+    ("Win32_NetworkAdapterConfiguration", &["MACAddress"]),
     (
         "Win32_DiskDrive",
-        &[
-            "Index",
-            "DeviceID",
-            "Model",
-            "Manufacturer",
-            "SerialNumber",
-            "Size",
-            "InterfaceType",
-            "MediaType",
-            "BytesPerSector",
-            "PNPDeviceID",
-            "Caption",
-            "FirmwareRevision",
-            "Partitions",
-        ],
+        &["Index", "Model", "SerialNumber", "Size", "InterfaceType"],
     ),
-    (
-        "Win32_OperatingSystem",
-        &[
-            "Caption",
-            "Version",
-            "BuildNumber",
-            "OSArchitecture",
-            "OSLanguage",
-            "ProductType",
-            "Locale",
-            "CSName",
-        ],
-    ),
-    (
-        "Win32_PnPEntity",
-        &[
-            "DeviceID",
-            "PNPDeviceID",
-            "Name",
-            "Manufacturer",
-            "Service",
-            "Status",
-        ],
-    ),
-    (
-        "Win32_VideoController",
-        &[
-            "Name",
-            "PNPDeviceID",
-            "AdapterCompatibility",
-            "AdapterRAM",
-            "DeviceID",
-        ],
-    ),
-    (
-        "Win32_Battery",
-        &["Name", "BatteryStatus", "EstimatedChargeRemaining", "DeviceID"],
-    ),
-    (
-        "Win32_TPM",
-        &[
-            "IsEnabled_InitialValue",
-            "IsActivated_InitialValue",
-            "SpecVersion",
-            "ManufacturerVersion",
-        ],
-    ),
+    ("Win32_Battery", &["Name", "DeviceID"]),
 ];
 
 const DEEPEST: usize = 64;

@@ -1,4 +1,4 @@
-//! What the machine is: DMI, network, memory, as ConfigMgr's variables and as rows of hardware queries.
+//! What the machine is: firmware, network, memory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Linux, hardware_ids};
-use crate::platform::hardware_rows::{self, row};
+use crate::platform::hardware::{self, Adapter, Hardware};
+use crate::platform::smbios::{self, Smbios};
 use crate::platform::{Disks as _, Machine, System};
 use windows_setup::drivers::ids::MachineDevice;
 
-const DMI: &str = "/sys/class/dmi/id";
+const DMI: &str = "/sys/firmware/dmi/tables";
 const NETWORK: &str = "/sys/class/net";
 
 impl Machine for Linux {
@@ -23,25 +24,7 @@ impl Machine for Linux {
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        let mac: Vec<String> = adapters()
-            .into_iter()
-            .map(|name| read(Path::new(NETWORK).join(name).join("address")))
-            .collect();
-        let pairs = [
-            ("_SMSTSMachineName", read("/proc/sys/kernel/hostname")),
-            ("_SMSTSMake", dmi("sys_vendor")),
-            ("_SMSTSModel", dmi("product_name")),
-            ("_SMSTSSerialNumber", dmi("product_serial")),
-            ("_SMSTSAssetTag", dmi("chassis_asset_tag")),
-            ("_SMSTSUUID", dmi("product_uuid").to_uppercase()),
-            ("_SMSTSMacAddresses", mac.join(",").to_uppercase()),
-            ("_SMSTSIPAddresses", addresses().join(",")),
-            ("_SMSTSDefaultGateways", gateways().join(",")),
-        ];
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        self.known().variables()
     }
 
     fn memory(&self) -> u64 {
@@ -81,38 +64,33 @@ impl Machine for Linux {
     }
 
     fn hardware(&self, class: &str) -> Vec<BTreeMap<String, String>> {
-        match class.to_ascii_lowercase().as_str() {
-            "win32_computersystem" => vec![row(&[
-                ("Manufacturer", dmi("sys_vendor")),
-                ("Model", dmi("product_name")),
-                ("Name", read("/proc/sys/kernel/hostname")),
-                ("TotalPhysicalMemory", self.memory().to_string()),
-            ])],
-            "win32_computersystemproduct" => vec![row(&[
-                ("Name", dmi("product_name")),
-                ("Vendor", dmi("sys_vendor")),
-                ("Version", dmi("product_version")),
-                ("UUID", dmi("product_uuid").to_uppercase()),
-                ("IdentifyingNumber", dmi("product_serial")),
-            ])],
-            "win32_bios" => vec![row(&[
-                ("Manufacturer", dmi("bios_vendor")),
-                ("SMBIOSBIOSVersion", dmi("bios_version")),
-                ("SerialNumber", dmi("product_serial")),
-            ])],
-            "win32_baseboard" => vec![row(&[
-                ("Manufacturer", dmi("board_vendor")),
-                ("Product", dmi("board_name")),
-                ("SerialNumber", dmi("board_serial")),
-            ])],
-            "win32_processor" => processors(),
-            "win32_networkadapter" | "win32_networkadapterconfiguration" => {
-                adapters().iter().map(|name| adapter(name)).collect()
-            }
-            "win32_diskdrive" => hardware_rows::disks(&self.disks().unwrap_or_default()),
-            _ => Vec::new(),
+        match class.eq_ignore_ascii_case("Win32_DiskDrive") {
+            true => hardware::disks(&self.disks().unwrap_or_default()),
+            false => self.known().rows(class),
         }
     }
+}
+
+impl Linux {
+    fn known(&self) -> Hardware {
+        let text = read("/proc/cpuinfo");
+        Hardware {
+            computer_name: read("/proc/sys/kernel/hostname"),
+            memory: self.memory(),
+            processor: value(&text, "model name"),
+            processor_vendor: value(&text, "vendor_id"),
+            threads: text.lines().filter(|line| line.starts_with("processor")).count(),
+            adapters: adapters(),
+            addresses: addresses(),
+            gateways: gateways(),
+            firmware: firmware(),
+        }
+    }
+}
+
+fn firmware() -> Smbios {
+    let table = |name: &str| fs::read(Path::new(DMI).join(name)).unwrap_or_default();
+    smbios::of_linux(&table("DMI"), &table("smbios_entry_point"))
 }
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -121,41 +99,24 @@ fn read(path: impl AsRef<Path>) -> String {
         .unwrap_or_default()
 }
 
-fn dmi(name: &str) -> String {
-    read(Path::new(DMI).join(name))
-}
-
 /// Adapters of real devices; bridges and the loopback are none.
-fn adapters() -> Vec<String> {
+fn adapters() -> Vec<Adapter> {
     let entries = fs::read_dir(NETWORK).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<String> = names
         .filter(|name| Path::new(NETWORK).join(name).join("device").exists())
         .collect();
     names.sort();
-    names
+    names.into_iter().map(adapter).collect()
 }
 
-fn adapter(name: &str) -> BTreeMap<String, String> {
-    let folder = Path::new(NETWORK).join(name);
-    let driver = fs::read_link(folder.join("device/driver")).unwrap_or_default();
-    let driver = driver
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    row(&[
-        ("Name", name.to_owned()),
-        ("MACAddress", read(folder.join("address")).to_uppercase()),
-        ("ServiceName", driver),
-        (
-            "NetEnabled",
-            if read(folder.join("operstate")) == "up" {
-                "True".into()
-            } else {
-                "False".into()
-            },
-        ),
-    ])
+fn adapter(name: String) -> Adapter {
+    let folder = Path::new(NETWORK).join(&name);
+    Adapter {
+        name,
+        mac: read(folder.join("address")).to_uppercase(),
+        up: read(folder.join("operstate")) == "up",
+    }
 }
 
 /// IPv4 addresses of this machine, from the kernel's routing tables.
@@ -188,21 +149,12 @@ fn gateways() -> Vec<String> {
     text.lines().skip(1).filter_map(gateway).collect()
 }
 
-fn processors() -> Vec<BTreeMap<String, String>> {
-    let text = read("/proc/cpuinfo");
-    let value = |key: &str| {
-        let line = text
-            .lines()
-            .find(|line| line.split(':').next().is_some_and(|name| name.trim() == key));
-        line.and_then(|line| line.split_once(':'))
-            .map(|(_, value)| value.trim().to_owned())
-            .unwrap_or_default()
-    };
-    let count = text.lines().filter(|line| line.starts_with("processor")).count();
-    vec![row(&[
-        ("Name", value("model name")),
-        ("Manufacturer", value("vendor_id")),
-        ("NumberOfLogicalProcessors", count.to_string()),
-        ("AddressWidth", "64".into()),
-    ])]
+/// The first value of a key of `/proc/cpuinfo`.
+fn value(text: &str, key: &str) -> String {
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let mut values = lines.filter(|(name, _)| name.trim() == key);
+    values
+        .next()
+        .map(|(_, value)| value.trim().to_owned())
+        .unwrap_or_default()
 }

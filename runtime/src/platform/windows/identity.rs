@@ -1,4 +1,4 @@
-//! What the machine is: SMBIOS, network, memory, as ConfigMgr's variables and as rows of hardware queries.
+//! What the machine is: firmware, network, memory.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,9 +8,8 @@ use super::{Windows, bindings};
 use windows_setup::drivers::ids::MachineDevice;
 
 use crate::in_windows::devices;
-use crate::in_windows::smbios::{self, Smbios};
-use crate::platform::hardware_rows::{self, row};
-use crate::platform::{Disks as _, Machine, Registry as _, System};
+use crate::platform::hardware::{self, Adapter, Hardware};
+use crate::platform::{Disks as _, Machine, Registry as _, System, smbios};
 
 impl Machine for Windows {
     fn system(&self) -> System {
@@ -23,32 +22,7 @@ impl Machine for Windows {
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        let firmware = firmware();
-        let adapters = bindings::adapters();
-        let all = |of: fn(&bindings::Adapter) -> &Vec<String>| {
-            adapters
-                .iter()
-                .flat_map(of)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(",")
-        };
-        let macs: Vec<String> = adapters.iter().map(|adapter| adapter.mac.clone()).collect();
-        let pairs = [
-            ("_SMSTSMachineName", computer_name()),
-            ("_SMSTSMake", firmware.make),
-            ("_SMSTSModel", firmware.model),
-            ("_SMSTSSerialNumber", firmware.serial),
-            ("_SMSTSAssetTag", firmware.asset_tag),
-            ("_SMSTSUUID", firmware.uuid),
-            ("_SMSTSMacAddresses", macs.join(",")),
-            ("_SMSTSIPAddresses", all(|adapter| &adapter.addresses)),
-            ("_SMSTSDefaultGateways", all(|adapter| &adapter.gateways)),
-        ];
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        self.known().variables()
     }
 
     fn memory(&self) -> u64 {
@@ -80,77 +54,43 @@ impl Machine for Windows {
     }
 
     fn hardware(&self, class: &str) -> Vec<BTreeMap<String, String>> {
-        let firmware = firmware();
-        match class.to_ascii_lowercase().as_str() {
-            "win32_computersystem" => vec![row(&[
-                ("Manufacturer", firmware.make),
-                ("Model", firmware.model),
-                ("Name", computer_name()),
-                ("TotalPhysicalMemory", self.memory().to_string()),
-            ])],
-            "win32_computersystemproduct" => vec![row(&[
-                ("Name", firmware.model),
-                ("Vendor", firmware.make),
-                ("Version", firmware.version),
-                ("UUID", firmware.uuid),
-                ("IdentifyingNumber", firmware.serial),
-            ])],
-            "win32_bios" => vec![row(&[
-                ("Manufacturer", firmware.bios_vendor),
-                ("SMBIOSBIOSVersion", firmware.bios_version),
-                ("SerialNumber", firmware.serial),
-            ])],
-            "win32_baseboard" => vec![row(&[
-                ("Manufacturer", firmware.board_make),
-                ("Product", firmware.board_model),
-                ("SerialNumber", firmware.board_serial),
-            ])],
-            "win32_processor" => vec![self.processor()],
-            "win32_networkadapter" | "win32_networkadapterconfiguration" => {
-                bindings::adapters().iter().map(adapter).collect()
-            }
-            "win32_diskdrive" => hardware_rows::disks(&self.disks().unwrap_or_default()),
-            _ => Vec::new(),
+        match class.eq_ignore_ascii_case("Win32_DiskDrive") {
+            true => hardware::disks(&self.disks().unwrap_or_default()),
+            false => self.known().rows(class),
         }
     }
 }
 
 impl Windows {
-    fn processor(&self) -> BTreeMap<String, String> {
-        const KEY: &str = r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0";
+    fn known(&self) -> Hardware {
+        const PROCESSOR: &str = r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0";
         let text = |name: &str| {
-            let value = self.value(KEY, name).ok().flatten();
-            value.map(|data| data.as_text()).unwrap_or_default()
+            let value = self.value(PROCESSOR, name).ok().flatten();
+            value.map(|data| data.as_text().trim().to_owned())
         };
-        row(&[
-            ("Name", text("ProcessorNameString").trim().to_owned()),
-            ("Manufacturer", text("VendorIdentifier")),
-            (
-                "NumberOfLogicalProcessors",
-                environment("NUMBER_OF_PROCESSORS", "1"),
-            ),
-            ("AddressWidth", "64".into()),
-        ])
+        let adapters = bindings::adapters();
+        let all =
+            |of: fn(&bindings::Adapter) -> &Vec<String>| adapters.iter().flat_map(of).cloned().collect();
+        Hardware {
+            computer_name: environment("COMPUTERNAME", ""),
+            memory: self.memory(),
+            processor: text("ProcessorNameString").unwrap_or_default(),
+            processor_vendor: text("VendorIdentifier").unwrap_or_default(),
+            threads: environment("NUMBER_OF_PROCESSORS", "1").parse().unwrap_or(1),
+            addresses: all(|adapter| &adapter.addresses),
+            gateways: all(|adapter| &adapter.gateways),
+            adapters: adapters.iter().map(adapter).collect(),
+            firmware: smbios::of_windows(&bindings::smbios()),
+        }
     }
 }
 
-fn firmware() -> Smbios {
-    smbios::parse(&bindings::smbios())
-}
-
-fn adapter(adapter: &bindings::Adapter) -> BTreeMap<String, String> {
-    row(&[
-        ("Name", adapter.name.clone()),
-        ("MACAddress", adapter.mac.clone()),
-        (
-            "NetEnabled",
-            if adapter.up { "True".into() } else { "False".into() },
-        ),
-    ])
-}
-
-fn computer_name() -> String {
-    environment("COMPUTERNAME", "")
+fn adapter(adapter: &bindings::Adapter) -> Adapter {
+    Adapter {
+        name: adapter.name.clone(),
+        mac: adapter.mac.clone(),
+        up: adapter.up,
+    }
 }
 
 fn environment(name: &str, otherwise: &str) -> String {
