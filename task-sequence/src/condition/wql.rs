@@ -446,8 +446,8 @@ mod tests {
         assert!(q("Model = 'x' and Model = 'y' or Model like '%7420'"));
         assert!(!q("Model = 'x' and (Model = 'y' or Model like '%7420')"));
         assert!(q("not Model = 'x' and Model <> 'y'"));
-        assert!(q("Domain is null and Model is not null"));
-        assert!(!q("Domain <> 'x'"), "null compares with nothing");
+        assert!(q("SystemFamily is null and Model is not null"));
+        assert!(!q("SystemFamily <> 'x'"), "null compares with nothing");
         assert!(q("Model not like '*'"));
     }
 
@@ -455,11 +455,11 @@ mod tests {
     fn the_rest_of_the_grammar() {
         assert!(fits("SELECT Model, Name FROM win32_computersystem", MACHINE));
         assert!(fits(
-            r"select * from Win32_DiskDrive where DeviceID = '\\\\.\\D0'",
+            r"select * from Win32_Battery where DeviceID = '\\\\.\\D0'",
             &[("DeviceID", r"\\.\D0")]
         ));
         assert!(fits(
-            "select * from Win32_BIOS where Name = '%X%'",
+            "select * from Win32_Battery where Name = '%X%'",
             &[("Name", "TEN")]
         ));
     }
@@ -469,13 +469,16 @@ mod tests {
         let why = |text: &str| Query::parse(text).unwrap_err();
         assert!(why("select * from Win32_ComputerSytem").contains("did you mean `Win32_ComputerSystem`?"));
         assert!(why("select Modl from Win32_ComputerSystem").contains("did you mean `Model`?"));
-        assert!(why("select * from Win32_BIOS where Nam = 'x'").contains("did you mean `Name`?"));
-        assert!(why("select * from Win32_BIOS where Name = 'x").contains("no end"));
-        assert!(why("select * from Win32_BIOS where (Name = 'x'").contains("`)`"));
-        assert!(why("select * from Win32_BIOS where Name ~ 'x'").contains("not expected"));
-        assert!(why("select * from Win32_BIOS order by Name").contains("goes on"));
+        assert!(why("select * from Win32_Battery where Nam = 'x'").contains("did you mean `Name`?"));
+        assert!(why("select * from Win32_Battery where Name = 'x").contains("no end"));
+        assert!(why("select * from Win32_Battery where (Name = 'x'").contains("`)`"));
+        assert!(why("select * from Win32_Battery where Name ~ 'x'").contains("not expected"));
+        assert!(why("select * from Win32_Battery order by Name").contains("goes on"));
         assert!(why("delete").contains("`select`"));
-        let deep = format!("select * from Win32_BIOS where {}Name = 'x'", "not ".repeat(1000));
+        let deep = format!(
+            "select * from Win32_Battery where {}Name = 'x'",
+            "not ".repeat(1000)
+        );
         assert!(why(&deep).contains("nested"));
     }
 }
