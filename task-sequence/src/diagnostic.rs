@@ -173,7 +173,7 @@ pub fn plain(message: &str) -> String {
 }
 
 impl Diagnostic {
-    /// The line, with marks under what it is about.
+    /// The line, with marks under what it is about, and what to do.
     fn snippet(&self) -> String {
         let text = self.source.inner();
         let line = text.lines().nth(self.line - 1).unwrap_or_default();
@@ -186,7 +186,9 @@ impl Diagnostic {
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
         let marks = "^".repeat(text[self.span.clone()].chars().count().max(1));
-        format!("{gutter} |\n{number} | {line}\n{gutter} | {indent}{marks}")
+        let help = self.help.iter().map(|help| format!("\n{gutter} = {help}"));
+        let help: String = help.collect();
+        format!("{gutter} |\n{number} | {line}\n{gutter} | {indent}{marks}{help}")
     }
 }
 
@@ -223,14 +225,9 @@ pub fn render(diagnostics: &[Diagnostic]) -> String {
             line,
             column,
             message,
-            help,
             ..
         } = found;
-        let help = help
-            .iter()
-            .map(|help| format!("\n  = {help}"))
-            .collect::<String>();
-        format!("{file}:{line}:{column}: {message}\n{}{help}", found.snippet())
+        format!("{file}:{line}:{column}: {message}\n{}", found.snippet())
     };
     diagnostics.iter().map(whole).collect::<Vec<_>>().join("\n\n")
 }
