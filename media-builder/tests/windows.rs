@@ -114,6 +114,17 @@ fn an_answer_file_that_cannot_be_used_is_found_before_there_is_a_machine() {
         let said = fixture.fail(&["check"]);
         assert!(said.contains(why), "{said}");
     }
+    // What the media says counts more than what the sequence says.
+    fixture.write("answers/unattend.xml", &ANSWERS.replace("REFERENCE", "%Name%"));
+    fixture.edit(
+        "copy.toml",
+        "[[steps]]",
+        "[variables]\nName = \"SIXTEEN-CHARS-XX\"\n[[steps]]",
+    );
+    let said = fixture.fail(&["check"]);
+    assert!(said.contains("16 characters"), "{said}");
+    fixture.edit("media.toml", "[usb]", "[variables]\nNAME = \"SHORT\"\n[usb]");
+    fixture.succeed(&["check"]);
     std::fs::remove_file(fixture.path("answers/unattend.xml")).unwrap();
     fixture.write("answers/other.xml", ANSWERS);
     let said = fixture.fail(&["check"]);

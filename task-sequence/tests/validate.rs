@@ -247,6 +247,10 @@ fn of_windows(type_name: &str, settings: &str) -> String {
 #[test]
 fn settings_of_one_operating_system_are_refused_on_the_other() {
     let windows_only = [
+        (
+            "apply-operating-system-image",
+            "package = 'debian'\nanswer-package = 'debian'\nanswer-file = 'a.xml'",
+        ),
         ("apply-os-settings", "product-key = '%KEY%'"),
         ("apply-os-settings", "licensing = 'per-seat'"),
         ("apply-os-settings", "license-connections = 5"),

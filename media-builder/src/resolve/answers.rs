@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, anyhow, bail};
 use media_format::wim::info::WindowsInfo;
 use task_sequence::steps::{ApplyNetworkSettings, ApplyOperatingSystemImage, ApplyOsSettings};
-use task_sequence::{Action, Variables};
+use task_sequence::{Action, MediaFacts, Variables};
 use windows_setup::unattend::{self, Architecture, Image, Machine, Settings};
 
 use super::packages::ResolvedPackage;
@@ -16,12 +16,13 @@ use crate::problem::Problems;
 /// Merges every answer file as the machine will do it, as far as the values of variables are known here.
 pub(super) fn check(
     sequences: &[Sequence],
+    facts: &MediaFacts,
     packages: &[ResolvedPackage],
     sources: &Sources,
     problems: &mut Problems,
 ) {
     for sequence in sequences.iter().filter(|sequence| sequence.is_for_windows()) {
-        let variables = sequence.parsed.initial_variables().unwrap_or_default();
+        let variables = task_sequence::known_variables(&sequence.parsed, facts);
         let actions = actions(sequence, &variables);
         let applied = actions.iter().filter_map(|action| match action {
             Action::ApplyOperatingSystemImage(options) => Some(options),

@@ -73,7 +73,7 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
     let mut facts = facts::of_project(&project, &sequences, boot.kind);
     let packages = packages::resolve(&project, &sequences, &facts, &mut sources, &mut problems);
     facts::look_into(&packages, &mut facts);
-    answers::check(&sequences, &packages, &sources, &mut problems);
+    answers::check(&sequences, &facts, &packages, &sources, &mut problems);
     let (secrets, warnings) = secrets::resolve(&project, &mut problems);
     let of_sequences = sequences::validate(&sequences, &facts, &mut problems);
     let mut warnings: Vec<String> = warnings.into_iter().chain(of_sequences).collect();

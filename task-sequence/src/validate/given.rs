@@ -151,6 +151,11 @@ impl Given {
         })
     }
 
+    /// The same, for who needs nothing else.
+    pub(crate) fn into_values(self) -> Variables {
+        self.values
+    }
+
     /// What a text with `%VARIABLES%` may be in the run.
     pub(crate) fn texts(&self, text: &str) -> Texts {
         let mut texts = BTreeSet::from([text.to_owned()]);

@@ -25,6 +25,10 @@ fn only_windows(action: &Action) -> Vec<String> {
         Action::AutoApplyDrivers(_) | Action::ApplyDriverPackage(_) => {
             vec!["it applies Windows drivers, but the sequence is for Linux".into()]
         }
+        Action::ApplyOperatingSystemImage(options) => windows_settings(&[
+            ("answer-package", options.answer_package.is_some()),
+            ("answer-file", options.answer_file.is_some()),
+        ]),
         Action::ApplyOsSettings(options) => windows_settings(&[
             ("product-key", options.product_key.is_some()),
             ("licensing", !options.licensing.is_absent()),

@@ -10,6 +10,7 @@ use crate::model::{Node, Step, TaskSequence};
 use crate::package::PackageId;
 use crate::setting::words;
 use crate::steps::Action;
+use crate::variables::Variables;
 
 mod check;
 mod contents;
@@ -166,6 +167,12 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     contents::check(sequence.operating_system, &enabled, media, &given, &mut problems);
     effect::check(sequence.operating_system, &enabled, &given, &mut problems);
     problems
+}
+
+/// The variables whose values are the same in the whole run, as the sequence and the media give them.
+pub fn known_variables(sequence: &TaskSequence, media: &MediaFacts) -> Variables {
+    let enabled = enabled_steps(sequence);
+    Given::new(sequence, &enabled, media).into_values()
 }
 
 /// The packages that enabled steps need: what has to travel.
