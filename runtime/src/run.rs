@@ -238,7 +238,11 @@ impl Run<'_> {
                 step.action.kind().name
             )));
         }
-        steps::run(&step.action, &mut self.context(&step))
+        let ended = steps::run(&step.action, &mut self.context(&step));
+        match variables::take_restart(&mut self.variables, self.here) {
+            Some(asked) => ended.map(|outcome| asked.after(outcome)),
+            None => ended,
+        }
     }
 
     /// A system that was there before has no runtime in it: it is prepared from the boot image.

@@ -4,6 +4,7 @@ use media_format::event::Environment;
 use media_format::manifest::MediaLayout;
 use task_sequence::Variables;
 
+use crate::engine::Outcome;
 use crate::in_windows::installed;
 use crate::log::Log;
 use crate::platform::{Firmware, Platform, System};
@@ -115,5 +116,44 @@ mod tests {
             assert_eq!(variables.get("_SMSTSMDataPath"), expected);
         }
         assert!(variables.contains("_SMSTSIPAddresses"));
+    }
+}
+
+/// A restart that a script asks for as ConfigMgr's do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AskedRestart {
+    target: Environment,
+    retry: bool,
+}
+
+/// What `SMSTSRebootRequested` and `SMSTSRetryRequested` ask for; they are cleared.
+pub fn take_restart(variables: &mut Variables, here: Environment) -> Option<AskedRestart> {
+    let mut take = |name: &str| {
+        let value = variables.get(name).unwrap_or_default().trim().to_lowercase();
+        variables.unset_by_engine(name);
+        value
+    };
+    let (restart, retry) = (take("SMSTSRebootRequested"), take("SMSTSRetryRequested"));
+    let target = match restart.as_str() {
+        "" | "false" => return None,
+        "winpe" => Environment::Pe,
+        "hd" => Environment::Os,
+        _ => here,
+    };
+    Some(AskedRestart {
+        target,
+        retry: retry == "true",
+    })
+}
+
+impl AskedRestart {
+    /// How the step ends; where it wants to restart by itself, it knows better where to and what follows.
+    pub fn after(self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::RestartThenRetry(_) => outcome,
+            _ if self.retry => Outcome::RestartThenRetry(self.target),
+            Outcome::RestartThenContinue(_) => outcome,
+            Outcome::Done | Outcome::Skipped(_) => Outcome::RestartThenContinue(self.target),
+        }
     }
 }

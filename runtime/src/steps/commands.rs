@@ -5,8 +5,9 @@ use std::path::Path;
 
 use media_format::event::Environment;
 
-use crate::context::Context;
-use crate::platform::{Command, System};
+use super::variables_file;
+use crate::context::{Context, Failure};
+use crate::platform::{Command, Output, System};
 
 /// The shell reads the line from its standard input to the end, so that no list of processes shows it and what the line
 /// starts finds nothing left to read.
@@ -58,8 +59,19 @@ pub(super) fn program(name: &str, arguments: &[&str]) -> Command {
     }
 }
 
+/// Runs a command of the user's: it knows the variables and may set some.
+pub(super) fn run(context: &mut Context<'_>, mut command: Command) -> std::result::Result<Output, Failure> {
+    command.environment = environment(context);
+    variables_file::offer(context, &mut command)?;
+    let ended = context.run(command);
+    let told = variables_file::take(context);
+    let output = ended?;
+    variables_file::set_all(context, &told?)?;
+    Ok(output)
+}
+
 /// Scripts read the sequence's variables from their environment; secrets are not among them.
-pub(super) fn environment(context: &Context<'_>) -> BTreeMap<String, String> {
+fn environment(context: &Context<'_>) -> BTreeMap<String, String> {
     let plain = context.variables.iter().filter(|(_, _, secret)| !secret);
     let mut environment: BTreeMap<_, _> = plain
         .map(|(name, value, _)| (name.to_owned(), value.to_owned()))

@@ -3,8 +3,8 @@
 use anyhow::{Context as _, bail};
 use media_format::manifest::{Install, Package};
 
-use super::commands::{environment, shell};
-use crate::context::{Context, code_text};
+use super::commands::{self, shell};
+use crate::context::{Context, Failure, code_text};
 use crate::in_windows::installers;
 use crate::platform::Result;
 use crate::variables;
@@ -66,8 +66,8 @@ fn windows(
     for file in files {
         let mut command = installers::command(&folder.join(file), properties)?;
         command.folder = Some(folder.clone());
-        command.environment = environment(context);
-        match judge(context, package, context.run(command)?.code) {
+        let output = commands::run(context, command).map_err(error)?;
+        match judge(context, package, output.code) {
             Installed::Done => {}
             Installed::NeedsRestart => ended = Installed::NeedsRestart,
             failed => return Ok(failed),
@@ -79,7 +79,6 @@ fn windows(
 /// Runs a command line of a package in its folder and judges its exit code.
 pub(super) fn command(context: &mut Context<'_>, package: &Package, line: &str) -> Result<Installed> {
     let mut command = shell(context.platform.system(), &context.variables.expand_known(line)?);
-    command.environment = environment(context);
     if !package.path.is_empty() {
         let content = context.content(&package.id)?;
         let folder = if context.platform.is_folder(&content) {
@@ -89,7 +88,12 @@ pub(super) fn command(context: &mut Context<'_>, package: &Package, line: &str) 
         };
         command.folder = folder;
     }
-    Ok(judge(context, package, context.run(command)?.code))
+    let output = commands::run(context, command).map_err(error)?;
+    Ok(judge(context, package, output.code))
+}
+
+fn error(failure: Failure) -> anyhow::Error {
+    anyhow::anyhow!(failure.reason)
 }
 
 fn judge(context: &Context<'_>, package: &Package, code: i64) -> Installed {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use task_sequence::steps::RunCommandLine;
 
-use super::Result;
-use super::commands::{environment, shell};
-use crate::context::{Context, Failure, beginning, code_text};
+use super::commands::{self, shell};
+use super::{Result, variables_file};
+use crate::context::{Context, Failure, code_text};
 use crate::engine::Outcome;
 use crate::platform::Command;
 
@@ -51,15 +51,14 @@ pub(super) fn folder(
 /// Runs the command, keeps its output, judges its exit code.
 pub(super) fn finish(
     context: &mut Context<'_>,
-    mut command: Command,
+    command: Command,
     success: &[i64],
     output_variable: Option<&str>,
 ) -> Result {
-    command.environment = environment(context);
-    let output = context.run(command)?;
+    let output = commands::run(context, command)?;
     context.exit_code.set(output.code);
     if let Some(name) = output_variable {
-        keep_output(context, name, output.stdout.trim_end())?;
+        variables_file::set(context, name, output.stdout.trim_end())?;
     }
     let success = if success.is_empty() { &SUCCESS[..] } else { success };
     if !success.contains(&output.code) {
@@ -78,24 +77,4 @@ pub(super) fn finish(
         return Ok(Outcome::RestartThenContinue(context.here));
     }
     Ok(Outcome::Done)
-}
-
-/// A variable lives in the journal, which has fixed slots, and in the environment of every later command.
-const MOST_OUTPUT: usize = 32 * 1024;
-
-/// Puts what a command wrote into a variable: its beginning where it is too much. What contains a secret is secret.
-fn keep_output(context: &mut Context<'_>, name: &str, text: &str) -> std::result::Result<(), Failure> {
-    let kept = beginning(text, MOST_OUTPUT);
-    if kept.len() < text.len() {
-        context.log.warning(format!(
-            "the command wrote {} bytes; variable {name} gets the first {}",
-            text.len(),
-            kept.len()
-        ));
-    }
-    if context.variables.mask(text) != text {
-        context.variables.declare_secret(name);
-    }
-    let set = context.variables.set(name, kept);
-    set.map_err(|error| Failure::new(error.to_string()))
 }

@@ -99,7 +99,7 @@ impl Memory {
     }
 
     /// Lines of the few commands that the test's sequences know.
-    fn shell(&self, line: &str) -> Result<Output> {
+    fn shell(&self, line: &str, command: &Command) -> Result<Output> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["true"] | [] => Ok(ended(0)),
@@ -114,6 +114,22 @@ impl Memory {
                 text.extend_from_slice(b"once\n");
                 self.put_by_program(Path::new(path), &text, 0o644)?;
                 Ok(ended(0))
+            }
+            // Sets variables, one for each word.
+            ["tell", words @ ..] => {
+                let path = Path::new(&command.environment["SMSTS_VARIABLES_FILE"]);
+                let text: String = words.iter().map(|word| format!("{word}\r\n")).collect();
+                self.put_by_program(path, text.as_bytes(), 0o600)?;
+                Ok(ended(0))
+            }
+            ["tell-once", words @ ..] => {
+                let mut world = self.world_mut();
+                let count = world.counters.entry(line.to_owned()).or_default();
+                *count += 1;
+                let first = *count == 1;
+                drop(world);
+                let words = if first { words } else { &[] };
+                self.shell(&format!("tell {}", words.join(" ")), command)
             }
             // A DHCP server answers in the background.
             ["lease", address] => {
@@ -168,7 +184,7 @@ impl Processes for Memory {
         let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
         match (command.program.as_str(), arguments.as_slice()) {
             ("sh", ["-c", "eval \"$(cat)\""] | ["-s", "--", ..]) => {
-                self.shell(String::from_utf8_lossy(&command.stdin).trim())
+                self.shell(String::from_utf8_lossy(&command.stdin).trim(), command)
             }
             ("ssh-keygen", ["-A"]) => {
                 let root = command.root.clone().unwrap_or_else(|| "/".into());

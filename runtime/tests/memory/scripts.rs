@@ -90,3 +90,55 @@ fn a_failure_that_is_covered_is_copied_to_the_stick_with_the_log() {
         .expect("a log");
     assert!(String::from_utf8_lossy(log).contains("failed with 5"));
 }
+
+#[test]
+fn a_script_sets_variables() {
+    let steps = command("tell More=yes AndMore=", "")
+        + &command("say more %More%%AndMore%", "")
+        + &command("tell Header=%Token%", "")
+        + &command("say header %Header%", "");
+    let text = deploy().replace(
+        "[variables]",
+        "[variables]\nToken = { value = \"Canary-Token-1\", secret = true }",
+    );
+    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{text}\n{steps}"));
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    assert_eq!(commands(&world, "say more yes").len(), 1, "{}", report.log);
+    let said = commands(&world, "say header Canary-Token-1");
+    assert!(
+        !said[0].environment.contains_key("Header"),
+        "what is made of a secret is secret"
+    );
+    assert!(!report.log.contains("Canary-Token-1"));
+    assert!(world.system_bytes(0, 1, "run/media-runtime/variables").is_none());
+}
+
+#[test]
+fn a_script_sets_no_variable_of_the_engine_and_writes_lines() {
+    for (line, why) in [
+        ("tell _SMSTSInWinPE=true", "_SMSTSInWinPE is read-only"),
+        ("tell nothing", "line 1 of the file of SMSTS_VARIABLES_FILE"),
+    ] {
+        let (_, report) = run(&command(line, ""));
+        assert!(report.reason().contains(why), "{}", report.reason());
+    }
+}
+
+#[test]
+fn a_script_asks_for_a_restart_and_to_be_called_again() {
+    let (world, report) =
+        run(&(command("tell SMSTSRebootRequested=true", "") + &command("append /last", "")));
+    report.assert_succeeded();
+    let (_, plain) = run(&command("append /last", ""));
+    assert_eq!(report.starts.len(), plain.starts.len() + 1);
+    assert_eq!(
+        world.system_bytes(0, 1, "last").map(Vec::as_slice),
+        Some(&b"once\n"[..])
+    );
+    let again = "tell-once SMSTSRebootRequested=HD SMSTSRetryRequested=true";
+    let (world, report) = run(&(command(again, "") + &command("append /last", "")));
+    report.assert_succeeded();
+    assert_eq!(commands(&world, again).len(), 2);
+    assert_eq!(report.starts.len(), plain.starts.len() + 1);
+}
