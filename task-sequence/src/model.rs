@@ -221,6 +221,8 @@ impl Step {
 pub struct EnabledStep<'a> {
     /// The step.
     pub step: &'a Step,
+    /// The names of the groups around it, the outermost first, and its own.
+    pub path: Vec<&'a str>,
     /// What must hold for it to run: the conditions of the groups around it, the outermost first, and its own.
     pub conditions: Vec<&'a Condition>,
 }
@@ -268,7 +270,7 @@ impl TaskSequence {
     /// Every step that can run, in order: those that are disabled, by themselves or by a group around them, are left out.
     pub fn enabled_steps(&self) -> Vec<EnabledStep<'_>> {
         let mut found = Vec::new();
-        collect_enabled(&self.steps, &[], &mut found);
+        collect_enabled(&self.steps, &[], &[], &mut found);
         found
     }
 
@@ -287,12 +289,22 @@ fn collect_steps<'a>(nodes: &'a [Node], found: &mut Vec<&'a Step>) {
     }
 }
 
-fn collect_enabled<'a>(nodes: &'a [Node], around: &[&'a Condition], found: &mut Vec<EnabledStep<'a>>) {
+fn collect_enabled<'a>(
+    nodes: &'a [Node],
+    names: &[&'a str],
+    around: &[&'a Condition],
+    found: &mut Vec<EnabledStep<'a>>,
+) {
     for node in nodes.iter().filter(|node| !node.common().disabled) {
+        let path: Vec<_> = names.iter().copied().chain([node.name()]).collect();
         let conditions: Vec<_> = around.iter().copied().chain(&node.common().when).collect();
         match node {
-            Node::Group(group) => collect_enabled(&group.steps, &conditions, found),
-            Node::Step(step) => found.push(EnabledStep { step, conditions }),
+            Node::Group(group) => collect_enabled(&group.steps, &path, &conditions, found),
+            Node::Step(step) => found.push(EnabledStep {
+                step,
+                path,
+                conditions,
+            }),
         }
     }
 }

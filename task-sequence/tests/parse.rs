@@ -282,6 +282,7 @@ fn enabled_steps_know_the_conditions_around_them() {
         .map(|enabled| (enabled.step.name(), enabled.conditions.len()))
         .collect();
     assert_eq!(seen, [("three", 3), ("one", 1)]);
+    assert_eq!(enabled[0].path, ["outer", "inner", "three"]);
     assert_eq!(
         enabled[0].conditions[2..],
         enabled[0].step.common.when.iter().collect::<Vec<_>>()

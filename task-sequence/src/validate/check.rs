@@ -1,7 +1,7 @@
 //! The checks that steps make on their own settings.
 
 use super::given::{Given, Named};
-use super::{MediaFacts, PackageKind, Placed, Problem, Severity, names};
+use super::{EnabledStep, MediaFacts, PackageKind, Problem, Severity, names, path_of};
 use crate::model::Declared;
 use crate::package::PackageId;
 use crate::setting::{Secret, Setting, has_variable, nearest};
@@ -25,7 +25,7 @@ pub(crate) struct Join<'a> {
 
 /// One step, with what is known around it and where its problems go.
 pub(crate) struct Check<'a> {
-    placed: &'a Placed<'a>,
+    placed: &'a EnabledStep<'a>,
     media: &'a MediaFacts,
     given: &'a Given,
     problems: &'a mut Vec<Problem>,
@@ -33,7 +33,7 @@ pub(crate) struct Check<'a> {
 
 impl<'a> Check<'a> {
     pub(crate) fn new(
-        placed: &'a Placed<'a>,
+        placed: &'a EnabledStep<'a>,
         media: &'a MediaFacts,
         given: &'a Given,
         problems: &'a mut Vec<Problem>,
@@ -49,7 +49,7 @@ impl<'a> Check<'a> {
     fn report(&mut self, severity: Severity, message: String) {
         self.problems.push(Problem {
             severity,
-            path: self.placed.path.clone(),
+            path: path_of(self.placed),
             message,
         });
     }

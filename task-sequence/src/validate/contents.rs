@@ -1,7 +1,7 @@
 //! Whether packages have what steps look for in them, as far as it is known what they have.
 
 use super::given::{Given, Named};
-use super::{Installation, MediaFacts, PackageFacts, Placed, Problem, error};
+use super::{EnabledStep, Installation, MediaFacts, PackageFacts, Problem, error};
 use crate::model::OperatingSystem;
 use crate::package::PackageId;
 use crate::setting::nearest;
@@ -9,7 +9,7 @@ use crate::steps::{Action, RunScript};
 
 pub(super) fn check(
     system: OperatingSystem,
-    enabled: &[Placed<'_>],
+    enabled: &[EnabledStep<'_>],
     media: &MediaFacts,
     given: &Given,
     problems: &mut Vec<Problem>,

@@ -1,13 +1,13 @@
 //! Settings that are read and that no runtime acts upon yet: what they ask for would not happen.
 
-use super::{Given, Placed, Problem, error};
+use super::{EnabledStep, Given, Problem, error};
 use crate::model::OperatingSystem;
 use crate::setting::Setting;
 use crate::steps::{Action, FormatAndPartitionDisk, Partition, PartitionKind, PrepareOsForCapture};
 
 pub(super) fn check(
     system: OperatingSystem,
-    enabled: &[Placed<'_>],
+    enabled: &[EnabledStep<'_>],
     given: &Given,
     problems: &mut Vec<Problem>,
 ) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MediaFacts, PackageKind, Placed};
+use super::{EnabledStep, MediaFacts, PackageKind};
 use crate::model::{Declared, TaskSequence};
 use crate::package::PackageId;
 use crate::setting::has_variable;
@@ -47,7 +47,7 @@ pub(crate) struct Packages {
 
 impl Given {
     /// The values of the sequence, then those of the media, as the run sets them; and what steps set.
-    pub(crate) fn new(sequence: &TaskSequence, enabled: &[Placed<'_>], media: &MediaFacts) -> Self {
+    pub(crate) fn new(sequence: &TaskSequence, enabled: &[EnabledStep<'_>], media: &MediaFacts) -> Self {
         let mut given = Self {
             values: Variables::new(),
             texts: BTreeMap::new(),

@@ -1,13 +1,13 @@
 //! Steps and settings that exist only for the other kind of system.
 
-use super::{Placed, Problem, error};
+use super::{EnabledStep, Problem, error};
 use crate::model::OperatingSystem;
 use crate::setting::has_variable;
 use crate::steps::{
     Action, ApplyNetworkSettings, ApplyOsSettings, FileSystem, FormatAndPartitionDisk, JoinKind, Partition,
 };
 
-pub(super) fn check(system: OperatingSystem, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
+pub(super) fn check(system: OperatingSystem, enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
     for placed in enabled {
         let found = match system {
             OperatingSystem::Linux => only_windows(&placed.step.action),

@@ -5,8 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::condition::Condition;
-use crate::model::{Node, Step, TaskSequence};
+use crate::model::{EnabledStep, Node, TaskSequence};
 use crate::package::PackageId;
 use crate::setting::words;
 use crate::steps::Action;
@@ -149,7 +148,7 @@ impl fmt::Display for Problem {
 /// Everything that can be proven wrong with a sequence. Disabled nodes are not looked at.
 pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let enabled = enabled_steps(sequence);
+    let enabled = sequence.enabled_steps();
     check_sequence(sequence, &enabled, &mut problems);
     let given = Given::new(sequence, &enabled, media);
     check_clear(sequence, &given, &mut problems);
@@ -171,7 +170,7 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
 
 /// The variables whose values are the same in the whole run, as the sequence and the media give them.
 pub fn known_variables(sequence: &TaskSequence, media: &MediaFacts) -> Variables {
-    let enabled = enabled_steps(sequence);
+    let enabled = sequence.enabled_steps();
     Given::new(sequence, &enabled, media).into_values()
 }
 
@@ -179,7 +178,7 @@ pub fn known_variables(sequence: &TaskSequence, media: &MediaFacts) -> Variables
 ///
 /// Where only the run knows which package a step means, these are all of that kind.
 pub fn referenced_packages(sequence: &TaskSequence, media: &MediaFacts) -> BTreeSet<PackageId> {
-    let enabled = enabled_steps(sequence);
+    let enabled = sequence.enabled_steps();
     let given = Given::new(sequence, &enabled, media);
     enabled
         .iter()
@@ -202,58 +201,19 @@ fn needed(action: &Action, given: &Given, media: &MediaFacts) -> Vec<PackageId> 
         .collect()
 }
 
-/// An enabled step with the names around it and what decides whether it runs.
-pub(crate) struct Placed<'a> {
-    pub(crate) step: &'a Step,
-    pub(crate) path: Vec<String>,
-    /// Its condition and those of the groups around it: each may keep it from running.
-    pub(crate) conditions: Vec<&'a Condition>,
+fn path_of(placed: &EnabledStep<'_>) -> Vec<String> {
+    placed.path.iter().map(|name| (*name).to_owned()).collect()
 }
 
-impl Placed<'_> {
-    /// Whether something may keep it from running.
-    pub(crate) fn is_conditional(&self) -> bool {
-        !self.conditions.is_empty()
-    }
-}
-
-fn enabled_steps(sequence: &TaskSequence) -> Vec<Placed<'_>> {
-    let mut found = Vec::new();
-    collect(&sequence.steps, &mut Vec::new(), &[], &mut found);
-    found
-}
-
-fn collect<'a>(
-    nodes: &'a [Node],
-    path: &mut Vec<String>,
-    conditions: &[&'a Condition],
-    found: &mut Vec<Placed<'a>>,
-) {
-    for node in nodes.iter().filter(|node| !node.common().disabled) {
-        path.push(node.name().to_owned());
-        let own = node.common().when.as_ref();
-        let conditions: Vec<_> = conditions.iter().copied().chain(own).collect();
-        match node {
-            Node::Group(group) => collect(&group.steps, path, &conditions, found),
-            Node::Step(step) => found.push(Placed {
-                step,
-                path: path.clone(),
-                conditions,
-            }),
-        }
-        path.pop();
-    }
-}
-
-fn error(placed: &Placed<'_>, message: String, problems: &mut Vec<Problem>) {
+fn error(placed: &EnabledStep<'_>, message: String, problems: &mut Vec<Problem>) {
     problems.push(Problem {
         severity: Severity::Error,
-        path: placed.path.clone(),
+        path: path_of(placed),
         message,
     });
 }
 
-fn check_sequence(sequence: &TaskSequence, enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
+fn check_sequence(sequence: &TaskSequence, enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
     let mut error = |message: String| {
         problems.push(Problem {
             severity: Severity::Error,

@@ -1,7 +1,7 @@
 //! What can be proven wrong with the order of the steps.
 
 use super::check::place_in_words;
-use super::{MediaFacts, Placed, Problem, Severity, error};
+use super::{EnabledStep, MediaFacts, Problem, Severity, error, path_of};
 use crate::model::OperatingSystem;
 use crate::setting::{Setting, has_variable};
 use crate::steps::{Action, Interpreter, JoinKind, Place, RestartTarget, RunScript};
@@ -16,7 +16,7 @@ enum Where {
 
 pub(super) fn check(
     system: OperatingSystem,
-    enabled: &[Placed<'_>],
+    enabled: &[EnabledStep<'_>],
     media: &MediaFacts,
     problems: &mut Vec<Problem>,
 ) {
@@ -28,7 +28,7 @@ pub(super) fn check(
 
 /// Follows the machine from step to step: where it is before each. A conditional step that moves it leaves it unknown
 /// where it is, so only what is certain is reported.
-fn places(enabled: &[Placed<'_>]) -> Vec<Where> {
+fn places(enabled: &[EnabledStep<'_>]) -> Vec<Where> {
     let mut at = Where::Unknown;
     let before = enabled.iter().map(|placed| {
         let before = at;
@@ -39,11 +39,11 @@ fn places(enabled: &[Placed<'_>]) -> Vec<Where> {
 }
 
 /// Whether each step certainly runs in a system that the run itself has started.
-pub(super) fn in_started_system(enabled: &[Placed<'_>]) -> Vec<bool> {
+pub(super) fn in_started_system(enabled: &[EnabledStep<'_>]) -> Vec<bool> {
     let mut started = false;
     let all = enabled.iter().zip(places(enabled)).map(|(placed, at)| {
         let inside = started && at == Where::Os;
-        started |= !placed.is_conditional() && to_system(&placed.step.action);
+        started |= placed.conditions.is_empty() && to_system(&placed.step.action);
         inside
     });
     all.collect()
@@ -56,7 +56,7 @@ fn to_system(action: &Action) -> bool {
     }
 }
 
-fn check_places(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
+fn check_places(enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
     let mut bare = false;
     for (placed, at) in enabled.iter().zip(places(enabled)) {
         let place = placed.step.action.kind().place;
@@ -71,7 +71,7 @@ fn check_places(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
 /// A script needs its interpreter: Windows has no POSIX shell, and the Linux PE no PowerShell.
 fn check_scripts(
     system: OperatingSystem,
-    enabled: &[Placed<'_>],
+    enabled: &[EnabledStep<'_>],
     media: &MediaFacts,
     problems: &mut Vec<Problem>,
 ) {
@@ -124,7 +124,7 @@ fn impossible(place: Place, at: Where, bare: bool) -> Option<&'static str> {
 }
 
 /// A disk that was erased has no system to start until `setup-os` ran.
-fn still_bare(bare: bool, placed: &Placed<'_>) -> bool {
+fn still_bare(bare: bool, placed: &EnabledStep<'_>) -> bool {
     match &placed.step.action {
         Action::FormatAndPartitionDisk(_) => true,
         Action::SetupOs(_) => false,
@@ -132,7 +132,7 @@ fn still_bare(bare: bool, placed: &Placed<'_>) -> bool {
     }
 }
 
-fn after(placed: &Placed<'_>, at: Where) -> Where {
+fn after(placed: &EnabledStep<'_>, at: Where) -> Where {
     let moved = match &placed.step.action {
         Action::RestartComputer(options) => match options.target {
             Setting::Value(RestartTarget::Pe) => Where::Pe,
@@ -148,7 +148,7 @@ fn after(placed: &Placed<'_>, at: Where) -> Where {
         },
     };
     // A step that is skipped, or that may fail without ending the sequence, moves nothing.
-    let certain = !placed.is_conditional() && !placed.step.common.continue_on_error;
+    let certain = placed.conditions.is_empty() && !placed.step.common.continue_on_error;
     if certain || moved == at {
         moved
     } else {
@@ -157,8 +157,8 @@ fn after(placed: &Placed<'_>, at: Where) -> Where {
 }
 
 /// A run has one target disk: another one would take the place of what was applied, set up and written down so far.
-fn check_disks(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
-    let erases = |placed: &&Placed<'_>| matches!(placed.step.action, Action::FormatAndPartitionDisk(_));
+fn check_disks(enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
+    let erases = |placed: &&EnabledStep<'_>| matches!(placed.step.action, Action::FormatAndPartitionDisk(_));
     let all: Vec<_> = enabled.iter().filter(erases).collect();
     for (index, placed) in all.iter().enumerate() {
         if let Some(before) = all[..index].iter().find(|before| !may_exclude(before, placed)) {
@@ -172,8 +172,8 @@ fn check_disks(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
 }
 
 /// Whether two steps may be for different machines: each has a condition that the other does not have.
-fn may_exclude(one: &Placed<'_>, other: &Placed<'_>) -> bool {
-    let differs = |one: &Placed<'_>, other: &Placed<'_>| {
+fn may_exclude(one: &EnabledStep<'_>, other: &EnabledStep<'_>) -> bool {
+    let differs = |one: &EnabledStep<'_>, other: &EnabledStep<'_>| {
         one.conditions
             .iter()
             .any(|condition| !other.conditions.contains(condition))
@@ -181,9 +181,9 @@ fn may_exclude(one: &Placed<'_>, other: &Placed<'_>) -> bool {
     differs(one, other) && differs(other, one)
 }
 
-fn check_captures(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
+fn check_captures(enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
     let is_capture =
-        |placed: &&Placed<'_>| matches!(placed.step.action, Action::CaptureOperatingSystemImage(_));
+        |placed: &&EnabledStep<'_>| matches!(placed.step.action, Action::CaptureOperatingSystemImage(_));
     let Some(last) = enabled.iter().rposition(|placed| is_capture(&placed)) else {
         return;
     };
@@ -199,12 +199,13 @@ fn check_captures(enabled: &[Placed<'_>], problems: &mut Vec<Problem>) {
 }
 
 /// Between the preparation and the capture nothing may start the system: it would set itself up.
-fn check_prepared(enabled: &[Placed<'_>], capture: usize, problems: &mut Vec<Problem>) {
-    let is_preparation = |placed: &Placed<'_>| matches!(placed.step.action, Action::PrepareOsForCapture(_));
+fn check_prepared(enabled: &[EnabledStep<'_>], capture: usize, problems: &mut Vec<Problem>) {
+    let is_preparation =
+        |placed: &EnabledStep<'_>| matches!(placed.step.action, Action::PrepareOsForCapture(_));
     let Some(prepared) = enabled[..capture].iter().rposition(is_preparation) else {
         problems.push(Problem {
             severity: Severity::Warning,
-            path: enabled[capture].path.clone(),
+            path: path_of(&enabled[capture]),
             message: "nothing prepares the system for the capture: put `prepare-os-for-capture` before it"
                 .into(),
         });

@@ -2,7 +2,7 @@
 
 use super::given::Given;
 use super::order::in_started_system;
-use super::{Installation, MediaFacts, PackageFacts, Placed, Problem, Severity, error};
+use super::{EnabledStep, Installation, MediaFacts, PackageFacts, Problem, Severity, error};
 use crate::condition::Condition;
 use crate::model::{Node, OperatingSystem, TaskSequence};
 use crate::steps::{Action, Place};
@@ -10,7 +10,7 @@ use crate::variables::Variables;
 
 pub(super) fn check(
     sequence: &TaskSequence,
-    enabled: &[Placed<'_>],
+    enabled: &[EnabledStep<'_>],
     media: &MediaFacts,
     given: &Given,
     problems: &mut Vec<Problem>,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Given, Placed, Problem, Severity};
+use super::{EnabledStep, Given, Problem, Severity, path_of};
 use crate::setting::nearest;
 use crate::steps::{ALL, variables_of};
 use crate::variables::{Variables, references};
@@ -14,7 +14,7 @@ const OF_A_SHELL: [&str; 3] = ["command", "inline", "arguments"];
 /// A shell's own name must be this near to one of ours to be taken for it.
 const NEAR: usize = 2;
 
-pub(super) fn check(enabled: &[Placed<'_>], given: &Given, problems: &mut Vec<Problem>) {
+pub(super) fn check(enabled: &[EnabledStep<'_>], given: &Given, problems: &mut Vec<Problem>) {
     let of_types = names_of_types();
     let known = Known {
         given,
@@ -26,7 +26,7 @@ pub(super) fn check(enabled: &[Placed<'_>], given: &Given, problems: &mut Vec<Pr
         known.look(&settings, false, &mut messages);
         problems.extend(messages.into_iter().map(|message| Problem {
             severity: Severity::Warning,
-            path: placed.path.clone(),
+            path: path_of(placed),
             message,
         }));
     }
