@@ -366,23 +366,7 @@ mod tests {
     use task_sequence::Setting;
 
     fn disk(size: u64) -> Disk {
-        Disk {
-            number: 0,
-            path: "/dev/vda".into(),
-            model: String::new(),
-            serial: String::new(),
-            wwn: String::new(),
-            size,
-            sector_size: 512,
-            bus: Bus::Virtio,
-            removable: false,
-            read_only: false,
-            is_media: false,
-            volume_set: String::new(),
-            table_id: String::new(),
-            partitions: vec![],
-            has_content: false,
-        }
+        Disk::empty("/dev/vda", size, Bus::Virtio)
     }
 
     fn planned(

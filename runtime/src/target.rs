@@ -268,21 +268,9 @@ mod tests {
 
     fn disk(name: &str, size: u64, bus: Bus) -> Disk {
         Disk {
-            number: 0,
-            path: format!("/dev/{name}").into(),
             model: "Model".into(),
             serial: format!("S-{name}"),
-            wwn: String::new(),
-            size,
-            sector_size: 512,
-            bus,
-            removable: bus == Bus::Usb,
-            read_only: false,
-            is_media: false,
-            volume_set: String::new(),
-            table_id: String::new(),
-            partitions: vec![],
-            has_content: false,
+            ..Disk::empty(format!("/dev/{name}"), size, bus)
         }
     }
 

@@ -238,26 +238,6 @@ mod tests {
     use super::*;
     use crate::platform::smbios::Battery;
 
-    fn disk() -> Disk {
-        Disk {
-            number: 0,
-            path: "/dev/nvme0n1".into(),
-            model: String::new(),
-            serial: String::new(),
-            wwn: String::new(),
-            size: 1 << 30,
-            sector_size: 512,
-            bus: Bus::Nvme,
-            removable: false,
-            read_only: false,
-            is_media: false,
-            volume_set: String::new(),
-            table_id: String::new(),
-            partitions: Vec::new(),
-            has_content: false,
-        }
-    }
-
     /// `check` refuses a query of a class or property that no machine answers; so each that it knows is answered.
     #[test]
     fn every_class_that_a_query_may_name_is_answered_with_all_its_properties() {
@@ -274,7 +254,7 @@ mod tests {
         };
         for (class, properties) in CLASSES {
             let rows = match *class {
-                "Win32_DiskDrive" => disks(&[disk()]),
+                "Win32_DiskDrive" => disks(&[Disk::empty("/dev/nvme0n1", 1 << 30, Bus::Nvme)]),
                 class => hardware.rows(class),
             };
             let [row] = &rows[..] else {

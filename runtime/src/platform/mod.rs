@@ -113,6 +113,29 @@ pub struct Disk {
     pub has_content: bool,
 }
 
+impl Disk {
+    /// A disk that nothing lies on and that says nothing of itself.
+    pub fn empty(path: impl Into<PathBuf>, size: u64, bus: Bus) -> Self {
+        Self {
+            number: 0,
+            path: path.into(),
+            model: String::new(),
+            serial: String::new(),
+            wwn: String::new(),
+            size,
+            sector_size: 512,
+            bus,
+            removable: bus == Bus::Usb,
+            read_only: false,
+            is_media: false,
+            volume_set: String::new(),
+            table_id: String::new(),
+            partitions: Vec::new(),
+            has_content: false,
+        }
+    }
+}
+
 /// A partition as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {

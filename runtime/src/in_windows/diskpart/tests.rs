@@ -13,20 +13,7 @@ const MADE: &str = "11111111-0000-4000-8000-00000000000";
 fn disk(size: u64) -> Disk {
     Disk {
         number: 2,
-        path: r"\\.\PhysicalDrive2".into(),
-        model: String::new(),
-        serial: String::new(),
-        wwn: String::new(),
-        size,
-        sector_size: 512,
-        bus: Bus::Nvme,
-        removable: false,
-        read_only: false,
-        is_media: false,
-        volume_set: String::new(),
-        table_id: String::new(),
-        partitions: vec![],
-        has_content: false,
+        ..Disk::empty(r"\\.\PhysicalDrive2", size, Bus::Nvme)
     }
 }
 
