@@ -24,7 +24,6 @@ impl MachineFacts<'_> {
         let path = std::path::Path::new(path);
         let found = self.platform.exists(path) && self.platform.is_folder(path) == folder;
         found.then(|| FileFact {
-            version: None,
             modified: self.platform.modified(path),
         })
     }
@@ -55,6 +54,18 @@ impl Facts for MachineFacts<'_> {
 
     fn file(&self, path: &str) -> Result<Option<FileFact>, FactError> {
         Ok(self.at(path, false))
+    }
+
+    fn file_version(&self, path: &str) -> Result<Option<String>, FactError> {
+        let bytes = self.platform.read(std::path::Path::new(path));
+        let bytes = bytes.map_err(|error| FactError::new(path, format!("{error:#}")))?;
+        let version = windows_setup::file_version(&bytes.unwrap_or_default());
+        if version.is_none() && self.platform.system() == System::Linux {
+            let why = "the file carries no version: only programs and libraries of Windows do; test the version of \
+                       the software instead";
+            return Err(FactError::new(path, why));
+        }
+        Ok(version)
     }
 
     fn folder(&self, path: &str) -> Result<Option<FileFact>, FactError> {

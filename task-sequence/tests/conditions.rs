@@ -16,10 +16,11 @@ impl Facts for Machine {
     }
     fn file(&self, path: &str) -> Result<Option<FileFact>, FactError> {
         let modified = Some(UNIX_EPOCH + Duration::from_secs(1_769_860_800));
-        Ok((path == "/etc/ten").then(|| FileFact {
-            version: Some("10.2".into()),
-            modified,
-        }))
+        Ok((path == "/etc/ten").then_some(FileFact { modified }))
+    }
+    fn file_version(&self, path: &str) -> Result<Option<String>, FactError> {
+        assert_eq!(path, "/etc/ten");
+        Ok(Some("10.2".into()))
     }
     fn folder(&self, path: &str) -> Result<Option<FileFact>, FactError> {
         match path {

@@ -3,8 +3,11 @@
 
 pub mod bcd;
 pub mod drivers;
+mod file_version;
 pub mod inf;
 pub mod offline_registry;
 pub mod secure_boot;
 mod signed_message;
 pub mod unattend;
+
+pub use file_version::file_version;

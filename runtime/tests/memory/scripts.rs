@@ -142,3 +142,14 @@ fn a_script_asks_for_a_restart_and_to_be_called_again() {
     assert_eq!(commands(&world, again).len(), 2);
     assert_eq!(report.starts.len(), plain.starts.len() + 1);
 }
+
+#[test]
+fn a_condition_on_the_version_of_a_file_without_one_says_so() {
+    let condition = "when = { file = \"/etc/os-release\", version = { greater = \"1\" } }";
+    let (_, report) = run(&command("true", condition));
+    assert!(
+        report.reason().contains("/etc/os-release") && report.reason().contains("no version"),
+        "{}",
+        report.reason()
+    );
+}

@@ -36,8 +36,17 @@ impl Test {
                 exists,
                 comparisons,
             } => Ok(variable(facts, &expand(name), *exists, comparisons)),
-            Self::File(test) => Ok(path(test, facts.file(&expand(&test.path))?, facts)),
-            Self::Folder(test) => Ok(path(test, facts.folder(&expand(&test.path))?, facts)),
+            Self::File(test) => {
+                let path = expand(&test.path);
+                Ok(fits(test, facts.file(&path)?)
+                    && (test.version.is_empty() || version(test, &path, facts)?))
+            }
+            Self::Folder(test) => {
+                let fact = facts.folder(&expand(&test.path))?;
+                // A folder has no version.
+                let any_version = test.version.is_empty() || fact.is_none();
+                Ok(fits(test, fact) && any_version)
+            }
             Self::Registry { .. } => self.registry(facts),
             Self::Software {
                 name,
@@ -128,22 +137,27 @@ fn versions_hold(actual: &str, comparisons: &[Comparison], facts: &dyn Facts) ->
     comparisons.iter().all(holds)
 }
 
-fn path(test: &PathTest, fact: Option<FileFact>, facts: &dyn Facts) -> bool {
+/// Whether the file or folder is there, or not, as wanted, and changed when it is to be.
+fn fits(test: &PathTest, fact: Option<FileFact>) -> bool {
     let Some(fact) = fact else {
         return test.exists == Some(false);
     };
-    let version_fits = test.version.is_empty()
-        || fact
-            .version
-            .as_deref()
-            .is_some_and(|version| versions_hold(version, &test.version, facts));
     let before = test
         .modified_before
         .is_none_or(|date| fact.modified.is_some_and(|at| at < date.moment()));
     let after = test
         .modified_after
         .is_none_or(|date| fact.modified.is_some_and(|at| at > date.moment()));
-    test.exists != Some(false) && version_fits && before && after
+    test.exists != Some(false) && before && after
+}
+
+/// Whether the version of a file that fits otherwise is one that is wanted.
+fn version(test: &PathTest, path: &str, facts: &dyn Facts) -> Result<bool, FactError> {
+    if test.exists == Some(false) {
+        return Ok(true);
+    }
+    let actual = facts.file_version(path)?;
+    Ok(actual.is_some_and(|actual| versions_hold(&actual, &test.version, facts)))
 }
 
 fn software(one: &SoftwareFact, name: &str, version: &[Comparison], facts: &dyn Facts) -> bool {

@@ -31,8 +31,6 @@ impl FactError {
 /// A file or folder that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FileFact {
-    /// The version that the file carries, if it has one.
-    pub version: Option<String>,
     /// When it was last changed.
     pub modified: Option<SystemTime>,
 }
@@ -99,6 +97,8 @@ pub trait Facts {
     fn variables(&self) -> &Variables;
     /// A file.
     fn file(&self, path: &str) -> Result<Option<FileFact>, FactError>;
+    /// The version that a file carries, if it has one: asked only for a test of it, because the whole file is read.
+    fn file_version(&self, path: &str) -> Result<Option<String>, FactError>;
     /// A folder.
     fn folder(&self, path: &str) -> Result<Option<FileFact>, FactError>;
     /// A value of the registry, or a key where `value` is absent.
