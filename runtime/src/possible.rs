@@ -5,7 +5,7 @@ use task_sequence::{Condition, EnabledStep, Step, TaskSequence, Variables};
 
 use crate::facts::MachineFacts;
 use crate::platform::Platform;
-use crate::variables::set_place;
+use crate::variables::{set_client_cache, set_place};
 
 /// The steps that are not disabled and that no condition, of their own or of a group around them, rules out.
 pub fn steps<'a>(
@@ -32,22 +32,28 @@ pub fn is_possible(
     !enabled.conditions.iter().any(never)
 }
 
-/// Whether a condition holds neither in the boot image nor in the installed system: the run leads from one to the other, and
-/// a group is decided where it begins. One that cannot be decided yet rules nothing out.
+/// Whether a condition does not hold, whatever the run itself changes on its way: it leads from the boot image to the installed
+/// system or back, and gets its place on the disk. A group is decided where it begins, and one condition that cannot be
+/// decided yet rules nothing out.
 fn is_ruled_out(
     condition: &Condition,
     platform: &dyn Platform,
     variables: &Variables,
     here: Environment,
 ) -> bool {
-    [Environment::Pe, Environment::Os].into_iter().all(|place| {
-        let mut variables = variables.clone();
-        set_place(&mut variables, place);
+    let fails = |variables: &Variables| {
         let facts = MachineFacts {
             platform,
-            variables: &variables,
+            variables,
             here,
         };
         condition.evaluate(&facts).is_ok_and(|holds| !holds)
+    };
+    [Environment::Pe, Environment::Os].into_iter().all(|place| {
+        let mut variables = variables.clone();
+        set_place(&mut variables, place);
+        let before = fails(&variables);
+        set_client_cache(&mut variables, platform);
+        before && fails(&variables)
     })
 }

@@ -42,12 +42,16 @@ fn a_group_that_cannot_run_needs_nothing() {
 }
 
 #[test]
-fn a_condition_that_holds_in_the_other_place_rules_nothing_out() {
-    let condition = r#"when = { variable = "_SMSTSInWinPE", equals = "false" }"#;
-    refused(
-        &with_steps(&group(condition)),
-        &["\"elsewhere\" is not on the media"],
-    );
+fn a_condition_that_holds_later_in_the_run_rules_nothing_out() {
+    for condition in [
+        r#"when = { variable = "_SMSTSInWinPE", equals = "false" }"#,
+        r#"when = { variable = "_SMSTSClientCache", exists = true }"#,
+    ] {
+        refused(
+            &with_steps(&group(condition)),
+            &["\"elsewhere\" is not on the media"],
+        );
+    }
 }
 
 #[test]
