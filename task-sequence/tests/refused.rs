@@ -546,3 +546,32 @@ fn a_name_that_nothing_gives_a_value_is_pointed_out() {
     let said = found("windows", &shell("echo %ComputerRom%"), &media);
     assert!(said.contains("did you mean `%ComputerRoom%`?"), "{said}");
 }
+
+#[test]
+fn scripts_may_set_variables_and_restart_the_machine() {
+    let script = |line: &str| step("run-script", &format!("interpreter = 'sh'\ninline = '{line}'"));
+    let sets = script(r#"echo "OSDCaptureDestination=media:a.wim" >>"$SMSTS_VARIABLES_FILE""#);
+    let capture = step("capture-operating-system-image", "");
+    assert!(!found("linux", &(sets + &capture), &media()).contains("is missing"));
+    let sets = script(r#"echo "IMAGE=debian" >>"$SMSTS_VARIABLES_FILE""#);
+    let apply = step("apply-operating-system-image", "package = '%IMAGE%'");
+    let known = with_variables(&[("IMAGE", "debian")]);
+    assert_eq!(ids(&(sets + &apply), &known), ["debian", "windows"]);
+    let unseen = step("run-script", "package = 'tool'\nfile = 'run.sh'");
+    let said = found("linux", &(unseen.clone() + &capture), &media());
+    assert!(
+        said.contains("else a script has to set OSDCaptureDestination") && !said.contains("error: "),
+        "{said}"
+    );
+    let named = step("apply-os-settings", "registered-user = '%Nope%'");
+    assert_eq!(found("linux", &(unseen.clone() + &named), &media()), "");
+    let list = unseen + &step("install-applications", "base-variable = 'NONE'");
+    assert_eq!(
+        ids(&list, &media()),
+        ["editor", "reader", "silent", "suite", "tool"]
+    );
+    let moves = step("restart-computer", "target = 'os'")
+        + &script(r#"echo "SMSTSRebootRequested=WinPE" >>"$SMSTS_VARIABLES_FILE""#)
+        + &step("apply-data-image", "package = 'debian'");
+    assert_eq!(found("linux", &moves, &media()), "");
+}

@@ -53,8 +53,8 @@ impl StepOptions for ApplyOperatingSystemImage {
     fn check(&self, check: &mut Check<'_>) {
         check.image(&self.package, &self.index, self.all_volumes.get() == Some(&true));
         check.volume(&self.destination);
-        if self.answer_package.is_some() && self.answer_file.is_none() && !check.is_given("OSDConfigFileName") {
-            check.error("`answer-package` needs `answer-file`: the path of the answer file in the package");
+        if self.answer_package.is_some() && self.answer_file.is_none() {
+            check.missing("OSDConfigFileName", "`answer-package` needs `answer-file`: the path of the answer file in the package");
         }
     }
 }

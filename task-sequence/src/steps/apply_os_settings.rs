@@ -99,11 +99,8 @@ impl StepOptions for ApplyOsSettings {
     fn check(&self, check: &mut Check<'_>) {
         check.computer_name(self.computer_name.as_deref());
         check.product_key(self.product_key.as_ref());
-        if self.licensing.get() == Some(&Licensing::PerServer)
-            && self.license_connections.is_absent()
-            && !check.is_given("OSDServerLicenseConnectionLimit")
-        {
-            check.error("`licensing = \"per-server\"` needs `license-connections`");
+        if self.licensing.get() == Some(&Licensing::PerServer) && self.license_connections.is_absent() {
+            check.missing("OSDServerLicenseConnectionLimit", "`licensing = \"per-server\"` needs `license-connections`");
         }
         if self.random_administrator_password.get() == Some(&true) && self.administrator_password.is_some() {
             check.error("`administrator-password` and `random-administrator-password` exclude each other");

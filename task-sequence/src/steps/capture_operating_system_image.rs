@@ -74,8 +74,8 @@ impl StepOptions for CaptureOperatingSystemImage {
     const MAPPED: &'static [(&'static str, &'static str)] = Self::VARIABLES;
 
     fn check(&self, check: &mut Check<'_>) {
-        if self.destination.is_none() && !check.is_given("OSDCaptureDestination") {
-            check.error("`destination` is missing: where the image goes");
+        if self.destination.is_none() {
+            check.missing("OSDCaptureDestination", "`destination` is missing: where the image goes");
         }
         if let Some(path) = self.destination.as_ref().map(CaptureDestination::path) {
             check.wim_path(path);

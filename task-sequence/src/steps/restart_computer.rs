@@ -48,8 +48,8 @@ impl StepOptions for RestartComputer {
 
     fn check(&self, check: &mut Check<'_>) {
         check.length("message", self.message.as_deref(), 512);
-        if self.target.is_absent() && !check.is_given("SMSRebootTarget") {
-            check.error("it has no `target`: write \"pe\" for the boot image or \"os\" for the installed system");
+        if self.target.is_absent() {
+            check.missing("SMSRebootTarget", "it has no `target`: write \"pe\" for the boot image or \"os\" for the installed system");
         }
     }
 }

@@ -62,9 +62,21 @@ impl<'a> Check<'a> {
         self.report(Severity::Warning, message.into());
     }
 
-    /// Whether the media or the sequence gives the variable somewhere.
+    /// Whether the media or the sequence gives the variable somewhere, or a script may.
     pub(crate) fn is_given(&self, variable: &str) -> bool {
-        self.given.contains(variable)
+        self.given.contains(variable) || self.given.has_unseen_scripts()
+    }
+
+    /// Reports a setting that is not written, unless its variable gives it.
+    pub(crate) fn missing(&mut self, variable: &str, message: &str) {
+        if self.given.contains(variable) {
+            return;
+        }
+        if self.given.has_unseen_scripts() {
+            self.warning(format!("{message}; else a script has to set {variable}"));
+        } else {
+            self.error(message);
+        }
     }
 
     /// A step that no runtime knows would end the run when it is reached.

@@ -12,6 +12,9 @@ use crate::variables::{Variables, references};
 /// More texts than these are as good as unknown.
 const MOST_TEXTS: usize = 1000;
 
+/// The environment variable that names the file in which a script sets variables; lower case.
+const VARIABLES_FILE: &str = "smsts_variables_file";
+
 /// What a text may be in a run; nothing where only the run knows it.
 type Texts = Option<BTreeSet<String>>;
 
@@ -23,6 +26,8 @@ pub(crate) struct Given {
     texts: BTreeMap<String, Texts>,
     /// The names as they are written.
     names: BTreeSet<String>,
+    /// Some step runs a script that lies in a package, which may set any variable.
+    unseen_scripts: bool,
 }
 
 /// A package that a step names.
@@ -52,6 +57,7 @@ impl Given {
             values: Variables::new(),
             texts: BTreeMap::new(),
             names: media.variables.keys().cloned().collect(),
+            unseen_scripts: false,
         };
         given.set_initial(sequence, media);
         for placed in enabled {
@@ -97,13 +103,28 @@ impl Given {
     fn follow(&mut self, action: &Action) {
         match action {
             Action::SetVariables(options) => options.declared().for_each(|declared| self.declare(declared)),
-            Action::RunCommandLine(options) => self.receives(options.output_variable.as_deref()),
-            Action::RunScript(options) => self.receives(options.output_variable.as_deref()),
+            Action::RunCommandLine(options) => {
+                self.runs(&options.command, options.package.is_some());
+                self.receives(options.output_variable.as_deref());
+            }
+            Action::RunScript(options) => {
+                let text = options.inline.as_deref().unwrap_or_default();
+                self.runs(text, options.file.is_some());
+                self.receives(options.output_variable.as_deref());
+            }
             Action::FormatAndPartitionDisk(options) => {
                 let variables = options.partitions.iter();
                 variables.for_each(|partition| self.receives(partition.variable.as_deref()));
             }
             _ => {}
+        }
+    }
+
+    /// A script sets variables by lines NAME=VALUE in a file.
+    fn runs(&mut self, text: &str, of_package: bool) {
+        self.unseen_scripts |= of_package;
+        if text.to_lowercase().contains(VARIABLES_FILE) {
+            assigned(text).for_each(|name| self.changes(name, None));
         }
     }
 
@@ -125,6 +146,11 @@ impl Given {
     /// Whether something gives the variable a value.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.texts.contains_key(&name.to_lowercase())
+    }
+
+    /// Whether scripts that are not seen here may set variables.
+    pub(crate) fn has_unseen_scripts(&self) -> bool {
+        self.unseen_scripts
     }
 
     /// The names of everything that gets a value.
@@ -200,6 +226,10 @@ impl Given {
                 match self.texts.get(&name.to_lowercase()) {
                     Some(Some(texts)) => texts.iter().for_each(|text| found.entry(text, wanted)),
                     Some(None) => found.open.push((format!("%{name}%"), wanted)),
+                    None if number == 1 && self.unseen_scripts => {
+                        found.open.push((format!("%{name}%"), wanted));
+                        break;
+                    }
                     None if number == 1 => return found.no_list = Some(name),
                     None => break,
                 }
@@ -231,6 +261,14 @@ impl Packages {
         };
         self.name([id].into_iter(), program, wanted);
     }
+}
+
+/// What stands before an equals sign and can be a name.
+fn assigned(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let before = text.match_indices('=').map(|(at, _)| &text[..at]);
+    let names = before.map(move |before| before.rsplit(|c| !is_part(c)).next().unwrap_or_default());
+    names.filter(|name| Variables::is_name(name))
 }
 
 /// The base variable of a list, and how many digits its numbers have.

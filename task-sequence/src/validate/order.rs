@@ -132,7 +132,20 @@ fn still_bare(bare: bool, placed: &EnabledStep<'_>) -> bool {
     }
 }
 
+/// Whether a script asks for a restart, which may lead anywhere.
+fn asks_for_restart(action: &Action) -> bool {
+    let text = match action {
+        Action::RunCommandLine(options) => Some(&options.command),
+        Action::RunScript(options) => options.inline.as_ref(),
+        _ => None,
+    };
+    text.is_some_and(|text| text.to_lowercase().contains("smstsrebootrequested"))
+}
+
 fn after(placed: &EnabledStep<'_>, at: Where) -> Where {
+    if asks_for_restart(&placed.step.action) {
+        return Where::Unknown;
+    }
     let moved = match &placed.step.action {
         Action::RestartComputer(options) => match options.target {
             Setting::Value(RestartTarget::Pe) => Where::Pe,
