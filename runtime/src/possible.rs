@@ -1,10 +1,12 @@
 //! The steps of a sequence that can still run, for what is looked up before they do.
 
 use media_format::event::Environment;
-use task_sequence::{Condition, EnabledStep, Step, TaskSequence, Variables};
+use task_sequence::condition::Test;
+use task_sequence::{Action, Condition, EnabledStep, Step, TaskSequence, Variables};
 
 use crate::facts::MachineFacts;
 use crate::platform::Platform;
+use crate::steps::all_variables;
 use crate::variables::{set_client_cache, set_place};
 
 /// The steps that are not disabled and that no condition, of their own or of a group around them, rules out.
@@ -19,6 +21,61 @@ pub fn steps<'a>(
         .filter(|enabled| is_possible(enabled, platform, variables, here))
         .map(|enabled| enabled.step)
         .collect()
+}
+
+/// The steps that are ruled out now, and not by anything that stays as it is: what the run does may still let them run.
+pub fn later<'a>(
+    sequence: &'a TaskSequence,
+    platform: &dyn Platform,
+    variables: &Variables,
+    here: Environment,
+) -> Vec<&'a Step> {
+    let all = sequence.enabled_steps();
+    let may_run = |enabled: &&EnabledStep<'_>| {
+        let mut ruled_out = enabled
+            .conditions
+            .iter()
+            .filter(|condition| is_ruled_out(condition, platform, variables, here))
+            .peekable();
+        ruled_out.peek().is_some() && !ruled_out.any(|condition| stays(condition, &all))
+    };
+    all.iter().filter(may_run).map(|enabled| enabled.step).collect()
+}
+
+/// Whether what a condition asks is the same in the whole run: the machine, and variables that no step sets.
+fn stays(condition: &Condition, steps: &[EnabledStep<'_>]) -> bool {
+    match condition {
+        Condition::All(inner) | Condition::Any(inner) | Condition::None(inner) => {
+            inner.iter().all(|condition| stays(condition, steps))
+        }
+        Condition::Test(Test::Variable { name, .. }) => {
+            let sets = |enabled: &EnabledStep<'_>| may_set(&enabled.step.action, name);
+            name.to_lowercase().starts_with("_smsts") || !steps.iter().any(sets)
+        }
+        Condition::Test(Test::Query(_) | Test::Firmware(_) | Test::Memory(_)) => true,
+        Condition::Test(_) => false,
+    }
+}
+
+/// Commands may set any variable.
+fn may_set(action: &Action, name: &str) -> bool {
+    match action {
+        Action::RunCommandLine(_)
+        | Action::RunScript(_)
+        | Action::InstallPackage(_)
+        | Action::InstallApplications(_) => true,
+        Action::SetVariables(options) => {
+            all_variables(options).any(|declared| declared.name.eq_ignore_ascii_case(name))
+        }
+        Action::FormatAndPartitionDisk(options) => {
+            let mut names = options
+                .partitions
+                .iter()
+                .filter_map(|part| part.variable.as_deref());
+            names.any(|variable| variable.eq_ignore_ascii_case(name))
+        }
+        _ => false,
+    }
 }
 
 /// Whether no condition rules the step out, as far as can be said now.

@@ -27,15 +27,28 @@ pub fn check(run: &mut Run<'_>) -> Result<()> {
         let Ok(resolved) = resolved(step, &with_later_answers(run)) else {
             continue;
         };
+        verify_all(run, &resolved)?;
         let context = run.context(&resolved);
-        for package in resolved.action.packages() {
-            verify(&context, package.as_str(), &mut Vec::new())
-                .with_context(|| format!("step \"{}\"", step.name()))?;
-        }
         if is_checked(context.here, &resolved.action) {
             steps::check(&resolved.action, &context)
                 .map_err(|failure| anyhow!("step \"{}\": {}", step.name(), failure.reason))?;
         }
+    }
+    // Nobody knows yet whether these run; but damaged content is told before anything is erased.
+    for step in possible::later(sequence, run.platform, &run.variables, run.here) {
+        if let Ok(resolved) = resolved(step, &run.variables) {
+            verify_all(run, &resolved)?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares the digests of what a step needs.
+fn verify_all(run: &mut Run<'_>, step: &Step) -> Result<()> {
+    let context = run.context(step);
+    for package in step.action.packages() {
+        verify(&context, package.as_str(), &mut Vec::new())
+            .with_context(|| format!("step \"{}\"", step.name()))?;
     }
     Ok(())
 }

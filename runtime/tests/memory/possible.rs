@@ -6,7 +6,7 @@ use runtime::platform::{Bus, Firmware};
 use crate::driver::run_to_end;
 use crate::fixture::{MediaBuilder, deploy, machine};
 use crate::refusals::refused;
-use crate::world::{Drive, World};
+use crate::world::{Drive, Node, World};
 
 fn with_steps(steps: &str) -> World {
     let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
@@ -31,8 +31,7 @@ fn a_group_that_cannot_run_needs_nothing() {
         "{}",
         report.log
     );
-    let condition = r#"when = { variable = "More", equals = "yes" }"#;
-    let (_, report) = run_to_end(with_steps(&group(condition)));
+    let (_, report) = run_to_end(with_steps(&group(r#"when = { memory = "900 GB" }"#)));
     report.assert_succeeded();
     assert!(
         report
@@ -52,6 +51,40 @@ fn a_condition_that_holds_later_in_the_run_rules_nothing_out() {
             &["\"elsewhere\" is not on the media"],
         );
     }
+}
+
+/// The set-up of the media with a step that a later one may let run, whose package is damaged.
+fn with_damaged_package(condition: &str) -> World {
+    let text = format!(
+        "{}\n[[steps]]\ntype = \"set-variables\"\nvariables = {{ Site = \"north\" }}\n\
+         [[steps]]\ntype = \"run-command-line\"\ncommand = \"echo\"\npackage = \"damaged\"\nwhen = {condition}\n",
+        deploy()
+    );
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &text);
+    media.add_wim("damaged", b"content");
+    let mut world = machine(Firmware::Uefi, &media);
+    let tree = &mut world.drives[1].whole.as_mut().expect("the media").tree;
+    let Some(Node::File(bytes, _)) = tree.get_mut("packages/damaged/damaged.wim") else {
+        panic!("no damaged package")
+    };
+    std::rc::Rc::make_mut(bytes)[3] ^= 1;
+    world
+}
+
+#[test]
+fn content_that_may_be_needed_later_is_compared_before_anything_is_erased() {
+    for condition in [
+        r#"{ variable = "Site", equals = "north" }"#,
+        r#"{ file = "/opt/later" }"#,
+    ] {
+        refused(
+            &with_damaged_package(condition),
+            &["packages/damaged", "differs from what was built"],
+        );
+    }
+    // What the machine itself rules out is not read.
+    let (_, report) = run_to_end(with_damaged_package(r#"{ memory = "900 GB" }"#));
+    report.assert_succeeded();
 }
 
 #[test]
