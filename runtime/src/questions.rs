@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, bail};
-use task_sequence::{Action, Condition, TaskSequence, Variables};
+use task_sequence::{Action, TaskSequence, Variables};
 
 use crate::media::Media;
 use crate::platform::Result;
@@ -95,7 +95,7 @@ impl<'a> Questions<'a> {
         let texts: Vec<&str> = texts.collect();
         for name in self.open() {
             let in_text = texts.iter().any(|text| Variables::refers_to(text, &name));
-            if in_text || decides(sequence, &name) {
+            if in_text || sequence.decides_by(&name) {
                 self.ask(&name, variables)?;
             }
         }
@@ -132,17 +132,4 @@ fn packages_use(media: &Media, name: &str) -> bool {
             .chain(package.programs.values())
             .any(|line| Variables::refers_to(line, name))
     })
-}
-
-fn decides(sequence: &TaskSequence, name: &str) -> bool {
-    let asks = |condition: &Condition| {
-        let text = serde_json::to_string(condition)
-            .unwrap_or_default()
-            .to_lowercase();
-        let name = name.to_lowercase();
-        text.contains(&format!("\"{name}\"")) || text.contains(&format!("%{name}%"))
-    };
-    let steps = sequence.enabled_steps();
-    let mut conditions = steps.iter().flat_map(|enabled| &enabled.conditions);
-    conditions.any(|condition| asks(condition))
 }

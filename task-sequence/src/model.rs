@@ -238,6 +238,20 @@ impl TaskSequence {
         Ok(variables)
     }
 
+    /// Whether a condition of a step that can run, or of a group around it, refers to the variable.
+    pub fn decides_by(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        let refers = |condition: &Condition| {
+            let text = serde_json::to_string(condition)
+                .unwrap_or_default()
+                .to_lowercase();
+            text.contains(&format!("\"{name}\"")) || text.contains(&format!("%{name}%"))
+        };
+        let steps = self.enabled_steps();
+        let mut conditions = steps.iter().flat_map(|enabled| &enabled.conditions);
+        conditions.any(|condition| refers(condition))
+    }
+
     /// Adds the sequence's variables to those that are known before it. One that is made of a secret that is not known
     /// has no value either.
     ///

@@ -3,8 +3,7 @@
 use super::given::Given;
 use super::order::in_started_system;
 use super::{EnabledStep, Installation, MediaFacts, PackageFacts, Problem, Severity, error};
-use crate::condition::Condition;
-use crate::model::{Node, OperatingSystem, TaskSequence};
+use crate::model::{OperatingSystem, TaskSequence};
 use crate::steps::{Action, Place};
 use crate::variables::Variables;
 
@@ -95,22 +94,5 @@ fn is_asked_at_every_start(sequence: &TaskSequence, media: &MediaFacts, name: &s
         .iter()
         .filter_map(|declared| declared.value.as_ref());
     let mut values = of_sequence.chain(media.variables.values());
-    values.any(|value| Variables::refers_to(value, name)) || decides(&sequence.steps, name)
-}
-
-fn decides(nodes: &[Node], name: &str) -> bool {
-    let asks = |condition: &Condition| {
-        let text = serde_json::to_string(condition)
-            .unwrap_or_default()
-            .to_lowercase();
-        let name = name.to_lowercase();
-        text.contains(&format!("\"{name}\"")) || text.contains(&format!("%{name}%"))
-    };
-    nodes.iter().filter(|node| !node.common().disabled).any(|node| {
-        let inside = match node {
-            Node::Group(group) => decides(&group.steps, name),
-            Node::Step(_) => false,
-        };
-        inside || node.common().when.as_ref().is_some_and(asks)
-    })
+    values.any(|value| Variables::refers_to(value, name)) || sequence.decides_by(name)
 }
