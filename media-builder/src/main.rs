@@ -9,6 +9,7 @@ use media_builder::commands::{
 use media_builder::problem;
 
 fn main() -> ExitCode {
+    problem::set_up();
     let result = match Cli::parse().command {
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),

@@ -1,8 +1,9 @@
 //! What is wrong with the user's input, and how errors reach the terminal.
 
 use std::fmt;
+use std::io::{IsTerminal, stderr};
 
-use miette::{Diagnostic, Report};
+use miette::{Diagnostic, MietteHandlerOpts, Report};
 
 /// Several problems that were found together, so that a user repairs them in one go.
 #[derive(Debug)]
@@ -40,6 +41,17 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Problems that are not read on a terminal have their messages in one line, so that they can be searched.
+/// To be called before the first problem is found.
+pub fn set_up() {
+    if !stderr().is_terminal() {
+        // It was set before: that is as good.
+        let _ = miette::set_hook(Box::new(|_| {
+            Box::new(MietteHandlerOpts::new().wrap_lines(false).build())
+        }));
+    }
+}
 
 /// Prints an error on the standard error output: every problem with its source line, or the chain of causes in
 /// the order of the work.

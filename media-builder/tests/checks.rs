@@ -136,8 +136,8 @@ fn a_secret_that_windows_needs_is_not_asked_for() {
     let secrets = "[secrets]\nOSDJoinPassword = { ask = true }\n";
     let said = project(secrets, "windows", steps).fail(&["check"]);
     assert!(
-        said.contains("the secret OSDJoinPassword, which is asked for")
-            && said.contains("Join Domain or Workgroup"),
+        said.contains("Join Domain or Workgroup: it needs the secret OSDJoinPassword, which is asked for")
+            && said.contains("copy.toml:8:8"),
         "{said}"
     );
     project(secrets, "linux", steps).succeed(&["check"]);

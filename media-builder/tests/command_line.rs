@@ -101,7 +101,10 @@ fn a_wim_index_that_does_not_exist_is_refused() {
         "[[steps]]\ntype = \"apply-operating-system-image\"\nname = \"Apply\"\npackage = \"os\"\nindex = 2\n";
     fixture.write("copy.toml", &format!("{}{step}", common::SEQUENCE));
     let said = fixture.fail(&["check"]);
-    assert!(said.contains("Apply: image 2 does not exist"), "{said}");
+    assert!(
+        said.contains("Apply: `index`: image 2 does not exist") && said.contains("index = 2"),
+        "{said}"
+    );
     fixture.edit("copy.toml", "index = 2", "index = 1");
     let said = text(&fixture.run(&["check"]).stderr);
     assert!(!said.contains("does not exist"), "{said}");
@@ -403,4 +406,26 @@ fn nobody_who_reads_is_no_failure() {
         .unwrap();
     drop(running.stdout.take());
     assert!(running.wait().unwrap().success());
+}
+
+#[test]
+fn what_is_wrong_with_the_sense_of_a_sequence_has_its_place_too() {
+    let fixture = Fixture::new();
+    let sequence = |group: &str| format!("{}[[steps]]\ngroup = \"{group}\"\n", common::SEQUENCE);
+    fixture.write("copy.toml", &sequence("Later"));
+    let said: serde_json::Value = serde_json::from_slice(&fixture.run(&["check", "--json"]).stdout).unwrap();
+    let line = sequence("Later").lines().count();
+    assert_eq!(said["valid"], true);
+    assert_eq!(
+        said["warnings"][0],
+        format!("./copy.toml:{line}:9: Later: the group is empty")
+    );
+    let missing = "[[steps]]\ntype = \"install-package\"\npackage = \"tol\"\nprogram = \"x\"\n";
+    fixture.write("copy.toml", &(sequence("Later") + missing));
+    let said = fixture.fail(&["check"]);
+    let line = line + 3;
+    assert!(
+        said.contains(&format!("copy.toml:{line}:11]")) && said.contains("package = \"tol\""),
+        "{said}"
+    );
 }

@@ -31,7 +31,7 @@ pub use size::{Extent, Size};
 pub use steps::{Action, Place, StepType, VariableMapping};
 pub use time::TimeSpan;
 pub use validate::{
-    Installation, MediaFacts, PackageFacts, PackageKind, Problem, Severity, known_variables,
+    Installation, MediaFacts, PackageFacts, PackageKind, Problem, Severity, known_variables, locate,
     referenced_packages, validate,
 };
 pub use variables::{MissingSecret, SetError, Variables};

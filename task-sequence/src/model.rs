@@ -223,6 +223,8 @@ pub struct EnabledStep<'a> {
     pub step: &'a Step,
     /// The names of the groups around it, the outermost first, and its own.
     pub path: Vec<&'a str>,
+    /// Its place: the positions among their siblings, counted from 0, of the groups around it and its own.
+    pub node: Vec<usize>,
     /// What must hold for it to run: the conditions of the groups around it, the outermost first, and its own.
     pub conditions: Vec<&'a Condition>,
 }
@@ -284,7 +286,7 @@ impl TaskSequence {
     /// Every step that can run, in order: those that are disabled, by themselves or by a group around them, are left out.
     pub fn enabled_steps(&self) -> Vec<EnabledStep<'_>> {
         let mut found = Vec::new();
-        collect_enabled(&self.steps, &[], &[], &mut found);
+        collect_enabled(&self.steps, (&[], &[]), &[], &mut found);
         found
     }
 
@@ -305,18 +307,24 @@ fn collect_steps<'a>(nodes: &'a [Node], found: &mut Vec<&'a Step>) {
 
 fn collect_enabled<'a>(
     nodes: &'a [Node],
-    names: &[&'a str],
+    (names, places): (&[&'a str], &[usize]),
     around: &[&'a Condition],
     found: &mut Vec<EnabledStep<'a>>,
 ) {
-    for node in nodes.iter().filter(|node| !node.common().disabled) {
+    let enabled = nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| !node.common().disabled);
+    for (place, node) in enabled {
         let path: Vec<_> = names.iter().copied().chain([node.name()]).collect();
+        let place: Vec<_> = places.iter().copied().chain([place]).collect();
         let conditions: Vec<_> = around.iter().copied().chain(&node.common().when).collect();
         match node {
-            Node::Group(group) => collect_enabled(&group.steps, &path, &conditions, found),
+            Node::Group(group) => collect_enabled(&group.steps, (&path, &place), &conditions, found),
             Node::Step(step) => found.push(EnabledStep {
                 step,
                 path,
+                node: place,
                 conditions,
             }),
         }

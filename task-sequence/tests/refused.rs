@@ -454,7 +454,7 @@ fn secrets_in_the_clear_are_pointed_out() {
         let said = found("linux", text, &media());
         assert!(
             said.starts_with("warning: ")
-                && said.contains("secret OSDJoinPassword")
+                && said.contains("secret `OSDJoinPassword`")
                 && !said.contains("canary"),
             "{said}"
         );

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 use task_sequence::{
-    MediaFacts, PackageFacts, PackageId, PackageKind, Severity, TaskSequence, parse, referenced_packages,
-    render, validate,
+    MediaFacts, PackageFacts, PackageId, PackageKind, Severity, TaskSequence, locate, parse,
+    referenced_packages, render, validate,
 };
 
 const EXAMPLE: &str = include_str!("example.toml");
@@ -56,7 +56,7 @@ fn the_example_has_one_warning_and_names_its_packages() {
     // It shows how a secret can be written into a sequence.
     let found = problems(EXAMPLE);
     assert!(
-        found.starts_with("warning: sequence: the value of the secret Token") && found.lines().count() == 1,
+        found.starts_with("warning: sequence: the value of the secret `Token`") && found.lines().count() == 1,
         "{found}"
     );
     assert!(!found.contains("canary"), "{found}");
@@ -393,4 +393,52 @@ fn secrets_in_command_lines_are_pointed_out() {
     }
     let plain = of_steps("[[steps]]\ntype = 'run-command-line'\ncommand = 'login %Other%'");
     assert_eq!(plain, "");
+}
+
+#[test]
+fn a_problem_points_at_the_setting_that_it_names_else_at_the_step() {
+    for (text, marked) in [
+        (
+            "[[steps]]\ngroup = 'A'\n[[steps.steps]]\ntype = 'restart-computer'\n\
+             [[steps.steps]]\ntype = 'install-applications'\napplications = ['editor', 'edtor']",
+            "'edtor'",
+        ),
+        (
+            "[[steps]]\ntype = 'restart-computer'\ndisabled = true\n[[steps]]\ntype = 'apply-operating-system-image'\n\
+             package = 'debian'\nindex = 7",
+            "index",
+        ),
+        (
+            "[[steps]]\ntype = 'join-domain-or-workgroup'\njoin = 'workgroup'",
+            "'workgroup'",
+        ),
+        (
+            "[[steps]]\ntype = 'connect-to-network-folder'\nat = '/mnt/share'\npath = 'C:\\x'",
+            "path",
+        ),
+        (
+            "[[steps]]\ntype = 'run-command-line'\ncommand = 'true'\n[[steps]]\ngroup = 'B'",
+            "'B'",
+        ),
+    ] {
+        let text = format!("name = 'n'\noperating-system = 'linux'\n{text}\n");
+        let found = validate(&read(&text), &media());
+        let placed: Vec<_> = found
+            .iter()
+            .map(|problem| locate("s.toml", &text, problem))
+            .collect();
+        let marks: Vec<_> = placed.iter().map(|placed| &text[placed.span.clone()]).collect();
+        assert!(marks.contains(&marked), "{marks:?}: {}", render(&placed));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_sequence_itself_points_at_its_beginning_or_its_variable() {
+    let text = "name = ' '\noperating-system = 'linux'\n[variables]\nToken = 'x'\n\
+                [[steps]]\ntype = 'run-command-line'\ncommand = 'true'\n";
+    let found = validate(&read(text), &media());
+    let placed = found.iter().map(|problem| locate("s.toml", text, problem));
+    let lines: Vec<_> = placed.map(|placed| (placed.line, placed.message)).collect();
+    assert_eq!(lines[0], (1, "`name` is empty".to_owned()));
+    assert!(lines[1].0 == 4 && lines[1].1.contains("Token"), "{lines:?}");
 }

@@ -1,6 +1,7 @@
 //! `media-builder check`.
 
 use clap::ValueEnum;
+use indicatif::DecimalBytes;
 use serde_json::json;
 
 use super::project::{self, ProjectArg};
@@ -28,12 +29,16 @@ pub struct Args {
 /// # Errors
 /// All problems together.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let result = check(&args);
+    let mut warnings = Vec::new();
+    let result = check(&args, &mut warnings);
     if !args.json {
+        warnings
+            .iter()
+            .for_each(|warning| eprintln!("warning: {warning}"));
         return super::print_bytes((result? + "\n").as_bytes());
     }
     let problems = result.as_ref().err().map(texts).unwrap_or_default();
-    super::print_json(&json!({ "valid": problems.is_empty(), "problems": problems }))?;
+    super::print_json(&json!({ "valid": problems.is_empty(), "problems": problems, "warnings": warnings }))?;
     // The problems are on the standard output already, for the program that reads it.
     if result.is_err() {
         std::process::exit(1)
@@ -41,8 +46,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check(args: &Args) -> anyhow::Result<String> {
-    let media = project::load(&args.project.project, &DigestCache::load())?;
+fn check(args: &Args, warnings: &mut Vec<String>) -> anyhow::Result<String> {
+    let media = project::resolve(&args.project.project, &DigestCache::load())?;
+    warnings.clone_from(&media.warnings);
     let mut problems = Problems(vec![]);
     for format in Format::value_variants() {
         if split::concerns(&media, *format) {
@@ -50,8 +56,9 @@ fn check(args: &Args) -> anyhow::Result<String> {
                 .into_iter()
                 .for_each(|problem| problems.push(problem));
         }
-        if let Err(error) = project::plan(&media, *format) {
-            problems.push(format!("{error:#}"));
+        match project::plan_quietly(&media, *format) {
+            Ok(planned) => warnings.extend(planned.warnings),
+            Err(error) => problems.push(format!("{error:#}")),
         }
     }
     // A name that no volume can carry is one problem, not one for each format.
@@ -59,12 +66,18 @@ fn check(args: &Args) -> anyhow::Result<String> {
     problems.into_result()?;
     let bytes: u64 = media.sources.iter().map(|(_, source)| source.size).sum();
     Ok(format!(
-        "{}: no problems; {} task sequences, {} packages, {} files, {bytes} bytes",
+        "{}: no problems; {}, {}, {}, {}",
         media.project.settings.name,
-        media.sequences.len(),
-        media.packages.len(),
-        media.sources.len(),
+        count(media.sequences.len(), "task sequence"),
+        count(media.packages.len(), "package"),
+        count(media.sources.len(), "file"),
+        DecimalBytes(bytes),
     ))
+}
+
+fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 fn texts(error: &anyhow::Error) -> Vec<String> {

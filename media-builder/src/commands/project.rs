@@ -23,12 +23,19 @@ pub struct ProjectArg {
 /// # Errors
 /// All problems together.
 pub fn load(path: &Path, cache: &DigestCache) -> anyhow::Result<ResolvedMedia> {
-    let project = Project::read(path)?;
-    let media = resolve::resolve(project, cache)?;
+    let media = resolve(path, cache)?;
     for warning in &media.warnings {
         eprintln!("warning: {warning}");
     }
     Ok(media)
+}
+
+/// The same, and says nothing.
+///
+/// # Errors
+/// All problems together.
+pub fn resolve(path: &Path, cache: &DigestCache) -> anyhow::Result<ResolvedMedia> {
+    Ok(resolve::resolve(Project::read(path)?, cache)?)
 }
 
 /// Makes what the image consists of and does not exist yet: the parts of WIMs that it cannot carry whole. They are
@@ -65,17 +72,24 @@ pub fn prepare(
 /// # Errors
 /// When the content does not fit the media, or SOURCE_DATE_EPOCH is no time.
 pub fn plan(media: &ResolvedMedia, format: Format) -> anyhow::Result<MediaPlan> {
+    let planned = plan_quietly(media, format)?;
+    for warning in &planned.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(planned)
+}
+
+/// The same, and says nothing.
+///
+/// # Errors
+/// When the content does not fit the media, or SOURCE_DATE_EPOCH is no time.
+pub fn plan_quietly(media: &ResolvedMedia, format: Format) -> anyhow::Result<MediaPlan> {
     let options = PlanOptions {
         format,
         timestamp: timestamp()?,
     };
     let planned = plan::plan(media, options);
-    let planned =
-        planned.with_context(|| format!("planning the media \"{}\"", media.project.settings.name))?;
-    for warning in &planned.warnings {
-        eprintln!("warning: {warning}");
-    }
-    Ok(planned)
+    planned.with_context(|| format!("planning the media \"{}\"", media.project.settings.name))
 }
 
 /// The time of everything that is made.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use miette::Report;
 use task_sequence::{MediaFacts, OperatingSystem, Severity, TaskSequence};
 
-use crate::problem::Problems;
+use crate::problem::{Problems, line};
 use crate::project::Project;
 use crate::toml_problem::TomlProblem;
 
@@ -91,15 +92,10 @@ pub(super) fn validate(sequences: &[Sequence], facts: &MediaFacts, problems: &mu
     let mut warnings = Vec::new();
     for sequence in sequences {
         for problem in task_sequence::validate(&sequence.parsed, facts) {
-            let place = if problem.path.is_empty() {
-                "the sequence".into()
-            } else {
-                problem.path.join(" / ")
-            };
-            let text = format!("{}: {place}: {}", sequence.file, problem.message);
+            let placed = task_sequence::locate(&sequence.file, &sequence.text, &problem);
             match problem.severity {
-                Severity::Error => problems.push(text),
-                Severity::Warning => warnings.push(text),
+                Severity::Error => problems.push_diagnostic(placed),
+                Severity::Warning => warnings.push(line(&Report::new(placed))),
             }
         }
     }

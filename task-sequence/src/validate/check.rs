@@ -1,7 +1,7 @@
 //! The checks that steps make on their own settings.
 
 use super::given::{Given, Named};
-use super::{EnabledStep, MediaFacts, PackageKind, Problem, Severity, names, path_of};
+use super::{EnabledStep, MediaFacts, PackageKind, Problem, Severity, names};
 use crate::model::Declared;
 use crate::package::PackageId;
 use crate::setting::{Secret, Setting, has_variable, nearest};
@@ -47,11 +47,8 @@ impl<'a> Check<'a> {
     }
 
     fn report(&mut self, severity: Severity, message: String) {
-        self.problems.push(Problem {
-            severity,
-            path: path_of(self.placed),
-            message,
-        });
+        self.problems
+            .push(Problem::of_step(severity, self.placed, message));
     }
 
     pub(crate) fn error(&mut self, message: impl Into<String>) {
@@ -168,7 +165,7 @@ impl<'a> Check<'a> {
                 .filter(|images| index > images)
             {
                 self.error(format!(
-                    "image {index} does not exist: the file of package `{id}` has {images}"
+                    "`index`: image {index} does not exist, the file of package `{id}` has {images}"
                 ));
             }
         }

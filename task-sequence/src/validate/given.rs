@@ -171,7 +171,7 @@ impl Given {
             .is_some_and(|value| !value.is_empty() && !has_variable(value));
         (written && (*secret || self.values.is_secret(name))).then(|| {
             format!(
-                "the value of the secret {name} is written in the sequence: whoever finds the media can read it; name \
+                "the value of the secret `{name}` is written in the sequence: whoever finds the media can read it; name \
                  it under [secrets] in media.toml instead"
             )
         })

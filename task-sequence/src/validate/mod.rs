@@ -16,6 +16,7 @@ mod contents;
 mod effect;
 mod given;
 mod kind;
+mod locate;
 mod names;
 mod order;
 mod questions;
@@ -23,6 +24,7 @@ mod unknown;
 
 pub(crate) use check::{Check, Join};
 use given::Given;
+pub use locate::locate;
 pub use names::{computer_name, product_key, workgroup_name};
 
 words! {
@@ -130,8 +132,29 @@ pub struct Problem {
     pub severity: Severity,
     /// The names of the groups and of the step, from the outside inwards; empty for the sequence itself.
     pub path: Vec<String>,
+    /// The same as positions among their siblings, counted from 0.
+    pub node: Vec<usize>,
     /// What is wrong and what to do.
     pub message: String,
+}
+
+impl Problem {
+    fn of_sequence(severity: Severity, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            path: Vec::new(),
+            node: Vec::new(),
+            message: message.into(),
+        }
+    }
+
+    fn of_step(severity: Severity, placed: &EnabledStep<'_>, message: impl Into<String>) -> Self {
+        Self {
+            path: placed.path.iter().map(|name| (*name).to_owned()).collect(),
+            node: placed.node.clone(),
+            ..Self::of_sequence(severity, message)
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -158,7 +181,7 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
         check.packages(&placed.step.action);
         placed.step.action.check(&mut check);
     }
-    check_groups(&sequence.steps, &mut Vec::new(), &mut problems);
+    check_groups(&sequence.steps, (&[], &[]), &mut problems);
     order::check(sequence.operating_system, &enabled, media, &mut problems);
     kind::check(sequence.operating_system, &enabled, &mut problems);
     questions::check(sequence, &enabled, media, &given, &mut problems);
@@ -201,26 +224,12 @@ fn needed(action: &Action, given: &Given, media: &MediaFacts) -> Vec<PackageId> 
         .collect()
 }
 
-fn path_of(placed: &EnabledStep<'_>) -> Vec<String> {
-    placed.path.iter().map(|name| (*name).to_owned()).collect()
-}
-
 fn error(placed: &EnabledStep<'_>, message: String, problems: &mut Vec<Problem>) {
-    problems.push(Problem {
-        severity: Severity::Error,
-        path: path_of(placed),
-        message,
-    });
+    problems.push(Problem::of_step(Severity::Error, placed, message));
 }
 
 fn check_sequence(sequence: &TaskSequence, enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
-    let mut error = |message: String| {
-        problems.push(Problem {
-            severity: Severity::Error,
-            path: Vec::new(),
-            message,
-        });
-    };
+    let mut error = |message: String| problems.push(Problem::of_sequence(Severity::Error, message));
     if sequence.name.trim().is_empty() {
         error("`name` is empty".into());
     }
@@ -238,25 +247,24 @@ fn check_clear(sequence: &TaskSequence, given: &Given, problems: &mut Vec<Proble
         .variables
         .iter()
         .filter_map(|declared| given.in_the_clear(declared));
-    problems.extend(clear.map(|message| Problem {
-        severity: Severity::Warning,
-        path: Vec::new(),
-        message,
-    }));
+    problems.extend(clear.map(|message| Problem::of_sequence(Severity::Warning, message)));
 }
 
-fn check_groups(nodes: &[Node], path: &mut Vec<String>, problems: &mut Vec<Problem>) {
-    for node in nodes.iter().filter(|node| !node.common().disabled) {
+fn check_groups(nodes: &[Node], (names, places): (&[&str], &[usize]), problems: &mut Vec<Problem>) {
+    for (place, node) in nodes.iter().enumerate() {
         let Node::Group(group) = node else { continue };
-        path.push(group.name.clone());
+        if group.common.disabled {
+            continue;
+        }
+        let names = [names, &[&group.name]].concat();
+        let places = [places, &[place]].concat();
         if group.steps.is_empty() {
             problems.push(Problem {
-                severity: Severity::Warning,
-                path: path.clone(),
-                message: "the group is empty".into(),
+                path: names.iter().map(|name| (*name).to_owned()).collect(),
+                node: places.clone(),
+                ..Problem::of_sequence(Severity::Warning, "the group is empty")
             });
         }
-        check_groups(&group.steps, path, problems);
-        path.pop();
+        check_groups(&group.steps, (&names, &places), problems);
     }
 }

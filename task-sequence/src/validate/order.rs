@@ -1,7 +1,7 @@
 //! What can be proven wrong with the order of the steps.
 
 use super::check::place_in_words;
-use super::{EnabledStep, MediaFacts, Problem, Severity, error, path_of};
+use super::{EnabledStep, MediaFacts, Problem, Severity, error};
 use crate::model::OperatingSystem;
 use crate::setting::{Setting, has_variable};
 use crate::steps::{Action, Interpreter, JoinKind, Place, RestartTarget, RunScript};
@@ -216,12 +216,8 @@ fn check_prepared(enabled: &[EnabledStep<'_>], capture: usize, problems: &mut Ve
     let is_preparation =
         |placed: &EnabledStep<'_>| matches!(placed.step.action, Action::PrepareOsForCapture(_));
     let Some(prepared) = enabled[..capture].iter().rposition(is_preparation) else {
-        problems.push(Problem {
-            severity: Severity::Warning,
-            path: path_of(&enabled[capture]),
-            message: "nothing prepares the system for the capture: put `prepare-os-for-capture` before it"
-                .into(),
-        });
+        let message = "nothing prepares the system for the capture: put `prepare-os-for-capture` before it";
+        problems.push(Problem::of_step(Severity::Warning, &enabled[capture], message));
         return;
     };
     for placed in &enabled[prepared + 1..capture] {

@@ -28,11 +28,8 @@ pub(super) fn check(
     };
     for name in &media.asked {
         if is_asked_at_every_start(sequence, media, name) {
-            problems.push(Problem {
-                severity: Severity::Error,
-                path: Vec::new(),
-                message: format!("a condition or variable of it depends on {}", nobody(name)),
-            });
+            let message = format!("a condition or variable of it depends on {}", nobody(name));
+            problems.push(Problem::of_sequence(Severity::Error, message));
         }
         for (placed, inside) in enabled.iter().zip(&inside).take(last + 1) {
             let action = &placed.step.action;

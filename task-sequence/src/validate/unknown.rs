@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{EnabledStep, Given, Problem, Severity, path_of};
+use super::{EnabledStep, Given, Problem, Severity};
 use crate::setting::nearest;
 use crate::steps::{ALL, variables_of};
 use crate::variables::{Variables, references};
@@ -24,11 +24,8 @@ pub(super) fn check(enabled: &[EnabledStep<'_>], given: &Given, problems: &mut V
         let settings = serde_json::to_value(&placed.step.action).unwrap_or_default();
         let mut messages = BTreeSet::new();
         known.look(&settings, false, &mut messages);
-        problems.extend(messages.into_iter().map(|message| Problem {
-            severity: Severity::Warning,
-            path: path_of(placed),
-            message,
-        }));
+        let warning = |message| Problem::of_step(Severity::Warning, placed, message);
+        problems.extend(messages.into_iter().map(warning));
     }
 }
 
