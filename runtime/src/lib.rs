@@ -36,6 +36,7 @@ pub mod shadow;
 pub mod staging;
 pub mod start;
 pub mod steps;
+pub mod system_place;
 pub mod target;
 pub mod variables;
 pub mod volumes;

@@ -19,7 +19,7 @@ use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Firmware, Platform, Result};
 use crate::questions::Questions;
-use crate::{boot_state, preflight, running, steps, variables, winpe_boot};
+use crate::{boot_state, preflight, running, steps, system_place, variables, winpe_boot};
 
 /// How this start of the runtime ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,6 +220,7 @@ impl Run<'_> {
         }
         variables::refresh(&mut self.variables, self.platform, self.log);
         self.exit_code.set(0);
+        system_place::show_to(&step.action, &mut self.context(step))?;
         let step = resolved(step, &self.variables)?;
         let place = step.action.kind().place;
         let part = self.journal.saved.progress.part;

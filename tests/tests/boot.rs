@@ -142,7 +142,12 @@ fn bios_iso_sata_captures_to_a_second_disk() {
     let root = volume("/");
     assert!(root.contains("/usr/sbin/sshd") && root.contains("/var"));
     assert!(!root.contains("/var/lib") && !root.matches("/boot/vmlinuz"));
-    volume("/var").lists_applications_and_update("/lib/dpkg/status");
+    let var = volume("/var");
+    var.lists_applications_and_update("/lib/dpkg/status");
+    assert!(
+        var.contains("/lib/origin"),
+        "a command of the boot image put it there"
+    );
     assert!(volume("/boot").matches("/vmlinuz"));
 }
 

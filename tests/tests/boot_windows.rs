@@ -31,7 +31,8 @@ const CHANGED: [(&str, &str); 2] = [
 ];
 
 /// What the run and the running system added, by the beginning of the path, and why.
-const ADDED: [(&str, &str); 8] = [
+const ADDED: [(&str, &str); 9] = [
+    ("/Tools", "a command of the boot image put it there"),
     ("/Program Files/Stand-in Library", "installed by the MSI"),
     ("/Program Files/Stand-in Editor", "installed by its setup program"),
     (
@@ -166,6 +167,7 @@ fn what_was_applied_comes_back_with_streams_security_and_links() {
     assert!(!before.links.is_empty(), "the listing lost links");
     assert_kept(&before, &after);
     assert_nothing_else(&before, &after);
+    assert!(after.entries.contains_key("/Tools/origin.txt"));
     for trace in TRACES {
         assert!(!after.entries.contains_key(trace), "{trace} was captured");
     }

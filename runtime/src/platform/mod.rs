@@ -249,6 +249,9 @@ pub trait Disks {
     fn mount_inside(&self, folder: &Path, at: &Path) -> Result<()>;
     /// Takes it out again; nothing happens where nothing is shown.
     fn unmount_inside(&self, at: &Path) -> Result<()>;
+    /// The name by which the user's commands find the root of the system that the run builds, without a separator at its end:
+    /// it leads to this folder from now on.
+    fn lead_to_system(&self, root: &Path) -> Result<String>;
     /// A view of the folder in which changes stay in memory: the disk keeps what it has.
     fn overlay(&self, folder: &Path) -> Result<PathBuf>;
     /// Takes such a view away.

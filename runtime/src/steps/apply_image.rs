@@ -55,7 +55,10 @@ pub(super) fn volume(
         .as_deref()
         .map(|name| context.variables.get(name).unwrap_or_default().to_owned());
     if let Some(text) = named.or_else(|| selector.volume.clone()) {
-        let id = text.strip_prefix("PARTUUID=").unwrap_or(&text);
+        // What an earlier step has made of the variable that a setting comes from.
+        let is_system = context.variables.get("OSDTargetSystemDrive") == Some(&text);
+        let id = if is_system { &target.system } else { &text };
+        let id = id.strip_prefix("PARTUUID=").unwrap_or(id);
         let found = target
             .volumes
             .iter()

@@ -11,7 +11,7 @@ use super::{Check, Result};
 use crate::context::{Context, Failure, resolved};
 use crate::engine::Outcome;
 use crate::journal::Volume;
-use crate::{platform, variables, volumes};
+use crate::{platform, system_place, volumes};
 
 mod windows;
 
@@ -82,8 +82,7 @@ pub(super) fn run(options: &ApplyOperatingSystemImage, context: &mut Context<'_>
         context.journal.saved.target = Some(before);
     }
     applied?;
-    let drive = format!("PARTUUID={}", context.target()?.system);
-    variables::set(context.variables, "OSDTargetSystemDrive", drive);
+    system_place::show(context)?;
     Ok(Outcome::Done)
 }
 

@@ -173,6 +173,10 @@ impl Disks for Memory {
         Ok(())
     }
 
+    fn lead_to_system(&self, root: &Path) -> Result<String> {
+        Ok(root.display().to_string())
+    }
+
     fn overlay(&self, folder: &Path) -> Result<PathBuf> {
         let mut world = self.world_mut();
         let (place, below, _) = world.locate(folder);

@@ -153,3 +153,27 @@ fn a_condition_on_the_version_of_a_file_without_one_says_so() {
         report.reason()
     );
 }
+
+/// `OSDTargetSystemDrive` in the boot image, inside the system, and in the boot image again.
+#[test]
+fn commands_find_the_system_that_is_built() {
+    let touch = |file: &str| command(&format!("touch %OSDTargetSystemDrive%/{file}"), "");
+    let set_up = "[[steps.steps]]\n  type = \"setup-os\"";
+    let before = touch("etc/before").replace("[[steps]]", "[[steps.steps]]");
+    assert!(deploy().contains(set_up));
+    let set_up = deploy().replacen(set_up, &(before + set_up), 1);
+    let restart = "[[steps]]\ntype = \"restart-computer\"\ntarget = \"pe\"\n";
+    let steps = format!("{set_up}\n{}{restart}{}", touch("etc/inside"), touch("etc/after"));
+    let media = MediaBuilder::new(MediaLayout::Iso, &steps);
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    let touched = |file: &str| {
+        world.drives[0]
+            .parts
+            .iter()
+            .any(|part| part.volume.bytes(file).is_some())
+    };
+    for file in ["etc/before", "etc/inside", "etc/after"] {
+        assert!(touched(file), "{file}: {}", report.log);
+    }
+}

@@ -13,9 +13,23 @@ use crate::platform::{
 use crate::target::{self, ConfirmedTarget};
 
 const BLOCK: &str = "/sys/block";
+/// A name that stays: mount points are named after devices, and these change with the next start.
+const SYSTEM: &str = "/run/media-runtime/target";
 /// The kernel makes the nodes of new partitions at once; a slow controller may take a moment.
 const SMALL_FAT32: u64 = 260 << 20;
 const NODES_WITHIN: Duration = Duration::from_secs(20);
+
+fn lead_to(root: &Path, name: &Path) -> std::io::Result<()> {
+    if fs::read_link(name).is_ok_and(|there| there == root) {
+        return Ok(());
+    }
+    name.parent().map_or(Ok(()), fs::create_dir_all)?;
+    match fs::remove_file(name) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::os::unix::fs::symlink(root, name)
+}
 
 impl Disks for Linux {
     fn disks(&self) -> Result<Vec<Disk>> {
@@ -117,6 +131,12 @@ impl Disks for Linux {
 
     fn unmount_inside(&self, at: &Path) -> Result<()> {
         self.hide_inside(at)
+    }
+
+    fn lead_to_system(&self, root: &Path) -> Result<String> {
+        lead_to(root, Path::new(SYSTEM))
+            .with_context(|| format!("leading {SYSTEM} to {}", root.display()))?;
+        Ok(SYSTEM.to_owned())
     }
 
     fn overlay(&self, folder: &Path) -> Result<PathBuf> {

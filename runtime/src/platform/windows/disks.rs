@@ -12,6 +12,7 @@ use windows_sys::Win32::System::Ioctl::{
     IOCTL_STORAGE_QUERY_PROPERTY,
 };
 
+use super::images::lettered;
 use super::volumes::{self, Volume};
 use super::{Windows, bindings, registry};
 use crate::in_windows::{diskpart, partition, storage};
@@ -86,6 +87,10 @@ impl Disks for Windows {
 
     fn unmount_inside(&self, _at: &Path) -> Result<()> {
         Ok(())
+    }
+
+    fn lead_to_system(&self, root: &Path) -> Result<String> {
+        Ok(lettered(root)?.trim_end_matches('\\').to_owned())
     }
 
     fn overlay(&self, folder: &Path) -> Result<PathBuf> {
