@@ -429,3 +429,25 @@ fn what_is_wrong_with_the_sense_of_a_sequence_has_its_place_too() {
         "{said}"
     );
 }
+
+#[test]
+fn an_iso_is_not_built_for_a_sequence_that_captures_onto_it() {
+    let fixture = Fixture::new();
+    let steps = "[variables]\nOSDCaptureDestination = \"media:captures/a.wim\"\n\
+                 [[steps]]\ntype = \"prepare-os-for-capture\"\n\
+                 [[steps]]\ntype = \"capture-operating-system-image\"\nname = \"Capture\"\n";
+    let sequence = format!("name = \"S\"\noperating-system = \"linux\"\n{steps}");
+    fixture.write("copy.toml", &sequence);
+    for arguments in [&["build", "--output", "a.iso"][..], &["plan", "--format", "iso"]] {
+        let said = fixture.fail(arguments);
+        assert!(
+            said.contains("copy.toml: step \"Capture\"") && said.contains("--format usb"),
+            "{said}"
+        );
+    }
+    assert!(!fixture.path("a.iso").exists());
+    fixture.succeed(&["check"]);
+    fixture.succeed(&["build", "--output", "a.img"]);
+    fixture.edit("copy.toml", "media:captures/a.wim", "//server/share/a.wim");
+    fixture.succeed(&["build", "--output", "a.iso"]);
+}

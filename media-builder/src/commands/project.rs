@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::plan::{self, DEFAULT_TIMESTAMP, Format, MediaPlan, PlanOptions};
 use crate::platform;
@@ -70,8 +70,14 @@ pub fn prepare(
 /// Plans an image at the time that the environment asks for.
 ///
 /// # Errors
-/// When the content does not fit the media, or SOURCE_DATE_EPOCH is no time.
+/// When the content does not fit the media, a step writes onto an ISO, or SOURCE_DATE_EPOCH is no time.
 pub fn plan(media: &ResolvedMedia, format: Format) -> anyhow::Result<MediaPlan> {
+    if let (Format::Iso, Some(writer)) = (format, media.writers.first()) {
+        bail!(
+            "{writer} captures onto the media (`media:`), and nothing can be written to an ISO: build an image of a stick \
+             (--format usb), or capture to a share or another disk"
+        );
+    }
     let planned = plan_quietly(media, format)?;
     for warning in &planned.warnings {
         eprintln!("warning: {warning}");

@@ -54,6 +54,8 @@ pub struct ResolvedMedia {
     pub secrets: Secrets,
     /// The files behind it all.
     pub sources: Sources,
+    /// The steps that write onto the media, as `FILE: step "NAME"`.
+    pub writers: Vec<String>,
     /// What is possible but should be known.
     pub warnings: Vec<String>,
 }
@@ -81,6 +83,7 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
     let (drivers, about_drivers) = drivers::index(&packages, &sources);
     warnings.extend(about_drivers);
     sources.look_up(cache);
+    let writers = sequences::writers(&sequences, &facts);
     let media_id = media_id(&project, &sequences, &boot, &packages, &sources);
     Ok(ResolvedMedia {
         project,
@@ -91,6 +94,7 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
         drivers,
         secrets,
         sources,
+        writers,
         warnings,
     })
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use miette::Report;
-use task_sequence::{MediaFacts, OperatingSystem, Severity, TaskSequence};
+use task_sequence::steps::CaptureDestination;
+use task_sequence::{Action, MediaFacts, OperatingSystem, Severity, TaskSequence, Variables};
 
 use crate::problem::{Problems, line};
 use crate::project::Project;
@@ -85,6 +86,26 @@ pub(super) fn referenced(sequences: &[Sequence], facts: &MediaFacts) -> BTreeSet
         .iter()
         .flat_map(|sequence| task_sequence::referenced_packages(&sequence.parsed, facts));
     needed.map(|id| id.as_str().to_owned()).collect()
+}
+
+/// The steps that capture onto the media, where that is known before the run.
+pub(super) fn writers(sequences: &[Sequence], facts: &MediaFacts) -> Vec<String> {
+    let of_sequence = |sequence: &Sequence| {
+        let known = task_sequence::known_variables(&sequence.parsed, facts);
+        let steps = sequence.parsed.enabled_steps();
+        let writers = steps.iter().map(|enabled| enabled.step);
+        let writers = writers.filter(|step| captures_onto_media(&step.action, &known));
+        let named = writers.map(|step| format!("{}: step \"{}\"", sequence.file, step.name()));
+        named.collect::<Vec<_>>()
+    };
+    sequences.iter().flat_map(of_sequence).collect()
+}
+
+fn captures_onto_media(action: &Action, known: &Variables) -> bool {
+    let Ok(Action::CaptureOperatingSystemImage(options)) = action.resolve(known) else {
+        return false;
+    };
+    matches!(options.destination, Some(CaptureDestination::Media { .. }))
 }
 
 /// Checks the sequences against the media; returns warnings.
