@@ -2,6 +2,7 @@
 //!
 //! [`engine`] decides (pure), [`run`] does, [`steps`] are what it does, [`platform`] is the machine they do it to.
 
+pub mod afterwards;
 pub mod boot_state;
 pub mod context;
 pub mod destination;

@@ -19,7 +19,7 @@ use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Firmware, Platform, Result};
 use crate::questions::Questions;
-use crate::{boot_state, preflight, running, steps, system_place, variables, winpe_boot};
+use crate::{afterwards, boot_state, preflight, running, steps, system_place, variables, winpe_boot};
 
 /// How this start of the runtime ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,9 +78,16 @@ impl Run<'_> {
             resumed,
         });
         let finished = self.prepare(resumed).and_then(|()| self.work());
-        let finished = finished.unwrap_or_else(|error| self.fail(&format!("{error:#}")));
-        if let Finished::Over { failure, .. } = &finished {
+        let mut finished = finished.unwrap_or_else(|error| self.fail(&format!("{error:#}")));
+        if let Finished::Over { failure, finish } = &mut finished {
+            afterwards::act(self);
             self.report_end(failure.clone());
+            if failure.is_some()
+                && let Some(time) = afterwards::patience(self)
+            {
+                self.platform.sleep(time);
+                *finish = Finish::Shutdown;
+            }
         }
         finished
     }
@@ -214,7 +221,11 @@ impl Run<'_> {
         }
     }
 
-    fn try_once(&mut self, step: &task_sequence::Step) -> std::result::Result<Outcome, Failure> {
+    /// One try of a step.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn try_once(&mut self, step: &task_sequence::Step) -> std::result::Result<Outcome, Failure> {
         if self.questions.ask_for(&step.action, &mut self.variables)? {
             self.hide_secrets();
         }

@@ -1,10 +1,10 @@
 //! What commands and scripts know of the run, and what they tell it.
 
-use media_format::manifest::{Install, MediaLayout};
+use media_format::manifest::{Finish, Install, MediaLayout};
 use media_format::paths;
 use runtime::platform::{Command, Firmware};
 
-use crate::driver::{Report, run_to_end};
+use crate::driver::{Ended, Report, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine};
 use crate::world::World;
 
@@ -175,5 +175,43 @@ fn commands_find_the_system_that_is_built() {
     };
     for file in ["etc/before", "etc/inside", "etc/after"] {
         assert!(touched(file), "{file}: {}", report.log);
+    }
+}
+
+#[test]
+fn a_last_command_runs_however_the_run_ends() {
+    for (steps, succeeds) in [("", true), (&command("exit 5", "")[..], false)] {
+        let variable = "[variables]\nSMSTSPostAction = \"say the end of %OSDComputerName%\"\n";
+        let sequence = deploy().replacen("[variables]\n", variable, 1);
+        assert!(sequence.contains("SMSTSPostAction"));
+        let media = MediaBuilder::new(MediaLayout::Iso, &format!("{sequence}\n{steps}"));
+        let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+        assert_eq!(
+            commands(&world, "say the end of COMPUTER").len(),
+            1,
+            "{}",
+            report.log
+        );
+        assert_eq!(matches!(report.ended, Ended::Over(None)), succeeds);
+        let last = world.commands.last().map(|command| command.stdin.clone());
+        assert_eq!(last.as_deref(), Some(&b"say the end of COMPUTER"[..]));
+    }
+}
+
+#[test]
+fn a_failure_that_nobody_looks_at_switches_the_machine_off_when_that_is_wanted() {
+    for (seconds, finish) in [
+        ("60", Finish::Shutdown),
+        ("0", Finish::Wait),
+        ("soon", Finish::Wait),
+    ] {
+        let variable = format!("[variables]\nSMSTSErrorDialogTimeout = \"{seconds}\"\n");
+        let sequence = deploy().replacen("[variables]\n", &variable, 1);
+        let steps = format!("{sequence}\n{}", command("exit 5", ""));
+        let (_, report) = run_to_end(machine(
+            Firmware::Uefi,
+            &MediaBuilder::new(MediaLayout::Iso, &steps),
+        ));
+        assert_eq!(report.finish, Some(finish), "{seconds}");
     }
 }
