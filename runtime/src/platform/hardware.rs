@@ -17,6 +17,8 @@ pub struct Adapter {
     pub mac: String,
     /// Whether it is connected.
     pub up: bool,
+    /// Whether it needs no cable.
+    pub wireless: bool,
 }
 
 /// What the system knows of its machine.
@@ -38,6 +40,10 @@ pub struct Hardware {
     pub addresses: Vec<String>,
     /// Where everything else is reached.
     pub gateways: Vec<String>,
+    /// Whether it runs on its battery.
+    pub on_battery: bool,
+    /// The version of the specification that its TPM follows, such as `2.0`; none without a TPM.
+    pub tpm: Option<String>,
     /// What the firmware says.
     pub firmware: Smbios,
 }
@@ -77,6 +83,8 @@ impl Hardware {
                     row(&[
                         ("Name", battery.name.clone()),
                         ("DeviceID", battery.location.clone()),
+                        // 1: it is discharging; 2: the machine has power from outside.
+                        ("BatteryStatus", if self.on_battery { "1" } else { "2" }.into()),
                     ])
                 };
                 firmware.batteries.iter().map(row_of).collect()
@@ -85,6 +93,10 @@ impl Hardware {
             "win32_networkadapterconfiguration" => {
                 let row_of = |adapter: &Adapter| row(&[("MACAddress", adapter.mac.clone())]);
                 self.adapters.iter().map(row_of).collect()
+            }
+            "win32_tpm" => {
+                let row_of = |version: &String| row(&[("SpecVersion", version.clone())]);
+                self.tpm.iter().map(row_of).collect()
             }
             _ => Vec::new(),
         }
@@ -226,6 +238,15 @@ fn adapter(adapter: &Adapter) -> Row {
         ("Name", adapter.name.clone()),
         ("MACAddress", adapter.mac.clone()),
         ("NetEnabled", up.into()),
+        (
+            "AdapterType",
+            if adapter.wireless {
+                "Wireless"
+            } else {
+                "Ethernet 802.3"
+            }
+            .into(),
+        ),
     ])
 }
 
@@ -250,6 +271,7 @@ mod tests {
                 ..Smbios::default()
             },
             threads: 4,
+            tpm: Some("2.0".into()),
             ..Hardware::default()
         };
         for (class, properties) in CLASSES {

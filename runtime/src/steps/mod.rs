@@ -14,6 +14,7 @@ mod apply_os_settings;
 mod auto_apply_drivers;
 mod capture_operating_system_image;
 mod capture_views;
+mod check_readiness;
 mod commands;
 mod connect_to_network_folder;
 mod format_and_partition_disk;
@@ -64,6 +65,7 @@ pub fn run(action: &Action, context: &mut Context<'_>) -> Result {
         Action::RunScript(options) => run_script::run(options, context),
         Action::SetVariables(options) => set_variables::run(options, context),
         Action::ConnectToNetworkFolder(options) => connect_to_network_folder::run(options, context),
+        Action::CheckReadiness(options) => check_readiness::run(options, context),
         other => Err(unsupported(other)),
     }
 }
@@ -95,7 +97,8 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
         | Action::PrepareOsForCapture(_)
         | Action::RunCommandLine(_)
         | Action::RunScript(_)
-        | Action::SetVariables(_) => Ok(()),
+        | Action::SetVariables(_)
+        | Action::CheckReadiness(_) => Ok(()),
         other => Err(unsupported(other)),
     }
 }

@@ -160,7 +160,8 @@ impl Machine for Memory {
         self.world().devices.clone()
     }
 
-    fn hardware(&self, _: &str) -> Vec<BTreeMap<String, String>> {
-        vec![]
+    fn hardware(&self, class: &str) -> Vec<BTreeMap<String, String>> {
+        let known = &self.world().hardware;
+        known.as_ref().map(|known| known.rows(class)).unwrap_or_default()
     }
 }

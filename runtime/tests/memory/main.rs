@@ -19,6 +19,7 @@ mod outcome;
 mod possible;
 mod programs;
 mod random;
+mod readiness;
 mod refusals;
 mod registry;
 mod running;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use runtime::platform::hardware::Hardware;
 use runtime::platform::{Bus, Command, Disk, Firmware, Partition};
 use windows_setup::drivers::ids::MachineDevice;
 
@@ -110,6 +111,8 @@ pub(crate) struct World {
     pub(crate) shares: BTreeMap<String, Share>,
     /// The firmware's lists for Secure Boot.
     pub(crate) signature_lists: BTreeMap<String, Vec<u8>>,
+    /// What it is made of; none: queries have no rows.
+    pub(crate) hardware: Option<Hardware>,
     /// What Windows calls the machine's devices.
     pub(crate) devices: Vec<MachineDevice>,
     /// Whether the firmware starts the media before everything else.
@@ -305,6 +308,7 @@ impl World {
             entries: vec![],
             shares: BTreeMap::new(),
             signature_lists: BTreeMap::new(),
+            hardware: None,
             devices: vec![],
             media_first: true,
             begun_inside: None,

@@ -82,13 +82,17 @@ pub const CLASSES: &[(&str, &[&str])] = &[
             "DeviceLocator",
         ],
     ),
-    ("Win32_NetworkAdapter", &["Name", "MACAddress", "NetEnabled"]),
+    (
+        "Win32_NetworkAdapter",
+        &["Name", "MACAddress", "NetEnabled", "AdapterType"],
+    ),
     ("Win32_NetworkAdapterConfiguration", &["MACAddress"]),
     (
         "Win32_DiskDrive",
         &["Index", "Model", "SerialNumber", "Size", "InterfaceType"],
     ),
-    ("Win32_Battery", &["Name", "DeviceID"]),
+    ("Win32_Battery", &["Name", "DeviceID", "BatteryStatus"]),
+    ("Win32_Tpm", &["SpecVersion"]),
 ];
 
 const DEEPEST: usize = 64;

@@ -7,6 +7,7 @@ use crate::condition::Firmware;
 use crate::model::AfterCut;
 use crate::setting::{Setting, settings, words};
 use crate::size::Size;
+use crate::setting::has_variable;
 use crate::validate::Check;
 use super::{Place, StepOptions, StepType};
 
@@ -68,6 +69,14 @@ impl StepOptions for CheckReadiness {
     fn check(&self, check: &mut Check<'_>) {
         if *self == Self::default() {
             check.error("it checks nothing: give at least one requirement");
+        }
+        if let Some(version) = &self.tpm
+            && !has_variable(version)
+            && version.trim().parse::<f64>().is_err()
+        {
+            check.error(format!(
+                "`tpm`: `{version}` is no version: write \"2.0\" or \"1.2\""
+            ));
         }
     }
 }

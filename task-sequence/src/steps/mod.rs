@@ -208,7 +208,7 @@ pub use set_variables::{Rule, VariableMap};
 pub use setup_os::BootFiles;
 
 /// The types whose steps are read and checked, and that no runtime can run yet.
-pub const UNSUPPORTED: &[StepType] = &[CheckReadiness::TYPE, RunTaskSequence::TYPE];
+pub const UNSUPPORTED: &[StepType] = &[RunTaskSequence::TYPE];
 
 impl StepType {
     /// Whether a runtime can run such steps; one that is [not](UNSUPPORTED) has to be disabled.

@@ -13,6 +13,8 @@ use windows_setup::drivers::ids::MachineDevice;
 
 const DMI: &str = "/sys/firmware/dmi/tables";
 const NETWORK: &str = "/sys/class/net";
+const POWER: &str = "/sys/class/power_supply";
+const ACPI: &str = "/sys/firmware/acpi/tables";
 
 impl Machine for Linux {
     fn system(&self) -> System {
@@ -83,6 +85,8 @@ impl Linux {
             adapters: adapters(),
             addresses: addresses(),
             gateways: gateways(),
+            on_battery: on_battery(Path::new(POWER)),
+            tpm: tpm(Path::new(ACPI)),
             firmware: firmware(),
         }
     }
@@ -97,6 +101,27 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path)
         .map(|text| text.trim().to_owned())
         .unwrap_or_default()
+}
+
+/// Whether a battery of the machine's own is what it runs on; one of a mouse has the scope of a device.
+fn on_battery(supplies: &Path) -> bool {
+    let all = fs::read_dir(supplies).into_iter().flatten().flatten();
+    let mut all = all.map(|entry| entry.path());
+    all.any(|supply| {
+        let says = |name: &str, text: &str| read(supply.join(name)) == text;
+        says("type", "Battery") && says("status", "Discharging") && !says("scope", "Device")
+    })
+}
+
+/// The firmware describes a TPM that is enabled: one of 2.0 in the table `TPM2`, an older one in `TCPA` (TCG ACPI
+/// specification, 7 and 8).
+fn tpm(tables: &Path) -> Option<String> {
+    let has = |name: &str| tables.join(name).exists();
+    match (has("TPM2"), has("TCPA")) {
+        (true, _) => Some("2.0".into()),
+        (false, true) => Some("1.2".into()),
+        (false, false) => None,
+    }
 }
 
 /// Adapters of real devices; bridges and the loopback are none.
@@ -116,6 +141,7 @@ fn adapter(name: String) -> Adapter {
         name,
         mac: read(folder.join("address")).to_uppercase(),
         up: read(folder.join("operstate")) == "up",
+        wireless: folder.join("phy80211").exists(),
     }
 }
 
@@ -157,4 +183,43 @@ fn value(text: &str, key: &str) -> String {
         .next()
         .map(|(_, value)| value.trim().to_owned())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_runs_on_a_battery_of_its_own_and_not_on_that_of_a_mouse() {
+        let folder = tempfile::tempdir().unwrap();
+        let supply = |name: &str, files: &[(&str, &str)]| {
+            let supply = folder.path().join(name);
+            fs::create_dir_all(&supply).unwrap();
+            for (file, text) in files {
+                fs::write(supply.join(file), format!("{text}\n")).unwrap();
+            }
+        };
+        assert!(!on_battery(folder.path()) && !on_battery(&folder.path().join("none")));
+        supply("AC", &[("type", "Mains"), ("online", "0")]);
+        let mouse = [
+            ("type", "Battery"),
+            ("status", "Discharging"),
+            ("scope", "Device"),
+        ];
+        supply("hid", &mouse);
+        supply("BAT0", &[("type", "Battery"), ("status", "Charging")]);
+        assert!(!on_battery(folder.path()));
+        supply("BAT0", &[("status", "Discharging")]);
+        assert!(on_battery(folder.path()));
+    }
+
+    #[test]
+    fn the_firmwares_tables_name_the_tpm() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(tpm(folder.path()), None);
+        fs::write(folder.path().join("TCPA"), "").unwrap();
+        assert_eq!(tpm(folder.path()).as_deref(), Some("1.2"));
+        fs::write(folder.path().join("TPM2"), "").unwrap();
+        assert_eq!(tpm(folder.path()).as_deref(), Some("2.0"));
+    }
 }

@@ -80,6 +80,8 @@ impl Windows {
             addresses: all(|adapter| &adapter.addresses),
             gateways: all(|adapter| &adapter.gateways),
             adapters: adapters.iter().map(adapter).collect(),
+            on_battery: bindings::on_battery(),
+            tpm: tpm(),
             firmware: smbios::of_windows(&bindings::smbios()),
         }
     }
@@ -90,7 +92,15 @@ fn adapter(adapter: &bindings::Adapter) -> Adapter {
         name: adapter.name.clone(),
         mac: adapter.mac.clone(),
         up: adapter.up,
+        wireless: adapter.wireless,
     }
+}
+
+/// As in Linux: by the firmware's tables.
+fn tpm() -> Option<String> {
+    let versions = [(*b"TPM2", "2.0"), (*b"TCPA", "1.2")];
+    let there = versions.iter().find(|(table, _)| bindings::has_acpi_table(table));
+    there.map(|(_, version)| (*version).to_owned())
 }
 
 fn environment(name: &str, otherwise: &str) -> String {

@@ -8,6 +8,7 @@ use windows_sys::Win32::Security::{
     AdjustTokenPrivileges, LookupPrivilegeValueW, SE_PRIVILEGE_ENABLED, TOKEN_ADJUST_PRIVILEGES,
     TOKEN_PRIVILEGES, TOKEN_QUERY,
 };
+use windows_sys::Win32::System::Power::{GetSystemPowerStatus, SYSTEM_POWER_STATUS};
 use windows_sys::Win32::System::SystemInformation::GetSystemFirmwareTable;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 use windows_sys::Win32::System::WindowsProgramming::{
@@ -34,6 +35,22 @@ pub(in super::super) fn smbios() -> Vec<u8> {
         table.truncate(used.min(needed) as usize);
         table
     }
+}
+
+/// Whether the firmware has an ACPI table of that name.
+pub(in super::super) fn has_acpi_table(name: &[u8; 4]) -> bool {
+    const ACPI: u32 = u32::from_be_bytes(*b"ACPI");
+    // SAFETY: without a buffer the call only says how long the table is; 0 is none.
+    unsafe { GetSystemFirmwareTable(ACPI, u32::from_le_bytes(*name), null_mut(), 0) > 0 }
+}
+
+/// Whether the machine runs on its battery.
+pub(in super::super) fn on_battery() -> bool {
+    const OFFLINE: u8 = 0;
+    let mut status = SYSTEM_POWER_STATUS::default();
+    // SAFETY: the structure is the one that the call fills in.
+    let known = unsafe { GetSystemPowerStatus(&mut status) } != 0;
+    known && status.ACLineStatus == OFFLINE
 }
 
 /// Whether the firmware has variables: a BIOS has none.

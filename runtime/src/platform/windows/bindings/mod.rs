@@ -14,7 +14,8 @@ mod network;
 pub(super) use account::{is_administrator, make_private, only_one};
 pub(super) use console::silently;
 pub(super) use firmware::{
-    firmware_variable, has_firmware_variables, set_firmware_variable, signature_list, smbios,
+    firmware_variable, has_acpi_table, has_firmware_variables, on_battery, set_firmware_variable,
+    signature_list, smbios,
 };
 pub(super) use network::{Adapter, adapters, connect, disconnect, domain};
 

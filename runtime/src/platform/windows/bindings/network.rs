@@ -6,7 +6,7 @@ use std::ptr::{null, null_mut};
 use windows_sys::Win32::Foundation::{ERROR_BUFFER_OVERFLOW, ERROR_SUCCESS};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
     GAA_FLAG_INCLUDE_GATEWAYS, GAA_FLAG_SKIP_ANYCAST, GAA_FLAG_SKIP_MULTICAST, GetAdaptersAddresses,
-    IP_ADAPTER_ADDRESSES_LH,
+    IF_TYPE_IEEE80211, IP_ADAPTER_ADDRESSES_LH,
 };
 use windows_sys::Win32::NetworkManagement::Ndis::IfOperStatusUp;
 use windows_sys::Win32::NetworkManagement::NetManagement::{
@@ -34,6 +34,8 @@ pub(in super::super) struct Adapter {
     pub(in super::super) gateways: Vec<String>,
     /// Whether it is connected.
     pub(in super::super) up: bool,
+    /// Whether it needs no cable.
+    pub(in super::super) wireless: bool,
 }
 
 /// The adapters with a hardware address; none where Windows does not say.
@@ -80,6 +82,7 @@ unsafe fn read(adapter: &IP_ADAPTER_ADDRESSES_LH) -> Option<Adapter> {
     let mut found = Adapter {
         mac: mac.join(":"),
         up: adapter.OperStatus == IfOperStatusUp,
+        wireless: adapter.IfType == IF_TYPE_IEEE80211,
         ..Adapter::default()
     };
     // SAFETY: the caller vouches for the list; its texts end with a zero and its lists with null.

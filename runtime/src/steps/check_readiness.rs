@@ -1,0 +1,146 @@
+//! Ends the sequence on a machine that does not suffice, and says everything that is missing.
+
+use task_sequence::Facts as _;
+use task_sequence::steps::{CheckReadiness, NetworkNeed};
+
+use super::Result;
+use crate::context::{Context, Failure};
+use crate::engine::Outcome;
+use crate::facts::MachineFacts;
+use crate::platform::{self, hardware::Row};
+
+pub(super) fn run(options: &CheckReadiness, context: &mut Context<'_>) -> Result {
+    let mut missing = hardware(options, context);
+    missing.extend(surroundings(options, context));
+    missing.extend(disks(options, context)?);
+    if missing.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    Err(Failure::new(format!(
+        "this machine does not suffice: {}",
+        missing.join("; ")
+    )))
+}
+
+fn hardware(options: &CheckReadiness, context: &Context<'_>) -> Vec<String> {
+    let processors = context.platform.hardware("Win32_Processor");
+    let modules = sum(&context.platform.hardware("Win32_PhysicalMemory"), "Capacity");
+    // What the firmware keeps for itself is missing in what the system has.
+    let memory = modules.max(context.platform.memory());
+    let cores = sum(&processors, "NumberOfCores");
+    let speeds = processors.iter().map(|row| number(row, "MaxClockSpeed"));
+    let speed = speeds.max().unwrap_or(0);
+    let needed = [
+        (
+            "bytes of memory",
+            options.memory.get().map(|size| size.bytes()),
+            memory,
+        ),
+        (
+            "processor cores",
+            options.processor_cores.get().map(|cores| u64::from(*cores)),
+            cores,
+        ),
+        (
+            "MHz",
+            options.processor_speed.get().map(|speed| u64::from(*speed)),
+            speed,
+        ),
+    ];
+    needed.into_iter().filter_map(too_little).collect()
+}
+
+/// What is needed, if it is more than there is.
+fn too_little((what, needed, there): (&str, Option<u64>, u64)) -> Option<String> {
+    let needed = needed.filter(|needed| *needed > there)?;
+    Some(format!("{needed} {what} are needed, and it has {there}"))
+}
+
+fn sum(rows: &[Row], property: &str) -> u64 {
+    rows.iter().map(|row| number(row, property)).sum()
+}
+
+fn number(row: &Row, property: &str) -> u64 {
+    row.get(property).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn surroundings(options: &CheckReadiness, context: &Context<'_>) -> Vec<String> {
+    let rows = |class: &str| context.platform.hardware(class);
+    let has = |rows: &[Row], property: &str, value: &str| {
+        rows.iter()
+            .any(|row| row.get(property).is_some_and(|text| text == value))
+    };
+    let mut missing = Vec::new();
+    if options.power.get() == Some(&true) && has(&rows("Win32_Battery"), "BatteryStatus", "1") {
+        missing.push("it runs on its battery, and power from outside is needed".to_owned());
+    }
+    let mut connected = rows("Win32_NetworkAdapter");
+    connected.retain(|adapter| has(std::slice::from_ref(adapter), "NetEnabled", "True"));
+    match options.network.get() {
+        Some(NetworkNeed::Any) if connected.is_empty() => {
+            missing.push("a network connection is needed, and it has none".to_owned());
+        }
+        Some(NetworkNeed::Wired) if !has(&connected, "AdapterType", "Ethernet 802.3") => {
+            missing.push("a network connection by wire is needed, and it has none".to_owned());
+        }
+        _ => {}
+    }
+    missing.extend(firmware(options, context));
+    missing.extend(
+        options
+            .tpm
+            .as_deref()
+            .and_then(|needed| tpm(needed, &rows("Win32_Tpm"))),
+    );
+    missing
+}
+
+fn firmware(options: &CheckReadiness, context: &Context<'_>) -> Option<String> {
+    let facts = MachineFacts {
+        platform: context.platform,
+        variables: context.variables,
+        here: context.here,
+    };
+    let needed = options.firmware.get()?;
+    let there = facts.firmware().ok()?;
+    (there != *needed).then(|| format!("it was started by {there}, and {needed} is needed"))
+}
+
+fn tpm(needed: &str, found: &[Row]) -> Option<String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let there = found.iter().find_map(|row| row.get("SpecVersion"));
+    match there {
+        None => Some(format!("a TPM {needed} is needed, and its firmware shows none")),
+        Some(there) if number(there) < number(needed) => {
+            Some(format!("a TPM {needed} is needed, and it has {there}"))
+        }
+        Some(_) => None,
+    }
+}
+
+fn disks(options: &CheckReadiness, context: &Context<'_>) -> platform::Result<Vec<String>> {
+    let bytes = |size: &task_sequence::Setting<task_sequence::Size>| size.get().map(|size| size.bytes());
+    let mut missing = Vec::new();
+    if let Some(needed) = bytes(&options.disk) {
+        missing.extend(too_little(("bytes on its disk", Some(needed), disk(context)?)));
+    }
+    if let Some(needed) = bytes(&options.free_space) {
+        let free = context.platform.space(&context.system_root(false)?)?.free;
+        missing.extend(too_little((
+            "free bytes on the system's volume",
+            Some(needed),
+            free,
+        )));
+    }
+    Ok(missing)
+}
+
+/// Bytes of the disk that the run works on; before it has one, of the largest that it could be.
+fn disk(context: &Context<'_>) -> platform::Result<u64> {
+    if let Ok(target) = context.target() {
+        return Ok(context.partition(&target.system)?.0.size);
+    }
+    let disks = context.platform.disks()?;
+    let possible = disks.iter().filter(|disk| !disk.is_media && !disk.removable);
+    Ok(possible.map(|disk| disk.size).max().unwrap_or(0))
+}

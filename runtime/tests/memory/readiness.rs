@@ -1,0 +1,98 @@
+//! A machine that does not suffice ends the sequence, with everything that is missing.
+
+use media_format::manifest::MediaLayout;
+use runtime::platform::Firmware;
+use runtime::platform::hardware::{Adapter, Hardware};
+use runtime::platform::smbios::{Battery, MemoryDevice, Processor, Smbios};
+
+use crate::driver::{Ended, run_to_end};
+use crate::fixture::{MediaBuilder, machine};
+
+const SEQUENCE: &str =
+    "name = \"Ready\"\noperating-system = \"linux\"\n[[steps]]\ntype = \"check-readiness\"\n";
+
+/// A laptop with 4 GB, a processor of two cores, and nothing but a wireless network.
+fn laptop() -> Hardware {
+    Hardware {
+        memory: 3_900_000_000,
+        threads: 4,
+        adapters: vec![
+            Adapter {
+                name: "eth0".into(),
+                ..Adapter::default()
+            },
+            Adapter {
+                name: "wlan0".into(),
+                up: true,
+                wireless: true,
+                ..Adapter::default()
+            },
+        ],
+        on_battery: true,
+        tpm: Some("1.2".into()),
+        firmware: Smbios {
+            processors: vec![Processor {
+                cores: 2,
+                max_speed: 2400,
+                ..Processor::default()
+            }],
+            memory: vec![MemoryDevice {
+                size: 4 << 30,
+                ..MemoryDevice::default()
+            }],
+            batteries: vec![Battery::default()],
+            ..Smbios::default()
+        },
+        ..Hardware::default()
+    }
+}
+
+/// Why the laptop does not suffice; nothing when it does.
+fn missing(settings: &str) -> Option<String> {
+    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{SEQUENCE}{settings}\n"));
+    let mut world = machine(Firmware::Uefi, &media);
+    world.hardware = Some(laptop());
+    match run_to_end(world).1.ended {
+        Ended::Over(reason) => reason,
+        other => panic!("{settings}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_machine_that_suffices_goes_on() {
+    let enough = "memory = \"4 GB\"\nprocessor-cores = 2\nprocessor-speed = 2000\ndisk = \"1 GB\"\nfirmware = \"uefi\"\n\
+                  network = \"any\"\ntpm = \"1.2\"\npower = false";
+    assert_eq!(missing(enough), None);
+}
+
+#[test]
+fn each_requirement_is_judged() {
+    for (settings, expected) in [
+        (
+            "memory = \"8 GB\"",
+            "8589934592 bytes of memory are needed, and it has 4294967296",
+        ),
+        (
+            "processor-cores = 4",
+            "4 processor cores are needed, and it has 2",
+        ),
+        ("processor-speed = 3000", "3000 MHz are needed, and it has 2400"),
+        ("disk = \"4 TB\"", "bytes on its disk are needed"),
+        (
+            "firmware = \"bios\"",
+            "it was started by uefi, and bios is needed",
+        ),
+        ("power = true", "it runs on its battery"),
+        ("network = \"wired\"", "a network connection by wire is needed"),
+        ("tpm = \"2.0\"", "a TPM 2.0 is needed, and it has 1.2"),
+    ] {
+        let reason = missing(settings).unwrap_or_else(|| panic!("{settings} is not judged"));
+        assert!(reason.contains(expected), "{settings}: {reason}");
+    }
+}
+
+#[test]
+fn everything_that_is_missing_is_said_at_once() {
+    let reason = missing("memory = \"8 GB\"\ntpm = \"2.0\"").unwrap_or_default();
+    assert!(reason.contains("memory") && reason.contains("TPM"), "{reason}");
+}
