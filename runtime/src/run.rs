@@ -207,7 +207,8 @@ impl Run<'_> {
         let mut tried = 0;
         loop {
             tried += 1;
-            let failure = match self.try_once(step) {
+            let offered = system_place::show_to(&step.action, &mut self.context(step));
+            let failure = match offered.map_err(Failure::from).and_then(|()| self.try_once(step)) {
                 Ok(outcome) => return Ok(outcome),
                 Err(failure) if tried >= tries => return Err(failure),
                 Err(failure) => failure,
@@ -221,17 +222,12 @@ impl Run<'_> {
         }
     }
 
-    /// One try of a step.
-    ///
-    /// # Errors
-    /// When it fails.
-    pub fn try_once(&mut self, step: &task_sequence::Step) -> std::result::Result<Outcome, Failure> {
+    fn try_once(&mut self, step: &task_sequence::Step) -> std::result::Result<Outcome, Failure> {
         if self.questions.ask_for(&step.action, &mut self.variables)? {
             self.hide_secrets();
         }
         variables::refresh(&mut self.variables, self.platform, self.log);
         self.exit_code.set(0);
-        system_place::show_to(&step.action, &mut self.context(step))?;
         let step = resolved(step, &self.variables)?;
         let place = step.action.kind().place;
         let part = self.journal.saved.progress.part;

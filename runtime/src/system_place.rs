@@ -32,10 +32,21 @@ pub fn show_to(action: &Action, context: &mut Context<'_>) -> Result<()> {
             | Action::InstallPackage(_)
             | Action::InstallApplications(_)
     );
-    let applied = context.variables.get(NAME).is_some_and(|drive| !drive.is_empty());
-    if has_commands && applied {
+    if has_commands && is_applied(context) {
         show(context)
     } else {
         Ok(())
     }
+}
+
+/// Whether this run has applied a system: sequences may set the variable for a purpose of their own.
+fn is_applied(context: &Context<'_>) -> bool {
+    let target = context.journal.saved.target.as_ref();
+    let system = target.is_some_and(|target| target.ours && !target.system.is_empty());
+    system && context.variables.get(NAME).is_some_and(|drive| !drive.is_empty())
+}
+
+/// Whether a text is what the variable says since the apply.
+pub fn shows(context: &Context<'_>, text: &str) -> bool {
+    is_applied(context) && context.variables.get(NAME) == Some(text)
 }

@@ -88,12 +88,14 @@ pub(super) fn referenced(sequences: &[Sequence], facts: &MediaFacts) -> BTreeSet
     needed.map(|id| id.as_str().to_owned()).collect()
 }
 
-/// The steps that capture onto the media, where that is known before the run.
+/// The steps that capture onto the media, whatever the run finds.
 pub(super) fn writers(sequences: &[Sequence], facts: &MediaFacts) -> Vec<String> {
     let of_sequence = |sequence: &Sequence| {
         let known = task_sequence::known_variables(&sequence.parsed, facts);
         let steps = sequence.parsed.enabled_steps();
-        let writers = steps.iter().map(|enabled| enabled.step);
+        // One with a condition may be meant for other media only.
+        let certain = steps.iter().filter(|enabled| enabled.conditions.is_empty());
+        let writers = certain.map(|enabled| enabled.step);
         let writers = writers.filter(|step| captures_onto_media(&step.action, &known));
         let named = writers.map(|step| format!("{}: step \"{}\"", sequence.file, step.name()));
         named.collect::<Vec<_>>()

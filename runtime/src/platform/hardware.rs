@@ -87,7 +87,14 @@ impl Hardware {
                         ("BatteryStatus", if self.on_battery { "1" } else { "2" }.into()),
                     ])
                 };
-                firmware.batteries.iter().map(row_of).collect()
+                let known: Vec<Row> = firmware.batteries.iter().map(row_of).collect();
+                // Not every firmware describes the battery that the machine runs on.
+                let unknown = self.on_battery && known.is_empty();
+                if unknown {
+                    vec![row_of(&Default::default())]
+                } else {
+                    known
+                }
             }
             "win32_networkadapter" => self.adapters.iter().map(adapter).collect(),
             "win32_networkadapterconfiguration" => {

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::journal;
 use crate::platform::Result;
 use crate::windows::volume::NTFS;
-use crate::{volumes, wim_files};
+use crate::{system_place, volumes, wim_files};
 
 /// Cap on the worker's address space: LZX and XPRESS need far less, a crafted header asks for more.
 pub(super) const MEMORY_LIMIT: u64 = 2 << 30;
@@ -55,14 +55,14 @@ pub(super) fn volume(
         .as_deref()
         .map(|name| context.variables.get(name).unwrap_or_default().to_owned());
     if let Some(text) = named.or_else(|| selector.volume.clone()) {
-        // What an earlier step has made of the variable that a setting comes from.
-        let is_system = context.variables.get("OSDTargetSystemDrive") == Some(&text);
-        let id = if is_system { &target.system } else { &text };
-        let id = id.strip_prefix("PARTUUID=").unwrap_or(id);
-        let found = target
-            .volumes
-            .iter()
-            .position(|volume| volume.id.eq_ignore_ascii_case(id));
+        let with_id = |id: &str| {
+            let mut volumes = target.volumes.iter();
+            volumes.position(|volume| volume.id.eq_ignore_ascii_case(id))
+        };
+        let found = with_id(text.strip_prefix("PARTUUID=").unwrap_or(&text));
+        // What an earlier apply has made of the variable that the setting comes from.
+        let is_system = || system_place::shows(context, &text).then(|| with_id(&target.system));
+        let found = found.or_else(|| is_system().flatten());
         return found.ok_or_else(|| anyhow!("\"{text}\" is no volume that this run made"));
     }
     next_free(&target.volumes, mount_point)

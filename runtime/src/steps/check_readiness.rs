@@ -1,5 +1,7 @@
 //! Ends the sequence on a machine that does not suffice, and says everything that is missing.
 
+use std::time::Duration;
+
 use task_sequence::Facts as _;
 use task_sequence::steps::{CheckReadiness, NetworkNeed};
 
@@ -8,6 +10,9 @@ use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::facts::MachineFacts;
 use crate::platform::{self, hardware::Row};
+
+/// Seconds.
+const CONNECTED_WITHIN: u32 = 20;
 
 pub(super) fn run(options: &CheckReadiness, context: &mut Context<'_>) -> Result {
     let mut missing = hardware(options, context);
@@ -74,17 +79,7 @@ fn surroundings(options: &CheckReadiness, context: &Context<'_>) -> Vec<String> 
     if options.power.get() == Some(&true) && has(&rows("Win32_Battery"), "BatteryStatus", "1") {
         missing.push("it runs on its battery, and power from outside is needed".to_owned());
     }
-    let mut connected = rows("Win32_NetworkAdapter");
-    connected.retain(|adapter| has(std::slice::from_ref(adapter), "NetEnabled", "True"));
-    match options.network.get() {
-        Some(NetworkNeed::Any) if connected.is_empty() => {
-            missing.push("a network connection is needed, and it has none".to_owned());
-        }
-        Some(NetworkNeed::Wired) if !has(&connected, "AdapterType", "Ethernet 802.3") => {
-            missing.push("a network connection by wire is needed, and it has none".to_owned());
-        }
-        _ => {}
-    }
+    missing.extend(options.network.get().and_then(|need| network(*need, context)));
     missing.extend(firmware(options, context));
     missing.extend(
         options
@@ -93,6 +88,33 @@ fn surroundings(options: &CheckReadiness, context: &Context<'_>) -> Vec<String> 
             .and_then(|needed| tpm(needed, &rows("Win32_Tpm"))),
     );
     missing
+}
+
+/// A cable takes some seconds to be noticed, and this step is often the first.
+fn network(need: NetworkNeed, context: &Context<'_>) -> Option<String> {
+    let is =
+        |adapter: &Row, property: &str, value: &str| adapter.get(property).is_some_and(|text| text == value);
+    let suffices = |adapter: &Row| {
+        let fits = need == NetworkNeed::Any || is(adapter, "AdapterType", "Ethernet 802.3");
+        fits && is(adapter, "NetEnabled", "True")
+    };
+    for _ in 0..CONNECTED_WITHIN {
+        if context
+            .platform
+            .hardware("Win32_NetworkAdapter")
+            .iter()
+            .any(suffices)
+        {
+            return None;
+        }
+        context.platform.sleep(Duration::from_secs(1));
+    }
+    let by = if need == NetworkNeed::Wired {
+        " by wire"
+    } else {
+        ""
+    };
+    Some(format!("a network connection{by} is needed, and it has none"))
 }
 
 fn firmware(options: &CheckReadiness, context: &Context<'_>) -> Option<String> {
@@ -111,10 +133,8 @@ fn tpm(needed: &str, found: &[Row]) -> Option<String> {
     let there = found.iter().find_map(|row| row.get("SpecVersion"));
     match there {
         None => Some(format!("a TPM {needed} is needed, and its firmware shows none")),
-        Some(there) if number(there) < number(needed) => {
-            Some(format!("a TPM {needed} is needed, and it has {there}"))
-        }
-        Some(_) => None,
+        Some(there) if number(needed).is_some_and(|needed| number(there) >= Some(needed)) => None,
+        Some(there) => Some(format!("a TPM {needed} is needed, and it has {there}")),
     }
 }
 
@@ -137,8 +157,9 @@ fn disks(options: &CheckReadiness, context: &Context<'_>) -> platform::Result<Ve
 
 /// Bytes of the disk that the run works on; before it has one, of the largest that it could be.
 fn disk(context: &Context<'_>) -> platform::Result<u64> {
-    if let Ok(target) = context.target() {
-        return Ok(context.partition(&target.system)?.0.size);
+    let volume = context.target().ok().and_then(|target| target.volumes.first());
+    if let Some(volume) = volume {
+        return Ok(context.partition(&volume.id)?.0.size);
     }
     let disks = context.platform.disks()?;
     let possible = disks.iter().filter(|disk| !disk.is_media && !disk.removable);

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use media_format::event::Environment;
+
+use task_sequence::Variables;
 
 use super::variables_file;
 use crate::context::{Context, Failure};
 use crate::platform::{Command, Output, System};
+use crate::run::Run;
 
 /// The shell reads the line from its standard input to the end, so that no list of processes shows it and what the line
 /// starts finds nothing left to read.
@@ -61,7 +65,7 @@ pub(super) fn program(name: &str, arguments: &[&str]) -> Command {
 
 /// Runs a command of the user's: it knows the variables and may set some.
 pub(super) fn run(context: &mut Context<'_>, mut command: Command) -> std::result::Result<Output, Failure> {
-    command.environment = environment(context);
+    command.environment = environment(context.variables, context.here, context.platform.system());
     variables_file::offer(context, &mut command)?;
     let ended = context.run(command);
     let told = variables_file::take(context);
@@ -70,13 +74,23 @@ pub(super) fn run(context: &mut Context<'_>, mut command: Command) -> std::resul
     Ok(output)
 }
 
+/// Runs a command line when the run is over, and nobody reads any more what it would set.
+pub(super) fn run_last(run: &Run<'_>, line: &str, most: Duration) -> crate::platform::Result<Output> {
+    let system = run.platform.system();
+    run.platform.run(&Command {
+        environment: environment(&run.variables, run.here, system),
+        timeout: Some(most),
+        ..shell(system, line)
+    })
+}
+
 /// Scripts read the sequence's variables from their environment; secrets are not among them.
-fn environment(context: &Context<'_>) -> BTreeMap<String, String> {
-    let plain = context.variables.iter().filter(|(_, _, secret)| !secret);
+fn environment(variables: &Variables, here: Environment, system: System) -> BTreeMap<String, String> {
+    let plain = variables.iter().filter(|(_, _, secret)| !secret);
     let mut environment: BTreeMap<_, _> = plain
         .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
         .collect();
-    if context.here == Environment::Os && context.platform.system() == System::Linux {
+    if here == Environment::Os && system == System::Linux {
         environment.insert("DEBIAN_FRONTEND".into(), "noninteractive".into());
     }
     environment

@@ -1,9 +1,12 @@
 //! The steps: one file each, with what can be checked beforehand and what is done.
 
+use std::time::Duration;
+
 use task_sequence::Action;
 
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
+use crate::run::Run;
 
 mod apply_data_image;
 mod apply_driver_package;
@@ -101,6 +104,14 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
         | Action::CheckReadiness(_) => Ok(()),
         other => Err(unsupported(other)),
     }
+}
+
+/// Runs a command line of the user's when the run is over; gives its exit code.
+///
+/// # Errors
+/// When it cannot be started or takes too long.
+pub fn run_last(run: &Run<'_>, line: &str, most: Duration) -> crate::platform::Result<i64> {
+    commands::run_last(run, line, most).map(|output| output.code)
 }
 
 fn unsupported(action: &Action) -> Failure {

@@ -215,3 +215,34 @@ fn a_failure_that_nobody_looks_at_switches_the_machine_off_when_that_is_wanted()
         assert_eq!(report.finish, Some(finish), "{seconds}");
     }
 }
+
+/// A partition gives the variable its volume, the apply reads it from there, and makes of it what commands use.
+#[test]
+fn a_partition_can_name_the_volume_of_the_system() {
+    let style = "style = \"by-firmware\"";
+    let partitions = "partitions = [\n    { kind = \"primary\", size = \"1 GB\", mount-point = \"/data\" },\n    \
+                      { kind = \"primary\", size = \"rest\", mount-point = \"/\", variable = \"OSDTargetSystemDrive\" },\n  ]";
+    let apply = "[[steps.steps]]\n  type = \"apply-operating-system-image\"";
+    let settings = "[[steps.steps]]\n  type = \"apply-os-settings\"";
+    let step = |line: &str| command(line, "").replace("[[steps]]", "[[steps.steps]]");
+    let sequence = deploy();
+    assert!(
+        [style, apply, settings]
+            .iter()
+            .all(|part| sequence.contains(part))
+    );
+    let sequence = sequence
+        .replacen(style, &format!("{style}\n  {partitions}"), 1)
+        .replacen(apply, &(step("say before") + apply), 1)
+        .replacen(
+            settings,
+            &(step("touch %OSDTargetSystemDrive%/etc/early") + settings),
+            1,
+        );
+    let media = MediaBuilder::new(MediaLayout::Iso, &sequence);
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    assert_eq!(commands(&world, "say before").len(), 1, "{}", report.log);
+    let mut parts = world.drives[0].parts.iter();
+    assert!(parts.any(|part| part.volume.bytes("etc/early").is_some()));
+}
