@@ -6,7 +6,7 @@ use runtime::platform::hardware::{Adapter, Hardware};
 use runtime::platform::smbios::{Battery, MemoryDevice, Processor, Smbios};
 
 use crate::driver::{Ended, run_to_end};
-use crate::fixture::{MediaBuilder, machine};
+use crate::fixture::{MediaBuilder, deploy, machine};
 
 const SEQUENCE: &str =
     "name = \"Ready\"\noperating-system = \"linux\"\n[[steps]]\ntype = \"check-readiness\"\n";
@@ -95,4 +95,24 @@ fn each_requirement_is_judged() {
 fn everything_that_is_missing_is_said_at_once() {
     let reason = missing("memory = \"8 GB\"\ntpm = \"2.0\"").unwrap_or_default();
     assert!(reason.contains("memory") && reason.contains("TPM"), "{reason}");
+}
+
+/// Inside the system that was built; its volume has less than that.
+#[test]
+fn the_room_on_the_systems_volume_is_judged() {
+    for (size, enough) in [("1 MB", true), ("100 TB", false)] {
+        let step = format!("[[steps]]\ntype = \"check-readiness\"\nfree-space = \"{size}\"\n");
+        let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{step}", deploy()));
+        let ended = run_to_end(machine(Firmware::Uefi, &media)).1.ended;
+        match ended {
+            Ended::Over(None) => assert!(enough, "{size}"),
+            Ended::Over(Some(reason)) => {
+                assert!(
+                    !enough && reason.contains("free bytes on the system's volume"),
+                    "{reason}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
