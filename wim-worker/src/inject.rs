@@ -8,6 +8,7 @@ use std::sync::Arc;
 use media_format::wim::header::{CompressionType, HEADER_SIZE, Header};
 use media_format::wim::protocol::{Inject, Summary};
 
+use crate::early::Verified;
 use crate::failure::Failure;
 use crate::libwim::{self, Wim};
 use crate::report::Report;
@@ -51,7 +52,7 @@ fn write(request: &Inject, report: &Arc<Report>) -> Result<Summary, Failure> {
     settle(request).map_err(|e| Failure::io(doing(), &e))?;
     flush::file(&request.into, report)?;
     Ok(Summary {
-        sha256: Some(verify::whole(&request.into, report)?),
+        sha256: Some(verify::whole(&request.into, &Verified::default(), report)?),
         ..verify::summary(&request.into, verify::read_info(&request.into)?)?
     })
 }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod capture;
+mod early;
 mod extract;
 mod failure;
 mod find;

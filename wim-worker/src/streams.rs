@@ -13,6 +13,7 @@ use media_format::wim::header::{CompressionType, HEADER_SIZE, Header, Resource};
 use media_format::wim::protocol::Phase;
 use sha1::{Digest, Sha1};
 
+use crate::early::Verified;
 use crate::failure::Failure;
 use crate::libwim::{self, Decompressor};
 use crate::report::Report;
@@ -26,12 +27,12 @@ const FLAG_SOLID: u8 = 0x10;
 pub(crate) struct Blobs {
     file: File,
     header: Header,
-    blobs: Vec<Blob>,
+    pub(crate) blobs: Vec<Blob>,
 }
 
-struct Blob {
-    place: Resource,
-    digest: [u8; 20],
+pub(crate) struct Blob {
+    pub(crate) place: Resource,
+    pub(crate) digest: [u8; 20],
 }
 
 impl Blobs {
@@ -60,7 +61,7 @@ impl Blobs {
     }
 
     /// Compares every blob with its SHA-1.
-    pub(crate) fn verify(&self, report: &Report) -> Result<(), Failure> {
+    pub(crate) fn verify(&self, early: &Verified, report: &Report) -> Result<(), Failure> {
         let work = Work {
             total: self.blobs.iter().map(|blob| blob.place.original_size).sum(),
             next: AtomicUsize::new(0),
@@ -70,7 +71,7 @@ impl Blobs {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads)
-                .map(|_| scope.spawn(|| self.verify_some(&work, report)))
+                .map(|_| scope.spawn(|| self.verify_some(&work, early, report)))
                 .collect();
             let failed = |_| Failure::new("verifying the written WIM: a thread ended unexpectedly");
             workers
@@ -79,13 +80,17 @@ impl Blobs {
         })
     }
 
-    fn verify_some(&self, work: &Work, report: &Report) -> Result<(), Failure> {
-        let mut reader = Reader::new(self)?;
+    fn verify_some(&self, work: &Work, early: &Verified, report: &Report) -> Result<(), Failure> {
+        let mut reader = Reader::new(&self.file, &self.header)?;
         while let Some(blob) = self.blobs.get(work.next.fetch_add(1, Ordering::Relaxed)) {
             if work.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let result = reader.verify(blob);
+            let result = if early.has(blob.place, &blob.digest) {
+                Ok(())
+            } else {
+                reader.verify(blob)
+            };
             let done =
                 work.done.fetch_add(blob.place.original_size, Ordering::Relaxed) + blob.place.original_size;
             let heard = report.progress(Phase::Verify, done, work.total);
@@ -117,17 +122,18 @@ impl Blob {
 }
 
 /// What one thread needs to read blobs.
-struct Reader<'a> {
-    blobs: &'a Blobs,
+pub(crate) struct Reader<'a> {
+    file: &'a File,
+    chunk_size: u32,
     decompressor: Option<Decompressor>,
     stored: Vec<u8>,
     plain: Vec<u8>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(blobs: &'a Blobs) -> Result<Self, Failure> {
-        let chunk = blobs.header.chunk_size as usize;
-        let kind = match blobs.header.compression {
+    pub(crate) fn new(file: &'a File, header: &Header) -> Result<Self, Failure> {
+        let chunk = header.chunk_size as usize;
+        let kind = match header.compression {
             CompressionType::None => None,
             CompressionType::Xpress => Some(libwim::COMPRESSION_XPRESS),
             CompressionType::Lzx => Some(libwim::COMPRESSION_LZX),
@@ -137,7 +143,8 @@ impl<'a> Reader<'a> {
         let decompressor =
             decompressor.map_err(|e| Failure::lib("preparing to verify the written WIM", &e))?;
         Ok(Self {
-            blobs,
+            file,
+            chunk_size: header.chunk_size,
             decompressor,
             stored: Vec::new(),
             plain: Vec::new(),
@@ -145,17 +152,22 @@ impl<'a> Reader<'a> {
     }
 
     fn verify(&mut self, blob: &Blob) -> Result<(), Failure> {
-        let mut digest = Sha1::new();
-        let read = if blob.place.is_compressed() {
-            self.read_chunks(blob.place, &mut digest)
-        } else {
-            self.read_stored(blob.place.offset, blob.place.size, &mut digest)
-        };
-        match read {
-            Ok(()) if digest.finalize()[..] == blob.digest => Ok(()),
-            Ok(()) => Err(damaged(blob, "its SHA-1 is another")),
+        match self.digest(blob.place) {
+            Ok(digest) if digest == blob.digest => Ok(()),
+            Ok(_) => Err(damaged(blob, "its SHA-1 is another")),
             Err(error) => Err(damaged(blob, &error.to_string())),
         }
+    }
+
+    /// The SHA-1 of what a place of the WIM holds.
+    pub(crate) fn digest(&mut self, place: Resource) -> io::Result<[u8; 20]> {
+        let mut digest = Sha1::new();
+        if place.is_compressed() {
+            self.read_chunks(place, &mut digest)?;
+        } else {
+            self.read_stored(place.offset, place.size, &mut digest)?;
+        }
+        Ok(digest.finalize().into())
     }
 
     fn read_stored(&mut self, offset: u64, size: u64, digest: &mut Sha1) -> io::Result<()> {
@@ -163,7 +175,7 @@ impl<'a> Reader<'a> {
         while done < size {
             let count = (size - done).min(READ_SIZE);
             self.stored.resize(count as usize, 0);
-            self.blobs.file.read_exact_at(&mut self.stored, offset + done)?;
+            self.file.read_exact_at(&mut self.stored, offset + done)?;
             digest.update(&self.stored);
             done += count;
         }
@@ -172,7 +184,7 @@ impl<'a> Reader<'a> {
 
     /// A compressed blob begins with the offsets of its chunks but the first, relative to the end of that table.
     fn read_chunks(&mut self, place: Resource, digest: &mut Sha1) -> io::Result<()> {
-        let chunk = u64::from(self.blobs.header.chunk_size).max(1);
+        let chunk = u64::from(self.chunk_size).max(1);
         let width = if place.original_size > u64::from(u32::MAX) {
             8
         } else {
@@ -185,7 +197,7 @@ impl<'a> Reader<'a> {
             .checked_sub(table_size)
             .ok_or_else(|| io::Error::other("its size is wrong"))?;
         let mut table = vec![0; table_size as usize];
-        self.blobs.file.read_exact_at(&mut table, place.offset)?;
+        self.file.read_exact_at(&mut table, place.offset)?;
         let ends = table.chunks_exact(width as usize).map(number).chain([data_size]);
         let (mut start, mut left) = (0, place.original_size);
         for end in ends {
@@ -206,7 +218,7 @@ impl<'a> Reader<'a> {
     /// A chunk that did not get smaller is stored as it is.
     fn read_chunk(&mut self, offset: u64, stored: usize, plain: usize, digest: &mut Sha1) -> io::Result<()> {
         self.stored.resize(stored, 0);
-        self.blobs.file.read_exact_at(&mut self.stored, offset)?;
+        self.file.read_exact_at(&mut self.stored, offset)?;
         if stored == plain {
             digest.update(&self.stored);
             return Ok(());
@@ -240,12 +252,12 @@ fn damaged(blob: &Blob, why: &str) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::process::Command;
 
     use super::*;
 
-    fn foreign_wim(folder: &Path, compression: &str) -> std::path::PathBuf {
+    pub(crate) fn foreign_wim(folder: &Path, compression: &str) -> std::path::PathBuf {
         let (tree, wim) = (folder.join("tree"), folder.join(format!("{compression}.wim")));
         std::fs::create_dir_all(&tree).unwrap();
         let text: Vec<u8> = (0..60_000u32)
@@ -267,7 +279,7 @@ mod tests {
         Blobs::open(wim)
             .unwrap()
             .expect("a WIM that is not solid")
-            .verify(&report)
+            .verify(&Verified::default(), &report)
     }
 
     #[test]
