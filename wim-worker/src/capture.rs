@@ -1,19 +1,14 @@
 //! Writes a WIM with one image per source.
 
-use std::cell::RefCell;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use media_format::wim::protocol::{Capture, CaptureImage, Compression, OnBadName, Summary, Volume};
 use rustix::fs::MemfdFlags;
 
-use crate::early::{self, Early, Verified};
 use crate::failure::Failure;
 use crate::libwim::{self, Event, Verdict, Wim};
 use crate::printed::text;
@@ -21,17 +16,13 @@ use crate::report::Report;
 use crate::scan::{self, BadNames, Rules, SharedRules};
 use crate::{flush, verify};
 
-/// What is read back beside the writing, while it is written.
-type SharedEarly = Rc<RefCell<Option<Early>>>;
-
 pub(crate) fn run(request: &Capture, report: &Arc<Report>) -> Result<Summary, Failure> {
     request.images.iter().try_for_each(check)?;
     if request.images.is_empty() {
         return Err(Failure::new("a capture needs at least one image"));
     }
-    let early = SharedEarly::default();
-    let mut wim = scan_all(request, &early, report)?;
-    let written = write(&mut wim, request, &early, report);
+    let mut wim = scan_all(request, report)?;
+    let written = write(&mut wim, request, report);
     if written.is_err() {
         remove(&request.wim);
     }
@@ -39,14 +30,11 @@ pub(crate) fn run(request: &Capture, report: &Arc<Report>) -> Result<Summary, Fa
 }
 
 /// All sources are scanned before the first byte is written, so that a refusal is early.
-fn scan_all(request: &Capture, early: &SharedEarly, report: &Arc<Report>) -> Result<Wim, Failure> {
+fn scan_all(request: &Capture, report: &Arc<Report>) -> Result<Wim, Failure> {
     let rules = SharedRules::default();
     let (kind, _) = compression(request.compression);
-    let mut wim = Wim::create(
-        kind,
-        observer(Arc::clone(report), Arc::clone(&rules), Rc::clone(early)),
-    )
-    .map_err(|e| Failure::lib("making a WIM", &e))?;
+    let mut wim = Wim::create(kind, observer(Arc::clone(report), Arc::clone(&rules)))
+        .map_err(|e| Failure::lib("making a WIM", &e))?;
     let mut bad = BadNames::default();
     for (image, index) in request.images.iter().zip(1..) {
         let found = scan(&mut wim, image, &rules)?;
@@ -58,16 +46,9 @@ fn scan_all(request: &Capture, early: &SharedEarly, report: &Arc<Report>) -> Res
     Ok(wim)
 }
 
-fn observer(report: Arc<Report>, rules: SharedRules, early: SharedEarly) -> Box<dyn FnMut(Event) -> Verdict> {
+fn observer(report: Arc<Report>, rules: SharedRules) -> Box<dyn FnMut(Event) -> Verdict> {
     Box::new(move |event| match event {
         Event::Test { path } => scan::judge(&rules, path),
-        Event::Written { path } => {
-            let size = std::fs::symlink_metadata(Path::new(OsStr::from_bytes(path)));
-            if let (Some(early), Ok(size)) = (early.borrow_mut().as_mut(), size) {
-                early.written(size.len());
-            }
-            Verdict::Continue
-        }
         Event::Unsupported { path } => {
             report.warn(
                 Some(text(path)),
@@ -213,16 +194,12 @@ fn compression(compression: Compression) -> (i32, i32) {
     }
 }
 
-fn write(
-    wim: &mut Wim,
-    request: &Capture,
-    early: &SharedEarly,
-    report: &Arc<Report>,
-) -> Result<Summary, Failure> {
-    let written = write_to(&make(&request.wim)?, wim, request, early);
-    let verified = early.take().map(Early::finish).unwrap_or_default();
-    written?;
-    let sha256 = flush_and_verify(request, &verified, report)?;
+fn write(wim: &mut Wim, request: &Capture, report: &Arc<Report>) -> Result<Summary, Failure> {
+    let (_, flags) = compression(request.compression);
+    let doing = format!("writing {}", request.wim.display());
+    wim.write(&request.wim, flags, request.threads.unwrap_or(0))
+        .map_err(|e| Failure::lib(doing, &e))?;
+    let sha256 = flush_and_verify(request, report)?;
     let info = verify::read_info(&request.wim)?;
     Ok(Summary {
         sha256,
@@ -230,39 +207,14 @@ fn write(
     })
 }
 
-fn make(wim: &Path) -> Result<File, Failure> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(true);
-    options
-        .open(wim)
-        .map_err(|e| Failure::io(format!("making {}", wim.display()), &e))
-}
-
-fn write_to(file: &File, wim: &mut Wim, request: &Capture, early: &SharedEarly) -> Result<(), Failure> {
-    let (_, flags) = compression(request.compression);
-    let doing = format!("writing {}", request.wim.display());
-    // The places of a solid WIM's files are known at its end only.
-    if request.verify && flags & libwim::WRITE_SOLID == 0 {
-        let started = Early::start(file, early::memory());
-        early.replace(Some(started.map_err(|e| Failure::io(doing.clone(), &e))?));
-    }
-    let threads = request.threads.unwrap_or(0);
-    wim.write_to(file, flags | libwim::WRITE_TELL_FILES, threads)
-        .map_err(|e| Failure::lib(doing, &e))
-}
-
 /// Both at once: the disk is slow where the processor is idle. What is verified is what the disk is given, and that
 /// the disk took it is what the flush says.
-fn flush_and_verify(
-    request: &Capture,
-    early: &Verified,
-    report: &Arc<Report>,
-) -> Result<Option<String>, Failure> {
+fn flush_and_verify(request: &Capture, report: &Arc<Report>) -> Result<Option<String>, Failure> {
     std::thread::scope(|scope| {
         let flushed = scope.spawn(|| flush::file(&request.wim, report));
         let sha256 = request
             .verify
-            .then(|| verify::whole(&request.wim, early, report))
+            .then(|| verify::whole(&request.wim, report))
             .transpose();
         let interrupted = |_| Failure::new(format!("flushing {}: interrupted", request.wim.display()));
         flushed.join().map_err(interrupted)??;
@@ -275,52 +227,5 @@ fn flush_and_verify(
 fn remove(wim: &Path) {
     if wim.is_file() {
         let _ = std::fs::remove_file(wim);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::streams::Blobs;
-
-    /// What libwim says, and where its descriptor is then, gives the place of every file's data.
-    #[test]
-    fn the_files_of_a_folder_are_verified_while_they_are_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let (tree, wim) = (folder.path().join("tree"), folder.path().join("captured.wim"));
-        std::fs::create_dir(&tree).unwrap();
-        for number in 0..300_u32 {
-            std::fs::write(tree.join(number.to_string()), data(number)).unwrap();
-        }
-        let request = serde_json::json!({"wim": wim, "compression": "xpress",
-            "images": [{"source": {"folder": tree}, "name": "Test"}]});
-        let request: Capture = serde_json::from_value(request).unwrap();
-        let report = Arc::new(Report::new(Box::new(std::io::sink())));
-        let early = SharedEarly::default();
-        let mut scanned = scan_all(&request, &early, &report).unwrap();
-        write_to(&make(&wim).unwrap(), &mut scanned, &request, &early).unwrap();
-        let verified = early::tests::finish(early.take().unwrap());
-        let blobs = Blobs::open(&wim).unwrap().unwrap().blobs;
-        let (read, left): (Vec<_>, Vec<_>) = blobs.iter().partition(|b| verified.has(b.place, &b.digest));
-        // The metadata of the image is no file's.
-        assert!(
-            read.len() > 200 && left.len() == 1,
-            "{} read, {} left",
-            read.len(),
-            left.len()
-        );
-    }
-
-    /// Small and large, with one chunk and with several, some that do not get smaller, an empty one.
-    fn data(number: u32) -> Vec<u8> {
-        let (mut state, size) = (number, number as usize * 997 % 90_000);
-        let noise = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        });
-        match number % 3 {
-            0 => noise.take(size).collect(),
-            _ => format!("{number} ").bytes().cycle().take(size).collect(),
-        }
     }
 }

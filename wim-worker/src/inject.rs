@@ -8,7 +8,6 @@ use std::sync::Arc;
 use media_format::wim::header::{CompressionType, HEADER_SIZE, Header};
 use media_format::wim::protocol::{Inject, Summary};
 
-use crate::early::Verified;
 use crate::failure::Failure;
 use crate::libwim::{self, Wim};
 use crate::report::Report;
@@ -52,7 +51,7 @@ fn write(request: &Inject, report: &Arc<Report>) -> Result<Summary, Failure> {
     settle(request).map_err(|e| Failure::io(doing(), &e))?;
     flush::file(&request.into, report)?;
     Ok(Summary {
-        sha256: Some(verify::whole(&request.into, &Verified::default(), report)?),
+        sha256: Some(verify::whole(&request.into, report)?),
         ..verify::summary(&request.into, verify::read_info(&request.into)?)?
     })
 }

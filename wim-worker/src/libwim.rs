@@ -5,8 +5,6 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
-use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::{self, NonNull};
@@ -24,7 +22,6 @@ pub(crate) const EXTRACT_NORPFIX: c_int = 0x200;
 pub(crate) const EXTRACT_NO_ATTRIBUTES: c_int = 0x10_0000;
 pub(crate) const EXTRACT_NO_FOLDERS: c_int = 0x20_0000;
 pub(crate) const WRITE_SOLID: c_int = 0x1000;
-pub(crate) const WRITE_TELL_FILES: c_int = 0x2000;
 
 /// `wimlib_compression_type`.
 pub(crate) const COMPRESSION_NONE: c_int = 0;
@@ -43,7 +40,6 @@ const MSG_EXTRACT_STREAMS: c_int = 4;
 const MSG_EXTRACT_METADATA: c_int = 6;
 const MSG_SCAN_DENTRY: c_int = 10;
 const MSG_WRITE_STREAMS: c_int = 12;
-const MSG_DONE_WITH_FILE: c_int = 26;
 const MSG_VERIFY_STREAMS: c_int = 29;
 const MSG_TEST_FILE_EXCLUSION: c_int = 30;
 const SCAN_UNSUPPORTED: c_uint = 2;
@@ -99,11 +95,6 @@ struct VerifyStreams {
     total_bytes: u64,
     completed_streams: u64,
     completed_bytes: u64,
-}
-
-#[repr(C)]
-struct DoneWithFile {
-    path: *const c_char,
 }
 
 #[repr(C)]
@@ -165,13 +156,6 @@ unsafe extern "C" {
         flags: c_int,
         threads: c_uint,
     ) -> c_int;
-    fn wimlib_write_to_fd(
-        wim: *mut RawWim,
-        file: c_int,
-        image: c_int,
-        flags: c_int,
-        threads: c_uint,
-    ) -> c_int;
     fn wimlib_extract_image(wim: *mut RawWim, image: c_int, target: *const c_char, flags: c_int) -> c_int;
     fn wimlib_extract_paths(
         wim: *mut RawWim,
@@ -219,8 +203,6 @@ pub(crate) enum Event<'a> {
     Unsupported { path: &'a [u8] },
     /// Shall this file be captured?
     Test { path: &'a [u8] },
-    /// The data of this file is in the WIM; with [`WRITE_TELL_FILES`].
-    Written { path: &'a [u8] },
     /// Bytes written.
     Write { done: u64, total: u64 },
     /// Files created.
@@ -363,12 +345,6 @@ impl Wim {
         check(unsafe { wimlib_write(self.raw.as_ptr(), path.as_ptr(), ALL_IMAGES, flags, threads) })
     }
 
-    /// The same to an open, empty file, whose position is always where the library goes on.
-    pub(crate) fn write_to(&mut self, file: &File, flags: c_int, threads: u32) -> Result<(), LibError> {
-        // SAFETY: the descriptor stays open during the call.
-        check(unsafe { wimlib_write_to_fd(self.raw.as_ptr(), file.as_raw_fd(), ALL_IMAGES, flags, threads) })
-    }
-
     /// Extracts an image.
     pub(crate) fn extract(&mut self, image: u32, target: &Path, flags: c_int) -> Result<(), LibError> {
         let (target, image) = (c_path(target)?, c_image(image)?);
@@ -497,12 +473,6 @@ unsafe fn event<'a>(message: c_int, info: *const c_void) -> Option<Event<'a>> {
                 Some(Event::Verify {
                     done: info.completed_bytes,
                     total: info.total_bytes,
-                })
-            }
-            MSG_DONE_WITH_FILE => {
-                let path = (*info.cast::<DoneWithFile>()).path;
-                Some(Event::Written {
-                    path: CStr::from_ptr(path).to_bytes(),
                 })
             }
             MSG_TEST_FILE_EXCLUSION => {

@@ -5,7 +5,6 @@
 
 mod apply;
 mod capture;
-mod early;
 mod extract;
 mod failure;
 mod find;

@@ -13,7 +13,6 @@ use media_format::wim::header::{CompressionType, HEADER_SIZE, Header, Resource};
 use media_format::wim::protocol::Phase;
 use sha1::{Digest, Sha1};
 
-use crate::early::Verified;
 use crate::failure::Failure;
 use crate::libwim::{self, Decompressor};
 use crate::report::Report;
@@ -27,12 +26,12 @@ const FLAG_SOLID: u8 = 0x10;
 pub(crate) struct Blobs {
     file: File,
     header: Header,
-    pub(crate) blobs: Vec<Blob>,
+    blobs: Vec<Blob>,
 }
 
-pub(crate) struct Blob {
-    pub(crate) place: Resource,
-    pub(crate) digest: [u8; 20],
+struct Blob {
+    place: Resource,
+    digest: [u8; 20],
 }
 
 impl Blobs {
@@ -61,7 +60,7 @@ impl Blobs {
     }
 
     /// Compares every blob with its SHA-1.
-    pub(crate) fn verify(&self, early: &Verified, report: &Report) -> Result<(), Failure> {
+    pub(crate) fn verify(&self, report: &Report) -> Result<(), Failure> {
         let work = Work {
             total: self.blobs.iter().map(|blob| blob.place.original_size).sum(),
             next: AtomicUsize::new(0),
@@ -71,7 +70,7 @@ impl Blobs {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads)
-                .map(|_| scope.spawn(|| self.verify_some(&work, early, report)))
+                .map(|_| scope.spawn(|| self.verify_some(&work, report)))
                 .collect();
             let failed = |_| Failure::new("verifying the written WIM: a thread ended unexpectedly");
             workers
@@ -80,17 +79,13 @@ impl Blobs {
         })
     }
 
-    fn verify_some(&self, work: &Work, early: &Verified, report: &Report) -> Result<(), Failure> {
-        let mut reader = Reader::new(&self.file, &self.header)?;
+    fn verify_some(&self, work: &Work, report: &Report) -> Result<(), Failure> {
+        let mut reader = Reader::new(self)?;
         while let Some(blob) = self.blobs.get(work.next.fetch_add(1, Ordering::Relaxed)) {
             if work.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let result = if early.has(blob.place, &blob.digest) {
-                Ok(())
-            } else {
-                reader.verify(blob)
-            };
+            let result = reader.verify(blob);
             let done =
                 work.done.fetch_add(blob.place.original_size, Ordering::Relaxed) + blob.place.original_size;
             let heard = report.progress(Phase::Verify, done, work.total);
@@ -122,18 +117,17 @@ impl Blob {
 }
 
 /// What one thread needs to read blobs.
-pub(crate) struct Reader<'a> {
-    file: &'a File,
-    chunk_size: u32,
+struct Reader<'a> {
+    blobs: &'a Blobs,
     decompressor: Option<Decompressor>,
     stored: Vec<u8>,
     plain: Vec<u8>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(file: &'a File, header: &Header) -> Result<Self, Failure> {
-        let chunk = header.chunk_size as usize;
-        let kind = match header.compression {
+    fn new(blobs: &'a Blobs) -> Result<Self, Failure> {
+        let chunk = blobs.header.chunk_size as usize;
+        let kind = match blobs.header.compression {
             CompressionType::None => None,
             CompressionType::Xpress => Some(libwim::COMPRESSION_XPRESS),
             CompressionType::Lzx => Some(libwim::COMPRESSION_LZX),
@@ -143,8 +137,7 @@ impl<'a> Reader<'a> {
         let decompressor =
             decompressor.map_err(|e| Failure::lib("preparing to verify the written WIM", &e))?;
         Ok(Self {
-            file,
-            chunk_size: header.chunk_size,
+            blobs,
             decompressor,
             stored: Vec::new(),
             plain: Vec::new(),
@@ -152,22 +145,17 @@ impl<'a> Reader<'a> {
     }
 
     fn verify(&mut self, blob: &Blob) -> Result<(), Failure> {
-        match self.digest(blob.place) {
-            Ok(digest) if digest == blob.digest => Ok(()),
-            Ok(_) => Err(damaged(blob, "its SHA-1 is another")),
+        let mut digest = Sha1::new();
+        let read = if blob.place.is_compressed() {
+            self.read_chunks(blob.place, &mut digest)
+        } else {
+            self.read_stored(blob.place.offset, blob.place.size, &mut digest)
+        };
+        match read {
+            Ok(()) if digest.finalize()[..] == blob.digest => Ok(()),
+            Ok(()) => Err(damaged(blob, "its SHA-1 is another")),
             Err(error) => Err(damaged(blob, &error.to_string())),
         }
-    }
-
-    /// The SHA-1 of what a place of the WIM holds.
-    pub(crate) fn digest(&mut self, place: Resource) -> io::Result<[u8; 20]> {
-        let mut digest = Sha1::new();
-        if place.is_compressed() {
-            self.read_chunks(place, &mut digest)?;
-        } else {
-            self.read_stored(place.offset, place.size, &mut digest)?;
-        }
-        Ok(digest.finalize().into())
     }
 
     fn read_stored(&mut self, offset: u64, size: u64, digest: &mut Sha1) -> io::Result<()> {
@@ -175,7 +163,7 @@ impl<'a> Reader<'a> {
         while done < size {
             let count = (size - done).min(READ_SIZE);
             self.stored.resize(count as usize, 0);
-            self.file.read_exact_at(&mut self.stored, offset + done)?;
+            self.blobs.file.read_exact_at(&mut self.stored, offset + done)?;
             digest.update(&self.stored);
             done += count;
         }
@@ -184,7 +172,7 @@ impl<'a> Reader<'a> {
 
     /// A compressed blob begins with the offsets of its chunks but the first, relative to the end of that table.
     fn read_chunks(&mut self, place: Resource, digest: &mut Sha1) -> io::Result<()> {
-        let chunk = u64::from(self.chunk_size).max(1);
+        let chunk = u64::from(self.blobs.header.chunk_size).max(1);
         let width = if place.original_size > u64::from(u32::MAX) {
             8
         } else {
@@ -197,7 +185,7 @@ impl<'a> Reader<'a> {
             .checked_sub(table_size)
             .ok_or_else(|| io::Error::other("its size is wrong"))?;
         let mut table = vec![0; table_size as usize];
-        self.file.read_exact_at(&mut table, place.offset)?;
+        self.blobs.file.read_exact_at(&mut table, place.offset)?;
         let ends = table.chunks_exact(width as usize).map(number).chain([data_size]);
         let (mut start, mut left) = (0, place.original_size);
         for end in ends {
@@ -218,7 +206,7 @@ impl<'a> Reader<'a> {
     /// A chunk that did not get smaller is stored as it is.
     fn read_chunk(&mut self, offset: u64, stored: usize, plain: usize, digest: &mut Sha1) -> io::Result<()> {
         self.stored.resize(stored, 0);
-        self.file.read_exact_at(&mut self.stored, offset)?;
+        self.blobs.file.read_exact_at(&mut self.stored, offset)?;
         if stored == plain {
             digest.update(&self.stored);
             return Ok(());
@@ -252,12 +240,12 @@ fn damaged(blob: &Blob, why: &str) -> Failure {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::process::Command;
 
     use super::*;
 
-    pub(crate) fn foreign_wim(folder: &Path, compression: &str) -> std::path::PathBuf {
+    fn foreign_wim(folder: &Path, compression: &str) -> std::path::PathBuf {
         let (tree, wim) = (folder.join("tree"), folder.join(format!("{compression}.wim")));
         std::fs::create_dir_all(&tree).unwrap();
         let text: Vec<u8> = (0..60_000u32)
@@ -279,7 +267,7 @@ pub(crate) mod tests {
         Blobs::open(wim)
             .unwrap()
             .expect("a WIM that is not solid")
-            .verify(&Verified::default(), &report)
+            .verify(&report)
     }
 
     #[test]

@@ -10,7 +10,6 @@ use media_format::wim::protocol::{Phase, Summary, Verify};
 
 use sha2::{Digest, Sha256};
 
-use crate::early::Verified;
 use crate::failure::Failure;
 use crate::libwim::{Event, Verdict, Wim};
 use crate::report::Report;
@@ -37,7 +36,7 @@ pub(crate) fn tell(report: &Report, event: &Event) -> Verdict {
         Event::Extract { done, total } => report.progress(Phase::Extract, done, total),
         Event::Metadata { done, total } => report.progress(Phase::Metadata, done, total),
         Event::Verify { done, total } => report.progress(Phase::Verify, done, total),
-        Event::Unsupported { .. } | Event::Test { .. } | Event::Written { .. } => true,
+        Event::Unsupported { .. } | Event::Test { .. } => true,
     };
     if heard { Verdict::Continue } else { Verdict::Abort }
 }
@@ -86,12 +85,12 @@ pub(crate) fn summary(wim: &Path, info: WimInfo) -> Result<Summary, Failure> {
 }
 
 /// Proves a WIM that was just written: all its streams, and meanwhile the SHA-256 of the file.
-pub(crate) fn whole(wim: &Path, early: &Verified, report: &Arc<Report>) -> Result<String, Failure> {
+pub(crate) fn whole(wim: &Path, report: &Arc<Report>) -> Result<String, Failure> {
     let failed = |e| Failure::io(format!("reading {}", wim.display()), &e);
     std::thread::scope(|scope| {
         let digest = scope.spawn(|| sha256(wim));
         match Blobs::open(wim).map_err(failed)? {
-            Some(blobs) => blobs.verify(early, report)?,
+            Some(blobs) => blobs.verify(report)?,
             None => streams(wim, &[], report)?,
         }
         digest
