@@ -11,6 +11,8 @@ use crate::engine::Outcome;
 use crate::platform::{self, Platform};
 use crate::shadow;
 
+mod keyboard;
+mod locale;
 mod windows;
 
 /// The longest name that NetBIOS, and so a Windows domain, accepts.
@@ -51,7 +53,8 @@ pub(super) fn run(options: &ApplyOsSettings, context: &mut Context<'_>) -> Resul
     }
     set_registration(platform, &root, options)?;
     set_time_zone(platform, &root, options)?;
-    set_locale(platform, &root, options)?;
+    locale::set(context, &root, options)?;
+    keyboard::set(platform, &root, options)?;
     set_administrator(context, &root, options)?;
     for (given, what) in [
         (options.product_key.is_some(), "product key"),
@@ -117,52 +120,6 @@ fn set_time_zone(
     Ok(())
 }
 
-fn set_locale(platform: &dyn Platform, root: &Path, options: &ApplyOsSettings) -> platform::Result<()> {
-    let locale = |name: &str| {
-        let name = name.replace('-', "_");
-        if name.contains('.') {
-            name
-        } else {
-            format!("{name}.UTF-8")
-        }
-    };
-    let language = options
-        .system_locale
-        .as_deref()
-        .or(options.ui_language.as_deref());
-    let mut lines = language
-        .map(|name| format!("LANG={}\n", locale(name)))
-        .unwrap_or_default();
-    for category in ["LC_TIME", "LC_NUMERIC", "LC_MONETARY"] {
-        if let Some(name) = &options.user_locale {
-            lines.push_str(&format!("{category}={}\n", locale(name)));
-        }
-    }
-    if !lines.is_empty() {
-        platform.write(&root.join("etc/default/locale"), lines.as_bytes(), 0o644)?;
-        platform.write(&root.join("etc/locale.conf"), lines.as_bytes(), 0o644)?;
-    }
-    let keyboard = options
-        .keyboard
-        .clone()
-        .or_else(|| options.input_locale.as_deref().map(layout_of));
-    let Some(keyboard) = keyboard else { return Ok(()) };
-    let text = format!(
-        "XKBMODEL=\"pc105\"\nXKBLAYOUT=\"{keyboard}\"\nXKBVARIANT=\"\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n"
-    );
-    platform.write(&root.join("etc/default/keyboard"), text.as_bytes(), 0o644)?;
-    platform.write(
-        &root.join("etc/vconsole.conf"),
-        format!("KEYMAP={keyboard}\n").as_bytes(),
-        0o644,
-    )
-}
-
-/// `nl-NL` → `nl`; `en-US` → `us`.
-fn layout_of(locale: &str) -> String {
-    locale.rsplit(['-', '_']).next().unwrap_or(locale).to_lowercase()
-}
-
 fn set_administrator(
     context: &Context<'_>,
     root: &Path,
@@ -204,11 +161,5 @@ mod tests {
             let failure = check_name(bad).unwrap_err();
             assert!(failure.reason.contains("15"), "{bad}: {}", failure.reason);
         }
-    }
-
-    #[test]
-    fn the_keyboard_follows_the_input_locale() {
-        assert_eq!(layout_of("nl-NL"), "nl");
-        assert_eq!(layout_of("en_US"), "us");
     }
 }

@@ -1,0 +1,74 @@
+//! What the settings of a step become in the applied Linux.
+
+use media_format::manifest::MediaLayout;
+use runtime::platform::Firmware;
+
+use crate::driver::{Report, run_to_end};
+use crate::fixture::{MediaBuilder, deploy, machine, reference};
+use crate::images::{Image, Wim};
+use crate::world::{Tree, World, file};
+
+const SETTINGS: &str = "system-locale = \"C.UTF-8\"\n";
+
+/// The template that deploys, with those lines in its step of settings.
+fn with_settings(lines: &str) -> String {
+    let text = deploy();
+    assert!(text.contains(SETTINGS));
+    text.replace(SETTINGS, lines)
+}
+
+/// A machine onto which a reference with more files is deployed.
+fn deploys(text: &str, files: &[(&str, &str)]) -> World {
+    let mut media = MediaBuilder::new(MediaLayout::Iso, text);
+    let mut tree: Tree = reference();
+    tree.extend(files.iter().map(|(path, text)| ((*path).to_owned(), file(*text))));
+    let wim = Wim {
+        images: vec![Image::new("Debian", &tree)],
+    };
+    media.put_image("reference", &wim.to_bytes());
+    machine(Firmware::Uefi, &media)
+}
+
+fn deployed(text: &str, files: &[(&str, &str)]) -> (World, Report) {
+    let (world, report) = run_to_end(deploys(text, files));
+    report.assert_succeeded();
+    (world, report)
+}
+
+#[track_caller]
+fn content(world: &World, path: &str) -> String {
+    let bytes = world.system_bytes(0, 1, path);
+    String::from_utf8(bytes.unwrap_or_else(|| panic!("no {path}")).clone()).unwrap()
+}
+
+#[test]
+fn a_locale_is_written_as_the_system_knows_it() {
+    let lines = "system-locale = \"C.UTF-8\"\nuser-locale = \"nl-NL\"\n";
+    let (world, _) = deployed(&with_settings(lines), &[]);
+    let expected = "LANG=C.UTF-8\nLC_TIME=nl_NL.UTF-8\nLC_NUMERIC=nl_NL.UTF-8\nLC_MONETARY=nl_NL.UTF-8\n";
+    for path in ["etc/default/locale", "etc/locale.conf"] {
+        assert_eq!(content(&world, path), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_locale_that_the_system_does_not_have_is_in_the_log() {
+    const MISSING: &str = "does not seem to have the locale en_US.UTF-8";
+    let archive = ("usr/lib/locale/locale-archive", "binary");
+    let c = ("usr/lib/locale/C.utf8/LC_TIME", "binary");
+    let folder = ("usr/lib/locale/en_US.utf8/LC_TIME", "binary");
+    let list = ("etc/locale.gen", "# nl_NL.UTF-8 UTF-8\nen_US.UTF-8 UTF-8\n");
+    let other = ("etc/locale.gen", "nl_NL.UTF-8 UTF-8\n# en_US.UTF-8 UTF-8\n");
+    for (files, missing) in [
+        (vec![c], true),
+        (vec![c, folder], false),
+        (vec![archive, list], false),
+        (vec![archive, other], true),
+        // Nothing is known.
+        (vec![archive], false),
+        (vec![], false),
+    ] {
+        let (_, report) = deployed(&with_settings("system-locale = \"en-US\"\n"), &files);
+        assert_eq!(report.log.contains(MISSING), missing, "{files:?}");
+    }
+}
