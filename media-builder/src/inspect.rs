@@ -202,7 +202,12 @@ impl Inspection {
             let digest = digest
                 .map(|file| file.sha256.as_str())
                 .unwrap_or("not on the media");
-            writeln!(text, "  {}: {} (SHA-256 {digest})", sequence.id, sequence.name)?;
+            let hidden = if sequence.hidden { ", not in the menu" } else { "" };
+            writeln!(
+                text,
+                "  {}: {} (SHA-256 {digest}){hidden}",
+                sequence.id, sequence.name
+            )?;
         }
         writeln!(text, "packages")?;
         for package in &self.manifest.packages {

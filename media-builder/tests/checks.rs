@@ -142,3 +142,48 @@ fn a_secret_that_windows_needs_is_not_asked_for() {
     );
     project(secrets, "linux", steps).succeed(&["check"]);
 }
+
+#[test]
+fn a_sequence_that_another_one_runs_travels_with_its_packages_and_is_checked_as_a_part_of_it() {
+    let steps = "[[steps]]\ntype = \"restart-computer\"\ntarget = \"os\"\n\
+                 [[steps]]\ntype = \"run-task-sequence\"\nname = \"All apps\"\nsequence = \"apps\"\n";
+    let packages = package("editor", "application", "install = { command = \"true\" }");
+    let fixture = project(&packages, "linux", steps);
+    let said = fixture.fail(&["check"]);
+    assert!(said.contains("sequence `apps` is not on the media"), "{said}");
+
+    fixture.edit("media.toml", "[\"copy.toml\"]", "[\"copy.toml\", \"apps.toml\"]");
+    // Alone it would be wrong: nobody knows that it runs in the installed system.
+    let apps = "name = \"Apps\"\noperating-system = \"linux\"\nhidden = true\n[[steps]]\n\
+                type = \"install-applications\"\napplications = [\"editro\"]\n";
+    fixture.write("apps.toml", apps);
+    let said = fixture.fail(&["check"]);
+    assert!(
+        said.contains("apps.toml:6")
+            && said.contains("All apps / ")
+            && said.contains("did you mean `editor`?"),
+        "{said}"
+    );
+    fixture.edit("apps.toml", "editro", "editor");
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let listed = fixture.succeed(&["inspect", "media.iso"]);
+    assert!(
+        listed.contains("editor")
+            && listed.contains("apps: Apps (SHA-256")
+            && listed.contains("not in the menu"),
+        "{listed}"
+    );
+
+    fixture.edit("copy.toml", "name = \"All apps\"", "disabled = true");
+    let said = text(&fixture.run(&["check"]).stderr);
+    assert!(said.contains("no other one runs it"), "{said}");
+    fixture.edit("copy.toml", "name = \"s\"", "name = \"s\"\nhidden = true");
+    assert!(
+        fixture
+            .fail(&["check"])
+            .contains("every task sequence is `hidden`")
+    );
+    fixture.write("apps.toml", &apps.replace("[[steps]]", "[[step]]"));
+    let said = fixture.fail(&["check"]);
+    assert!(!said.contains("not on the media"), "{said}");
+}

@@ -105,6 +105,9 @@ pub struct SequenceEntry {
     pub name: String,
     /// Path on the boot volume.
     pub path: String,
+    /// The menu does not offer it: only other sequences run it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// What a package is for.

@@ -62,10 +62,7 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         nothing_to_resume(start)?;
     }
     let entry = choose(start, found.as_ref().map(|(saved, _)| saved.sequence.as_str()))?;
-    let text = media.sequence(start.platform, entry)?;
-    let sequence = task_sequence::parse(&entry.path, &text)
-        .map_err(|problems| anyhow!("{}", task_sequence::render(&problems)))?;
-    let digest = hex(&Sha256::digest(text.as_bytes()));
+    let (sequence, digest) = read_sequence(start, entry)?;
     let journal = match found {
         Some((saved, number)) => resume(start, saved, number, &digest)?,
         None => {
@@ -145,6 +142,29 @@ fn cleaned(start: &Start<'_>) -> Finished {
     }
 }
 
+/// The sequence with those that it runs, and the digest of all of them.
+fn read_sequence(start: &Start<'_>, entry: &SequenceEntry) -> Result<(TaskSequence, String)> {
+    let mut texts = BTreeMap::new();
+    let mut parsed = BTreeMap::new();
+    for entry in &start.media.manifest.sequences {
+        let text = start.media.sequence(start.platform, entry)?;
+        let sequence = task_sequence::parse(&entry.path, &text);
+        let sequence = sequence.map_err(|problems| anyhow!("{}", task_sequence::render(&problems)))?;
+        parsed.insert(entry.id.clone(), sequence);
+        texts.insert(&entry.id, text);
+    }
+    let chosen = parsed.get(&entry.id).context("the media has no task sequence")?;
+    let embedded = task_sequence::embed(&entry.id, chosen, &parsed);
+    if let Some(problem) = embedded.problems.first() {
+        bail!("{}: {problem}", entry.path);
+    }
+    let mut digest = Sha256::new();
+    for id in std::iter::once(&entry.id).chain(&embedded.runs) {
+        digest.update(&texts[id]);
+    }
+    Ok((embedded.sequence, hex(&digest.finalize())))
+}
+
 /// The sequence of the journal, else the only one, else the one that somebody chooses.
 fn choose<'a>(start: &'a Start<'_>, resumed: Option<&str>) -> Result<&'a SequenceEntry> {
     let manifest = &start.media.manifest;
@@ -152,15 +172,12 @@ fn choose<'a>(start: &'a Start<'_>, resumed: Option<&str>) -> Result<&'a Sequenc
         let found = manifest.sequences.iter().find(|entry| entry.id == id);
         return found.with_context(|| format!("the run's task sequence \"{id}\" is not on the media"));
     }
-    let first = manifest
-        .sequences
-        .first()
-        .context("the media has no task sequence")?;
+    let offered: Vec<_> = manifest.sequences.iter().filter(|entry| !entry.hidden).collect();
+    let first = *offered.first().context("the media has no task sequence")?;
     if manifest.options.unattended {
         return Ok(first);
     }
-    let list: String = manifest
-        .sequences
+    let list: String = offered
         .iter()
         .enumerate()
         .map(|(n, entry)| format!("  {}  {}\n", n + 1, entry.name))
@@ -172,10 +189,7 @@ fn choose<'a>(start: &'a Start<'_>, resumed: Option<&str>) -> Result<&'a Sequenc
         );
         let answer = start.operator.ask(&question, false)?;
         let number: usize = answer.trim().parse().unwrap_or(0);
-        if let Some(entry) = number
-            .checked_sub(1)
-            .and_then(|index| manifest.sequences.get(index))
-        {
+        if let Some(entry) = number.checked_sub(1).and_then(|index| offered.get(index)) {
             return Ok(entry);
         }
     }

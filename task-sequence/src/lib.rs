@@ -7,6 +7,7 @@
 
 pub mod condition;
 mod diagnostic;
+mod embed;
 mod model;
 mod package;
 mod parse;
@@ -20,6 +21,7 @@ mod variables;
 
 pub use condition::{Condition, Facts, Firmware};
 pub use diagnostic::{Diagnostic, masked, plain, render, without_secrets};
+pub use embed::{Embedded, embed};
 pub use model::{
     AfterCut, Common, Declared, EnabledStep, Group, Node, OperatingSystem, Retry, Step, TaskSequence,
 };
@@ -31,7 +33,7 @@ pub use size::{Extent, Size};
 pub use steps::{Action, Place, StepType, VariableMapping};
 pub use time::TimeSpan;
 pub use validate::{
-    Installation, MediaFacts, PackageFacts, PackageKind, Problem, Severity, known_variables, locate,
-    referenced_packages, validate,
+    Installation, MediaFacts, PackageFacts, PackageKind, Problem, Severity, SourceFile, known_variables,
+    locate, referenced_packages, validate,
 };
 pub use variables::{MissingSecret, SetError, Variables};

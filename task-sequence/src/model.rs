@@ -44,6 +44,9 @@ pub struct TaskSequence {
     pub description: String,
     /// Which kind of system it is about.
     pub operating_system: OperatingSystem,
+    /// The menu does not offer it: only other sequences run it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// Variables that are set before the first step, in the order of the file.
     #[serde(serialize_with = "declared_as_map")]
     pub variables: Vec<Declared>,

@@ -15,7 +15,14 @@ use crate::steps::{self, Action};
 use crate::time::TimeSpan;
 use crate::variables::Variables;
 
-const SEQUENCE_KEYS: [&str; 5] = ["name", "description", "operating-system", "variables", "steps"];
+const SEQUENCE_KEYS: [&str; 6] = [
+    "name",
+    "description",
+    "operating-system",
+    "hidden",
+    "variables",
+    "steps",
+];
 const COMMON_KEYS: [&str; 4] = ["description", "disabled", "continue-on-error", "when"];
 const STEP_KEYS: [&str; 5] = ["type", "name", "retry", "timeout", "after-cut"];
 const GROUP_KEYS: [&str; 2] = ["group", "steps"];
@@ -82,6 +89,7 @@ impl Reader {
         let description = self.optional::<String>(&mut table, "description");
         let operating_system =
             self.required::<OperatingSystem>(&mut table, "operating-system", start.clone());
+        let hidden = self.optional::<bool>(&mut table, "hidden");
         let variables = table
             .remove("variables")
             .map(|value| self.variables(value))
@@ -104,6 +112,7 @@ impl Reader {
             name: name?,
             description: description.unwrap_or_default(),
             operating_system: operating_system?,
+            hidden: hidden.unwrap_or_default(),
             variables,
             steps,
         })

@@ -28,6 +28,9 @@ pub fn schema() -> Value {
                 "type": "string", "maxLength": LONGEST_DESCRIPTION, "description": "What it is for."
             },
             "operating-system": operating_system,
+            "hidden": {
+                "type": "boolean", "description": "The menu does not offer it: only other sequences run it."
+            },
             "variables": {
                 "type": "object",
                 "additionalProperties": variable,
@@ -99,21 +102,10 @@ fn step(kind: &StepType, options: &Value, of_step: &Map<String, Value>) -> Value
     let required: Vec<Value> = std::iter::once(json!("type")).chain(own).collect();
     json!({
         "title": kind.title,
-        "description": description(kind, options),
+        "description": options.get("description"),
         "type": "object",
         "additionalProperties": false,
         "required": required,
         "properties": all
     })
-}
-
-fn description(kind: &StepType, options: &Value) -> String {
-    let text = options
-        .get("description")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if kind.is_supported() {
-        return text.to_owned();
-    }
-    format!("{text} No runtime can run it yet: `check` refuses it unless it is `disabled`.")
 }

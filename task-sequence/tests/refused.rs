@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use task_sequence::steps::{ALL, UNSUPPORTED};
 use task_sequence::{
     Installation, MediaFacts, PackageFacts, PackageId, PackageKind, TaskSequence, parse, referenced_packages,
     render, validate,
@@ -100,32 +99,6 @@ fn found(system: &str, text: &str, media: &MediaFacts) -> String {
 
 fn step(type_name: &str, settings: &str) -> String {
     format!("[[steps]]\ntype = '{type_name}'\n{settings}\n")
-}
-
-#[test]
-fn steps_that_no_runtime_can_run_are_refused_unless_they_are_disabled() {
-    let unsupported: Vec<_> = UNSUPPORTED.iter().map(|kind| kind.name).collect();
-    assert_eq!(unsupported, ["run-task-sequence"]);
-    assert_eq!(
-        ALL.iter().filter(|kind| !kind.is_supported()).count(),
-        UNSUPPORTED.len()
-    );
-    let step_of = step("run-task-sequence", "sequence = 's'");
-    let said = found("linux", &step_of, &media());
-    assert!(
-        said.contains("error: ") && said.contains("no runtime can run"),
-        "{said}"
-    );
-    let off = format!(
-        "{step_of}disabled = true\n{}",
-        step("run-command-line", "command = 'true'")
-    );
-    assert_eq!(found("linux", &off, &media()), "");
-    let schema = task_sequence::schema().to_string();
-    assert_eq!(
-        schema.matches("No runtime can run it yet").count(),
-        UNSUPPORTED.len()
-    );
 }
 
 #[test]

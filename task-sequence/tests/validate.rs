@@ -3,8 +3,10 @@
 // What cannot go on in a test fails it.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use task_sequence::{
-    MediaFacts, PackageFacts, PackageId, PackageKind, Severity, TaskSequence, locate, parse,
+    MediaFacts, PackageFacts, PackageId, PackageKind, Severity, SourceFile, TaskSequence, locate, parse,
     referenced_packages, render, validate,
 };
 
@@ -425,11 +427,15 @@ fn a_problem_points_at_the_setting_that_it_names_else_at_the_step() {
         let found = validate(&read(&text), &media());
         let placed: Vec<_> = found
             .iter()
-            .map(|problem| locate("s.toml", &text, problem))
+            .map(|problem| locate(&sources(&text), "s", problem))
             .collect();
         let marks: Vec<_> = placed.iter().map(|placed| &text[placed.span.clone()]).collect();
         assert!(marks.contains(&marked), "{marks:?}: {}", render(&placed));
     }
+}
+
+fn sources(text: &str) -> BTreeMap<&'static str, SourceFile<'_>> {
+    BTreeMap::from([("s", SourceFile { name: "s.toml", text })])
 }
 
 #[test]
@@ -437,7 +443,7 @@ fn what_is_wrong_with_the_sequence_itself_points_at_its_beginning_or_its_variabl
     let text = "name = ' '\noperating-system = 'linux'\n[variables]\nToken = 'x'\n\
                 [[steps]]\ntype = 'run-command-line'\ncommand = 'true'\n";
     let found = validate(&read(text), &media());
-    let placed = found.iter().map(|problem| locate("s.toml", text, problem));
+    let placed = found.iter().map(|problem| locate(&sources(text), "s", problem));
     let lines: Vec<_> = placed.map(|placed| (placed.line, placed.message)).collect();
     assert_eq!(lines[0], (1, "`name` is empty".to_owned()));
     assert!(lines[1].0 == 4 && lines[1].1.contains("Token"), "{lines:?}");

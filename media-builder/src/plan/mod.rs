@@ -204,6 +204,7 @@ fn manifest(media: &ResolvedMedia, layout: MediaLayout, files: Vec<manifest::Fil
                 id: sequence.id.clone(),
                 name: sequence.name.clone(),
                 path: files::sequence_path(&sequence.id),
+                hidden: !sequence.is_offered(),
             })
             .collect(),
         packages: media

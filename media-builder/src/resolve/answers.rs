@@ -9,7 +9,7 @@ use task_sequence::{Action, MediaFacts, Variables};
 use windows_setup::unattend::{self, Architecture, Image, Machine, Settings};
 
 use super::packages::ResolvedPackage;
-use super::sequences::Sequence;
+use super::sequences::{self, Sequence};
 use super::sources::Sources;
 use crate::problem::Problems;
 
@@ -21,7 +21,7 @@ pub(super) fn check(
     sources: &Sources,
     problems: &mut Problems,
 ) {
-    for sequence in sequences.iter().filter(|sequence| sequence.is_for_windows()) {
+    for sequence in sequences::offered(sequences).filter(|sequence| sequence.is_for_windows()) {
         let variables = task_sequence::known_variables(&sequence.parsed, facts);
         let actions = actions(sequence, &variables);
         let applied = actions.iter().filter_map(|action| match action {

@@ -20,7 +20,9 @@ pub(super) fn of_project(project: &Project, sequences: &[Sequence], boot: Kind) 
         packages: packages
             .map(|package| (PackageId::new(package.id.get_ref().clone()), of_package(package)))
             .collect(),
-        sequences: Some(sequences.iter().map(|sequence| sequence.id.clone()).collect()),
+        // One that could not be read is there, and something else was said of it.
+        sequences: (sequences.len() == settings.sequences.len())
+            .then(|| sequences.iter().map(|sequence| sequence.id.clone()).collect()),
         variables: settings.variables.clone(),
         secrets: settings.secrets.keys().cloned().collect(),
         asked: asked.map(|(name, _)| name.clone()).collect(),

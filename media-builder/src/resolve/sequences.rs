@@ -1,10 +1,10 @@
 //! The task sequences of a project.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use miette::Report;
 use task_sequence::steps::CaptureDestination;
-use task_sequence::{Action, MediaFacts, OperatingSystem, Severity, TaskSequence, Variables};
+use task_sequence::{Action, MediaFacts, OperatingSystem, Severity, SourceFile, TaskSequence, Variables};
 
 use crate::problem::{Problems, line};
 use crate::project::Project;
@@ -21,14 +21,21 @@ pub struct Sequence {
     pub file: String,
     /// The text of its file, as it goes to the media.
     pub text: String,
-    /// What it says.
+    /// What it says, with the sequences that it runs.
     pub parsed: TaskSequence,
+    /// The ids of those.
+    runs: BTreeSet<String>,
 }
 
 impl Sequence {
     /// Whether it sets up or captures a Windows.
     pub fn is_for_windows(&self) -> bool {
         self.parsed.operating_system == OperatingSystem::Windows
+    }
+
+    /// Whether somebody can choose it; the others are looked at as parts of those that run them.
+    pub fn is_offered(&self) -> bool {
+        !self.parsed.hidden
     }
 }
 
@@ -59,7 +66,43 @@ pub(super) fn read(project: &Project, problems: &mut Problems) -> Vec<Sequence> 
             Err(error) => problems.push_diagnostic(complain(format!("reading {}: {error}", path.display()))),
         }
     }
+    embed(&mut sequences, problems);
+    check_offered(&sequences, problems);
     sequences
+}
+
+/// Puts the sequences that others run into these.
+fn embed(sequences: &mut [Sequence], problems: &mut Problems) {
+    let parsed = |sequence: &Sequence| (sequence.id.clone(), sequence.parsed.clone());
+    let all: BTreeMap<_, _> = sequences.iter().map(parsed).collect();
+    let mut found = Vec::new();
+    for sequence in sequences.iter_mut() {
+        let embedded = task_sequence::embed(&sequence.id, &sequence.parsed, &all);
+        sequence.parsed = embedded.sequence;
+        sequence.runs = embedded.runs;
+        found.push((sequence.id.clone(), embedded.problems));
+    }
+    let sources = sources(sequences);
+    for (id, problem) in found
+        .iter()
+        .flat_map(|(id, all)| all.iter().map(move |one| (id, one)))
+    {
+        problems.push_diagnostic(task_sequence::locate(&sources, id, problem));
+    }
+}
+
+fn sources(sequences: &[Sequence]) -> BTreeMap<&str, SourceFile<'_>> {
+    let entry = |sequence| {
+        let Sequence { id, file, text, .. }: &Sequence = sequence;
+        (id.as_str(), SourceFile { name: file, text })
+    };
+    sequences.iter().map(entry).collect()
+}
+
+fn check_offered(sequences: &[Sequence], problems: &mut Problems) {
+    if !sequences.is_empty() && !sequences.iter().any(Sequence::is_offered) {
+        problems.push("every task sequence is `hidden`, so there is none that the machine could run");
+    }
 }
 
 fn parse(file: &str, id: String, text: String, problems: &mut Problems) -> Option<Sequence> {
@@ -70,6 +113,7 @@ fn parse(file: &str, id: String, text: String, problems: &mut Problems) -> Optio
             file: file.to_owned(),
             text,
             parsed,
+            runs: BTreeSet::new(),
         }),
         Err(diagnostics) => {
             diagnostics
@@ -82,9 +126,8 @@ fn parse(file: &str, id: String, text: String, problems: &mut Problems) -> Optio
 
 /// The ids of the packages that the sequences need.
 pub(super) fn referenced(sequences: &[Sequence], facts: &MediaFacts) -> BTreeSet<String> {
-    let needed = sequences
-        .iter()
-        .flat_map(|sequence| task_sequence::referenced_packages(&sequence.parsed, facts));
+    let needed =
+        offered(sequences).flat_map(|sequence| task_sequence::referenced_packages(&sequence.parsed, facts));
     needed.map(|id| id.as_str().to_owned()).collect()
 }
 
@@ -100,7 +143,11 @@ pub(super) fn writers(sequences: &[Sequence], facts: &MediaFacts) -> Vec<String>
         let named = writers.map(|step| format!("{}: step \"{}\"", sequence.file, step.name()));
         named.collect::<Vec<_>>()
     };
-    sequences.iter().flat_map(of_sequence).collect()
+    offered(sequences).flat_map(of_sequence).collect()
+}
+
+pub(super) fn offered(sequences: &[Sequence]) -> impl Iterator<Item = &Sequence> {
+    sequences.iter().filter(|sequence| sequence.is_offered())
 }
 
 fn captures_onto_media(action: &Action, known: &Variables) -> bool {
@@ -112,10 +159,11 @@ fn captures_onto_media(action: &Action, known: &Variables) -> bool {
 
 /// Checks the sequences against the media; returns warnings.
 pub(super) fn validate(sequences: &[Sequence], facts: &MediaFacts, problems: &mut Problems) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for sequence in sequences {
+    let sources = sources(sequences);
+    let mut warnings: Vec<String> = unused(sequences).collect();
+    for sequence in offered(sequences) {
         for problem in task_sequence::validate(&sequence.parsed, facts) {
-            let placed = task_sequence::locate(&sequence.file, &sequence.text, &problem);
+            let placed = task_sequence::locate(&sources, &sequence.id, &problem);
             match problem.severity {
                 Severity::Error => problems.push_diagnostic(placed),
                 Severity::Warning => warnings.push(line(&Report::new(placed))),
@@ -123,4 +171,17 @@ pub(super) fn validate(sequences: &[Sequence], facts: &MediaFacts, problems: &mu
         }
     }
     warnings
+}
+
+fn unused(sequences: &[Sequence]) -> impl Iterator<Item = String> {
+    let runs: BTreeSet<&String> = offered(sequences).flat_map(|sequence| &sequence.runs).collect();
+    let unused = sequences
+        .iter()
+        .filter(move |sequence| !sequence.is_offered() && !runs.contains(&sequence.id));
+    unused.map(|sequence| {
+        format!(
+            "{}: the sequence is `hidden`, and no other one runs it",
+            sequence.file
+        )
+    })
 }

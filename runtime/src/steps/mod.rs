@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use task_sequence::Action;
+use task_sequence::steps::RunTaskSequence;
 
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
@@ -69,7 +70,7 @@ pub fn run(action: &Action, context: &mut Context<'_>) -> Result {
         Action::SetVariables(options) => set_variables::run(options, context),
         Action::ConnectToNetworkFolder(options) => connect_to_network_folder::run(options, context),
         Action::CheckReadiness(options) => check_readiness::run(options, context),
-        other => Err(unsupported(other)),
+        Action::RunTaskSequence(options) => Err(not_on_media(options)),
     }
 }
 
@@ -102,7 +103,7 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
         | Action::RunScript(_)
         | Action::SetVariables(_)
         | Action::CheckReadiness(_) => Ok(()),
-        other => Err(unsupported(other)),
+        Action::RunTaskSequence(options) => Err(not_on_media(options)),
     }
 }
 
@@ -114,7 +115,7 @@ pub fn run_last(run: &Run<'_>, line: &str, most: Duration) -> crate::platform::R
     commands::run_last(run, line, most).map(|output| output.code)
 }
 
-fn unsupported(action: &Action) -> Failure {
-    let name = action.kind().name;
-    Failure::new(format!("steps of type {name} cannot run yet; disable the step"))
+/// The steps of a sequence that is there have taken the place of the step; see [`task_sequence::embed`].
+fn not_on_media(options: &RunTaskSequence) -> Failure {
+    Failure::new(format!("the media has no task sequence `{}`", options.sequence))
 }

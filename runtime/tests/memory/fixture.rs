@@ -29,6 +29,7 @@ const SIZE: u64 = 8 << 30;
 pub(crate) struct MediaBuilder {
     layout: MediaLayout,
     sequence: String,
+    hidden: Vec<(String, String)>,
     pub(crate) options: Options,
     pub(crate) packages: Vec<Package>,
     content: BTreeMap<String, Vec<u8>>,
@@ -41,6 +42,7 @@ impl MediaBuilder {
         let mut builder = Self {
             layout,
             sequence: sequence.into(),
+            hidden: vec![],
             options: Options {
                 unattended: true,
                 ..Options::default()
@@ -141,9 +143,19 @@ impl MediaBuilder {
         self
     }
 
+    /// Adds a sequence that is not in the menu.
+    pub(crate) fn hidden(mut self, id: &str, sequence: &str) -> Self {
+        self.hidden.push((id.into(), sequence.into()));
+        self
+    }
+
     fn boot_files(&self) -> Vec<(String, Vec<u8>, Role)> {
         let sequence = format!("{}/main.toml", paths::SEQUENCES);
         let mut files = vec![(sequence, self.sequence.clone().into_bytes(), Role::Sequence)];
+        for (id, text) in &self.hidden {
+            let path = format!("{}/{id}.toml", paths::SEQUENCES);
+            files.push((path, text.clone().into_bytes(), Role::Sequence));
+        }
         if !self.secrets.is_empty() {
             let json = serde_json::to_vec(&self.secrets).expect("plain data");
             files.push((paths::SECRETS.into(), json, Role::Secrets));
@@ -166,6 +178,18 @@ impl MediaBuilder {
         files
     }
 
+    fn sequences(&self) -> Vec<SequenceEntry> {
+        let entry = |id: &str, hidden| SequenceEntry {
+            id: id.into(),
+            name: id.into(),
+            path: format!("{}/{id}.toml", paths::SEQUENCES),
+            hidden,
+        };
+        // The menu begins with what it offers, wherever that stands.
+        let hidden = self.hidden.iter().map(|(id, _)| entry(id, true));
+        hidden.chain([entry("main", false)]).collect()
+    }
+
     fn manifest(&self, files: Vec<FileEntry>) -> Manifest {
         Manifest {
             format: FORMAT,
@@ -176,11 +200,7 @@ impl MediaBuilder {
             builder: "0".into(),
             boot_image: "memory".into(),
             options: self.options.clone(),
-            sequences: vec![SequenceEntry {
-                id: "main".into(),
-                name: "Main".into(),
-                path: format!("{}/main.toml", paths::SEQUENCES),
-            }],
+            sequences: self.sequences(),
             packages: self.packages.clone(),
             files,
             regions: vec![],

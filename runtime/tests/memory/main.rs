@@ -26,6 +26,7 @@ mod running;
 mod runs;
 mod scripts;
 mod secrets;
+mod sequences;
 mod settings;
 #[path = "../../../windows-setup/tests/common/signed_programs.rs"]
 mod signed_programs;

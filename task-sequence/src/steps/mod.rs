@@ -207,16 +207,6 @@ pub use run_script::Interpreter;
 pub use set_variables::{Rule, VariableMap};
 pub use setup_os::BootFiles;
 
-/// The types whose steps are read and checked, and that no runtime can run yet.
-pub const UNSUPPORTED: &[StepType] = &[RunTaskSequence::TYPE];
-
-impl StepType {
-    /// Whether a runtime can run such steps; one that is [not](UNSUPPORTED) has to be disabled.
-    pub fn is_supported(&self) -> bool {
-        UNSUPPORTED.iter().all(|kind| kind.name != self.name)
-    }
-}
-
 /// What the type of this name declares about itself.
 pub fn find(type_name: &str) -> Option<&'static StepType> {
     ALL.iter().find(|kind| kind.name == type_name)

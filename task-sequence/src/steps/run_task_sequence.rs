@@ -9,6 +9,10 @@ use crate::validate::Check;
 use super::{Place, StepOptions, StepType};
 
 /// Runs another sequence of the same media with the same variables.
+///
+/// The steps of the other sequence take the place of this one, as a group with its name and condition. The variables that the other
+/// one declares are set from the beginning of the run, unless this sequence declares them too. A sequence that others run and that
+/// is not to be in the menu says `hidden = true`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunTaskSequence {

@@ -76,17 +76,6 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A step that no runtime knows would end the run when it is reached.
-    pub(crate) fn supported(&mut self, action: &Action) {
-        let kind = action.kind();
-        if !kind.is_supported() {
-            self.error(format!(
-                "no runtime can run steps of type `{}` yet: remove it, or write `disabled = true`",
-                kind.name
-            ));
-        }
-    }
-
     pub(crate) fn length(&mut self, setting: &str, text: Option<&str>, longest: usize) {
         let length = text.map_or(0, |text| text.chars().count());
         if length > longest {
@@ -301,7 +290,7 @@ impl<'a> Check<'a> {
     }
 
     pub(crate) fn sequence(&mut self, id: &str) {
-        let Some(known) = self.media.sequences.as_ref().filter(|_| !is_open(id)) else {
+        let Some(known) = &self.media.sequences else {
             return;
         };
         if !known.contains(id) {

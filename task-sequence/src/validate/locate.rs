@@ -1,5 +1,6 @@
 //! Where in the text of a sequence a problem is: the model has no places, but the problem says which step and names the setting.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -8,31 +9,69 @@ use toml::de::{DeTable, DeValue};
 use super::Problem;
 use crate::diagnostic::{Diagnostic, SourceText};
 
-/// The problem with its place in the text that the sequence was read from: the setting that its message names first, else the
-/// step. `file` is only named.
-pub fn locate(file: &str, text: &str, problem: &Problem) -> Diagnostic {
-    let table = DeTable::parse(text).ok();
-    let span = table.and_then(|table| span_of(table.get_ref(), problem));
+/// The text that a sequence was read from.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceFile<'a> {
+    /// Its file, which is only named.
+    pub name: &'a str,
+    /// Its text.
+    pub text: &'a str,
+}
+
+/// The problem with its place in the text that the sequence of this id was read from, or one that it runs: the setting that its
+/// message names first, else the step.
+pub fn locate(sequences: &BTreeMap<&str, SourceFile<'_>>, id: &str, problem: &Problem) -> Diagnostic {
+    let (source, span) = find(sequences, id, &problem.node, &problem.message);
     let message = if problem.path.is_empty() {
         problem.message.clone()
     } else {
         format!("{}: {}", problem.path.join(" / "), problem.message)
     };
-    SourceText::new(file, text).diagnostic(span.unwrap_or_default(), message, None)
+    SourceText::new(source.name, source.text).diagnostic(span.unwrap_or_default(), message, None)
 }
 
-fn span_of(sequence: &DeTable<'_>, problem: &Problem) -> Option<Range<usize>> {
-    let words: Vec<&str> = problem.message.split('`').skip(1).step_by(2).collect();
-    if problem.node.is_empty() {
-        return words.iter().find_map(|word| named(sequence, word));
+fn find<'a>(
+    sequences: &'a BTreeMap<&'a str, SourceFile<'a>>,
+    id: &'a str,
+    node: &[usize],
+    message: &str,
+) -> (SourceFile<'a>, Option<Range<usize>>) {
+    let source = sequences
+        .get(id)
+        .copied()
+        .unwrap_or(SourceFile { name: id, text: "" });
+    let Ok(table) = DeTable::parse(source.text) else {
+        return (source, None);
+    };
+    let (found, rest) = descend(table.get_ref(), node);
+    let other = found.get("sequence").and_then(|id| id.get_ref().as_str());
+    let other = other.and_then(|other| sequences.get_key_value(other));
+    match other.filter(|_| !rest.is_empty()) {
+        Some((other, _)) => find(sequences, other, rest, message),
+        None => (source, span_of(found, node.is_empty(), message)),
     }
-    let node = problem
-        .node
-        .iter()
-        .try_fold(sequence, |table, place| child(table, *place))?;
-    let setting = words.iter().find_map(|word| named(node, word));
+}
+
+/// The node that lies deepest on the way, and the rest of the way.
+fn descend<'t, 'i, 'n>(sequence: &'t DeTable<'i>, node: &'n [usize]) -> (&'t DeTable<'i>, &'n [usize]) {
+    let Some((first, rest)) = node.split_first() else {
+        return (sequence, node);
+    };
+    match child(sequence, *first) {
+        Some(table) => descend(table, rest),
+        None => (sequence, node),
+    }
+}
+
+fn span_of(node: &DeTable<'_>, is_sequence: bool, message: &str) -> Option<Range<usize>> {
+    let mut words = message.split('`').skip(1).step_by(2);
+    let setting = words.find_map(|word| named(node, word));
     let title = || Some(node.get("type").or_else(|| node.get("group"))?.span());
-    setting.or_else(title)
+    if is_sequence {
+        setting
+    } else {
+        setting.or_else(title)
+    }
 }
 
 fn child<'t, 'i>(table: &'t DeTable<'i>, place: usize) -> Option<&'t DeTable<'i>> {

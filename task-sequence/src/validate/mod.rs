@@ -24,7 +24,7 @@ mod unknown;
 
 pub(crate) use check::{Check, Join};
 use given::Given;
-pub use locate::locate;
+pub use locate::{SourceFile, locate};
 pub use names::{computer_name, product_key, workgroup_name};
 
 words! {
@@ -132,7 +132,7 @@ pub struct Problem {
     pub severity: Severity,
     /// The names of the groups and of the step, from the outside inwards; empty for the sequence itself.
     pub path: Vec<String>,
-    /// The same as positions among their siblings, counted from 0.
+    /// The same as positions among their siblings, counted from 0. Those behind a step that runs another sequence are in that one.
     pub node: Vec<usize>,
     /// What is wrong and what to do.
     pub message: String,
@@ -177,7 +177,6 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     check_clear(sequence, &given, &mut problems);
     for placed in &enabled {
         let mut check = Check::new(placed, media, &given, &mut problems);
-        check.supported(&placed.step.action);
         check.packages(&placed.step.action);
         placed.step.action.check(&mut check);
     }

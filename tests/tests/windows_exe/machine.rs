@@ -273,6 +273,7 @@ impl Machine {
                 id: "main".into(),
                 name: "Test".into(),
                 path,
+                hidden: false,
             }],
             packages: known,
             files: files
