@@ -12,6 +12,7 @@ pub mod facts;
 pub mod finished;
 pub mod fstab;
 pub mod generalize;
+pub mod image_places;
 pub mod in_windows;
 pub mod journal;
 pub mod layout;

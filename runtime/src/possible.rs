@@ -49,7 +49,8 @@ fn stays(condition: &Condition, steps: &[EnabledStep<'_>]) -> bool {
             inner.iter().all(|condition| stays(condition, steps))
         }
         Condition::Test(Test::Variable { name, .. }) => {
-            let sets = |enabled: &EnabledStep<'_>| may_set(&enabled.step.action, name);
+            let is_it = |other: &str| other.eq_ignore_ascii_case(name);
+            let sets = |enabled: &EnabledStep<'_>| sets(&enabled.step.action, &is_it);
             name.to_lowercase().starts_with("_smsts") || !steps.iter().any(sets)
         }
         Condition::Test(Test::Query(_) | Test::Firmware(_) | Test::Memory(_)) => true,
@@ -57,22 +58,20 @@ fn stays(condition: &Condition, steps: &[EnabledStep<'_>]) -> bool {
     }
 }
 
-/// Commands may set any variable.
-fn may_set(action: &Action, name: &str) -> bool {
+/// Whether a step may set a variable that is meant; commands may set any.
+pub fn sets(action: &Action, is_meant: &dyn Fn(&str) -> bool) -> bool {
     match action {
         Action::RunCommandLine(_)
         | Action::RunScript(_)
         | Action::InstallPackage(_)
         | Action::InstallApplications(_) => true,
-        Action::SetVariables(options) => {
-            all_variables(options).any(|declared| declared.name.eq_ignore_ascii_case(name))
-        }
+        Action::SetVariables(options) => all_variables(options).any(|declared| is_meant(&declared.name)),
         Action::FormatAndPartitionDisk(options) => {
             let mut names = options
                 .partitions
                 .iter()
                 .filter_map(|part| part.variable.as_deref());
-            names.any(|variable| variable.eq_ignore_ascii_case(name))
+            names.any(is_meant)
         }
         _ => false,
     }

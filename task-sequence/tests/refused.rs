@@ -543,3 +543,34 @@ fn scripts_may_set_variables_and_restart_the_machine() {
         + &step("apply-data-image", "package = 'debian'");
     assert_eq!(found("linux", &moves, &media()), "");
 }
+
+#[test]
+fn an_image_onto_a_volume_that_there_will_not_be() {
+    let said = |disk: &str, destination: &str| {
+        let text = format!(
+            "[[steps]]\ntype = 'format-and-partition-disk'\n{disk}\n\
+             [[steps]]\ntype = 'apply-operating-system-image'\npackage = 'debian'\ndestination = {destination}\n"
+        );
+        found("linux", &text, &media())
+    };
+    let disk = "disk = { number = 0 }\npartitions = [{ kind = 'primary', size = '2 GB', variable = 'ROOT' }]";
+    for (destination, wanted) in [
+        (
+            "{ disk = 1, partition = 2 }",
+            "names disk 1, and the sequence partitions disk 0",
+        ),
+        ("{ disk = 0, partition = 7 }", "names partition 7"),
+        ("{ variable = 'ROOM' }", "nothing gives the variable ROOM"),
+    ] {
+        let said = said(disk, destination);
+        assert!(said.contains(wanted), "{destination}:\n{said}");
+    }
+    for (disk, destination) in [
+        (disk, "{ disk = 0, partition = 2 }"),
+        (disk, "{ variable = 'root' }"),
+        // Which disk this is only the machine knows.
+        ("disk = { only = true }", "{ disk = 1, partition = 2 }"),
+    ] {
+        assert_eq!(said(disk, destination), "", "{disk} {destination}");
+    }
+}

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::journal;
 use crate::platform::Result;
 use crate::windows::volume::NTFS;
-use crate::{system_place, volumes, wim_files};
+use crate::{image_places, system_place, volumes, wim_files};
 
 /// Cap on the worker's address space: LZX and XPRESS need far less, a crafted header asks for more.
 pub(super) const MEMORY_LIMIT: u64 = 2 << 30;
@@ -42,13 +42,8 @@ pub(super) fn volume(
     mount_point: Option<&str>,
 ) -> Result<usize> {
     let target = context.target()?;
-    if let (Some(_), Some(number)) = (selector.disk.get(), selector.partition.get()) {
-        let found = target.volumes.iter().position(|volume| {
-            context
-                .partition(&volume.id)
-                .is_ok_and(|(_, _, partition)| partition == *number)
-        });
-        return found.ok_or_else(|| anyhow!("partition {number} is no volume that this run made"));
+    if let (Some(disk), Some(number)) = (selector.disk.get(), selector.partition.get()) {
+        return by_number(context, *disk, *number);
     }
     let named = selector
         .variable
@@ -67,6 +62,17 @@ pub(super) fn volume(
     }
     next_free(&target.volumes, mount_point)
         .ok_or_else(|| anyhow!("every volume of the target has an image already"))
+}
+
+fn by_number(context: &Context<'_>, disk: u32, number: u32) -> Result<usize> {
+    for (place, volume) in context.target()?.volumes.iter().enumerate() {
+        let (found, _, partition) = context.partition(&volume.id)?;
+        image_places::check_disk(disk, &found)?;
+        if partition == number {
+            return Ok(place);
+        }
+    }
+    bail!("partition {number} is no volume that this run made")
 }
 
 fn next_free(volumes: &[journal::Volume], mount_point: Option<&str>) -> Option<usize> {

@@ -15,7 +15,7 @@ use crate::layout::{self, Input, Planned};
 use crate::platform::{Disk, Firmware, NewPartition, Role};
 use crate::target::{self, ConfirmedTarget};
 use crate::windows::boot as windows_boot;
-use crate::{boot_state, destination, own_table, room, staging, variables, winpe_boot};
+use crate::{boot_state, destination, image_places, own_table, room, staging, variables, winpe_boot};
 
 pub(super) fn check(options: &FormatAndPartitionDisk, context: &Context<'_>) -> Check {
     if let Some(name) = open_variable(options, context) {
@@ -147,6 +147,7 @@ fn plan(
     let planned = layout::plan(options, &mut input)
         .map_err(|error| Failure::new(format!("{}: {error}", target::describe(disk))))?;
     room::check(context, &planned)?;
+    image_places::check(context, disk, &planned)?;
     context.platform.check_table(&planned.table)?;
     Ok(planned)
 }

@@ -434,3 +434,69 @@ fn a_capture_leaves_out_who_the_machine_is_and_keeps_what_is_the_users() {
     let initiator = initiator.bytes("etc/iscsi/initiatorname.iscsi").unwrap().clone();
     assert_eq!(String::from_utf8(initiator).unwrap(), "GenerateName=yes\n");
 }
+
+/// The template that deploys, with that destination of the operating system, on volumes of which one is named.
+fn deploys_to(destination: &str) -> World {
+    let partitions = r#"disk = { number = 0 }
+  partitions = [
+    { kind = "primary", size = "1 GB", variable = "FIRST" },
+    { kind = "primary", size = "100 MB", file-system = "swap" },
+    { kind = "primary", size = "2 GB", variable = "SECOND" },
+  ]"#;
+    let whole = "all-volumes = true";
+    let text = deploy().replace("disk = { only = true }", partitions);
+    assert!(text.contains(whole));
+    let text = text.replace(whole, &format!("index = 1\n  destination = {destination}"));
+    let mut world = machine(Firmware::Uefi, &MediaBuilder::new(MediaLayout::Iso, &text));
+    world.drives.insert(1, Drive::empty("vdb", 8 << 30, Bus::Virtio));
+    world
+}
+
+#[test]
+fn an_image_goes_to_the_volume_that_the_step_names() {
+    for destination in [
+        "{ disk = 0, partition = 4 }",
+        "{ variable = \"second\" }",
+        "{ volume = \"%SECOND%\" }",
+    ] {
+        let (world, report) = run_to_end(deploys_to(destination));
+        report.assert_succeeded();
+        let has_system = |part: usize| {
+            world.drives[0].parts[part]
+                .volume
+                .bytes("etc/os-release")
+                .is_some()
+        };
+        assert!(has_system(3) && !has_system(1), "{destination}");
+    }
+}
+
+#[test]
+fn a_destination_that_will_not_be_there_is_refused_before_anything_is_erased() {
+    let step = "Apply the operating system";
+    for (destination, words) in [
+        ("{ disk = 1, partition = 2 }", ["disk 1", "disk 0, /dev/vda"]),
+        (
+            "{ disk = 0, partition = 5 }",
+            ["partition 5 of /dev/vda", "2 (ext4 /), 4 (ext4)"],
+        ),
+        (
+            "{ disk = 0, partition = 3 }",
+            ["partition 3 of /dev/vda", "no volume for an image"],
+        ),
+        (
+            "{ variable = \"THIRD\" }",
+            ["variable THIRD", "no volume of the run"],
+        ),
+        ("{ volume = \"C:\" }", ["\"C:\"", "no volume of the run"]),
+    ] {
+        refused(&deploys_to(destination), &[step, words[0], words[1]]);
+    }
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &deploy());
+    let variables = &mut media.options.variables;
+    variables.insert("OSDTargetSystemDrive".into(), "C:".into());
+    refused(
+        &machine(Firmware::Uefi, &media),
+        &[step, "\"C:\"", "no volume of the run"],
+    );
+}

@@ -13,6 +13,7 @@ use crate::variables::Variables;
 
 mod check;
 mod contents;
+mod destinations;
 mod effect;
 mod given;
 mod kind;
@@ -184,6 +185,7 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     order::check(sequence.operating_system, &enabled, media, &mut problems);
     kind::check(sequence.operating_system, &enabled, &mut problems);
     questions::check(sequence, &enabled, media, &given, &mut problems);
+    destinations::check(&enabled, &given, &mut problems);
     unknown::check(&enabled, &given, &mut problems);
     contents::check(sequence.operating_system, &enabled, media, &given, &mut problems);
     effect::check(sequence.operating_system, &enabled, &given, &mut problems);

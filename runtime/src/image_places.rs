@@ -1,0 +1,116 @@
+//! Volumes that images go to: a destination that the disk will not have is refused while the disk is untouched.
+
+use anyhow::{Context as _, bail};
+use task_sequence::steps::VolumeSelector;
+use task_sequence::{Action, Step, Variables};
+
+use crate::context::{Context, resolved};
+use crate::layout::{self, Planned};
+use crate::platform::{Disk, NewPartition, Result, Role};
+use crate::{possible, system_place, target};
+
+/// The variable that names the volume of the system where the step does not.
+const SYSTEM: &str = "OSDTargetSystemDrive";
+
+/// Compares the destinations of the sequence's images with the volumes that the disk will have.
+///
+/// # Errors
+/// When one of them is none of these.
+pub fn check(context: &Context<'_>, disk: &Disk, planned: &Planned) -> Result<()> {
+    for step in context.possible_steps() {
+        let Ok(known) = resolved(step, context.variables) else {
+            continue;
+        };
+        if let Some(selector) = destination(&known.action) {
+            let checked =
+                check_numbers(selector, disk, planned).and_then(|()| check_text(context, step, selector));
+            checked.with_context(|| format!("the destination of step \"{}\"", step.name()))?;
+        }
+    }
+    Ok(())
+}
+
+fn destination(action: &Action) -> Option<&VolumeSelector> {
+    match action {
+        Action::ApplyOperatingSystemImage(options) => Some(&options.destination),
+        Action::ApplyDataImage(options) => Some(&options.destination),
+        _ => None,
+    }
+}
+
+fn check_numbers(selector: &VolumeSelector, disk: &Disk, planned: &Planned) -> Result<()> {
+    let (Some(wanted), Some(number)) = (selector.disk.get(), selector.partition.get()) else {
+        return Ok(());
+    };
+    check_disk(*wanted, disk)?;
+    let volumes = planned.table.partitions.iter().filter(|one| holds_image(one));
+    if volumes.clone().any(|one| one.number == *number) {
+        return Ok(());
+    }
+    let points = layout::mount_points(planned);
+    let describe = |one: &NewPartition| {
+        let point = points.iter().find(|(number, _)| *number == one.number);
+        let point = point.map_or("", |(_, point)| point.as_str());
+        let words = [one.file_system.as_deref().unwrap_or_default(), point].map(str::to_owned);
+        format!("{} ({})", one.number, words.join(" ").trim())
+    };
+    let all: Vec<String> = volumes.map(describe).collect();
+    bail!(
+        "partition {number} of {} will be no volume for an image; these will be: {}",
+        target::describe(disk),
+        all.join(", ")
+    )
+}
+
+/// Whether the run's disk is the one that a step means by its number.
+///
+/// # Errors
+/// When it is another one.
+pub fn check_disk(wanted: u32, disk: &Disk) -> Result<()> {
+    if disk.removable {
+        bail!(
+            "disk {wanted} is not {}, on which the run works: removable disks have no number; give its partition a \
+             `variable` and name that",
+            target::describe(disk)
+        );
+    }
+    if disk.number != wanted {
+        bail!(
+            "disk {wanted} is not the disk on which the run works, which is disk {}, {}: a run has one disk only",
+            disk.number,
+            target::describe(disk)
+        );
+    }
+    Ok(())
+}
+
+fn holds_image(partition: &NewPartition) -> bool {
+    let swap = partition.file_system.as_deref() == Some("swap");
+    matches!(partition.role, Role::Linux | Role::Data) && !swap
+}
+
+/// Partitions get their ids when they are made: what names a volume by a text gets it from a variable that a step sets.
+fn check_text(context: &Context<'_>, step: &Step, selector: &VolumeSelector) -> Result<()> {
+    let written = destination(&step.action);
+    let names = |name: &str| match (&selector.variable, written.and_then(|one| one.volume.as_ref())) {
+        (Some(variable), _) => variable.eq_ignore_ascii_case(name),
+        (None, Some(text)) => Variables::refers_to(text, name),
+        (None, None) => name.eq_ignore_ascii_case(SYSTEM),
+    };
+    let shown = match (&selector.variable, &selector.volume) {
+        (Some(variable), _) => format!("variable {variable}"),
+        // What an earlier apply has made of the variable.
+        (None, Some(text)) if system_place::shows(context, text) => return Ok(()),
+        (None, Some(text)) => format!("\"{text}\""),
+        (None, None) => return Ok(()),
+    };
+    let enabled = context.sequence.enabled_steps();
+    let mut before = enabled.iter().take_while(|other| !std::ptr::eq(other.step, step));
+    if before.any(|other| possible::sets(&other.step.action, &names)) {
+        return Ok(());
+    }
+    bail!(
+        "{shown} will be no volume of the run: give the partition a `variable`, and name it as `destination = {{ variable = \
+         \"NAME\" }}`"
+    )
+}
