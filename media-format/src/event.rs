@@ -30,6 +30,9 @@ pub enum Event {
         environment: Environment,
         /// Whether an earlier part of the run was found.
         resumed: bool,
+        /// How many seconds the earlier parts took.
+        #[serde(default)]
+        elapsed: u64,
     },
     /// A step begins.
     Step {
@@ -51,6 +54,8 @@ pub enum Event {
         /// Bytes (or items) in all; 0 when unknown.
         total: u64,
     },
+    /// The run goes on. Said when nothing else was for a while, so that silence means that the machine is dead.
+    Working,
     /// A step ended.
     StepEnded {
         /// The step's name.
@@ -78,7 +83,7 @@ pub enum Event {
         /// Where the captured image is, as the machine saw it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         captured: Option<String>,
-        /// Where the log is, as the machine saw it.
+        /// Where the log is, in words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<String>,
     },

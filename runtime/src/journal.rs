@@ -28,6 +28,9 @@ pub struct Saved {
     pub sequence_digest: String,
     /// How far the run is.
     pub progress: Progress,
+    /// How many seconds it took until the journal was written, without the restarts between.
+    #[serde(default)]
+    pub elapsed: u64,
     /// The variables that are not secret.
     pub variables: BTreeMap<String, String>,
     /// Names of the secret ones.
@@ -137,6 +140,7 @@ impl Journal {
             sequence: sequence.into(),
             sequence_digest: sequence_digest.into(),
             progress: Progress::default(),
+            elapsed: 0,
             variables: BTreeMap::new(),
             secrets: BTreeSet::new(),
             given_secrets: Vec::new(),

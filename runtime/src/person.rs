@@ -26,6 +26,7 @@ pub struct Person<'a> {
 
 impl Operator for Person<'_> {
     fn ask(&self, question: &str, hidden: bool) -> Result<String> {
+        let _shown = crate::reporter::hold();
         self.prompts("stop");
         let answer = self.ask_on_terminals(question, hidden);
         self.prompts("start");

@@ -53,6 +53,8 @@ pub struct Run<'a> {
     pub log_home: PathBuf,
     /// The log follows the journal to the target, so that it survives restarts.
     pub log_on_target: bool,
+    /// Where copies of the log are, in words.
+    pub log_copies: Vec<String>,
     /// Screen and serial port.
     pub reporter: &'a dyn Reporter,
     /// The journal, new or resumed.
@@ -65,6 +67,8 @@ pub struct Run<'a> {
     pub views: RefCell<Vec<(PathBuf, PathBuf)>>,
     /// The exit code of the last program of the running step that counts.
     pub exit_code: Cell<i64>,
+    /// When this start of the program began, and how many seconds earlier ones took.
+    pub began: (Instant, u64),
 }
 
 impl Run<'_> {
@@ -76,6 +80,7 @@ impl Run<'_> {
             sequence: self.sequence.name.clone(),
             environment: self.here,
             resumed,
+            elapsed: self.began.1,
         });
         let finished = self.prepare(resumed).and_then(|()| self.work());
         let mut finished = finished.unwrap_or_else(|error| self.fail(&format!("{error:#}")));
@@ -359,7 +364,7 @@ impl Run<'_> {
         }
         self.log
             .info("the sequence goes on in spite of it (continue-on-error)");
-        crate::logs::copy(self);
+        self.log_copies = crate::logs::copy(self);
         self.keep()
     }
 
@@ -393,6 +398,8 @@ impl Run<'_> {
     }
 
     fn keep(&mut self) -> Result<()> {
+        let (began, earlier) = self.began;
+        self.journal.saved.elapsed = earlier + began.elapsed().as_secs();
         self.journal.keep_variables(&self.variables);
         self.journal.write(self.platform)?;
         self.follow_log();
@@ -437,7 +444,7 @@ impl Run<'_> {
 
     fn complete(&mut self) -> Result<Finished> {
         self.log.info("the task sequence has ended successfully");
-        crate::logs::copy(self);
+        self.log_copies = crate::logs::copy(self);
         // The boot partition is cleaned and unmounted: nothing may be open there.
         self.log.move_to(&self.log_home);
         boot_state::clean(self).context("removing the run's traces from the target")?;
@@ -450,7 +457,7 @@ impl Run<'_> {
     fn fail(&mut self, reason: &str) -> Finished {
         let reason = self.variables.mask(reason);
         self.log.error(format!("the task sequence has failed: {reason}"));
-        crate::logs::copy(self);
+        self.log_copies = crate::logs::copy(self);
         if let Err(error) = boot_state::forget(self) {
             self.log
                 .error(format!("the boot state could not be removed: {error:#}"));
@@ -466,7 +473,10 @@ impl Run<'_> {
             succeeded: failure.is_none(),
             reason: failure,
             captured: self.journal.saved.captured.clone(),
-            log: Some(self.log.folder().join(crate::log::NAME).display().to_string()),
+            log: Some(match self.log_copies.is_empty() {
+                true => crate::logs::place(self),
+                false => self.log_copies.join(", "),
+            }),
         });
     }
 }

@@ -13,6 +13,8 @@ const BAR: usize = 50;
 #[derive(Debug)]
 pub struct Screen {
     began: Instant,
+    /// What the parts of the run before the last restart took.
+    earlier: Duration,
     state: State,
 }
 
@@ -46,24 +48,45 @@ impl Screen {
     pub fn new() -> Self {
         Self {
             began: Instant::now(),
+            earlier: Duration::ZERO,
             state: State::default(),
         }
     }
 
     /// The text that shows the run after an event, for a terminal.
     pub fn show(&mut self, event: &Event) -> String {
-        let elapsed = self.began.elapsed();
-        self.state.note(event, elapsed);
-        let mut text = String::from("\x1b[2J\x1b[H\x1b[?25l");
-        for line in self.state.lines(elapsed) {
-            text.push_str(&line);
-            text.push_str("\r\n");
+        if let Event::Started { elapsed, .. } = event {
+            self.earlier = Duration::from_secs(*elapsed);
         }
-        text
+        self.state.note(event, self.elapsed());
+        self.drawn()
+    }
+
+    /// The text of the same a little later, while the run goes on.
+    pub fn again(&self) -> Option<String> {
+        self.state.is_running().then(|| self.drawn())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.earlier + self.began.elapsed()
+    }
+
+    /// Line over line, because a screen that is cleared each second flickers.
+    fn drawn(&self) -> String {
+        let mut text = String::from("\x1b[H\x1b[?25l");
+        for line in self.state.lines(self.elapsed()) {
+            text.push_str(&line);
+            text.push_str("\x1b[K\r\n");
+        }
+        text + "\x1b[J"
     }
 }
 
 impl State {
+    fn is_running(&self) -> bool {
+        !self.sequence.is_empty() && self.result.is_none()
+    }
+
     fn note(&mut self, event: &Event, elapsed: Duration) {
         match event {
             Event::Started {
@@ -95,7 +118,7 @@ impl State {
                     format!("Code:   {}", code_text(*code)),
                 ];
             }
-            Event::StepEnded { .. } => {}
+            Event::Working | Event::StepEnded { .. } => {}
             Event::Restart { target } => self.phase = format!("restarts into {}", place(*target)),
             Event::Ended {
                 succeeded,

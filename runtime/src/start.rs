@@ -1,6 +1,7 @@
 //! From a started machine to a run: the media, the task sequence, the journal, the secrets.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::event::{Environment, Event};
@@ -74,6 +75,7 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
     };
     let questions = Questions::new(start.operator, media);
     let variables = variables(start, &questions, &sequence, &journal)?;
+    let began = (Instant::now(), journal.saved.elapsed);
     let mut run = Run {
         platform: start.platform,
         media,
@@ -83,12 +85,14 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         log: start.log,
         log_home: start.log.folder(),
         log_on_target: start.log_on_target,
+        log_copies: Vec::new(),
         reporter: start.reporter,
         journal,
         variables,
         questions,
         views: Default::default(),
         exit_code: Default::default(),
+        began,
     };
     Ok(run.go())
 }

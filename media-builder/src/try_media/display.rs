@@ -105,6 +105,7 @@ fn describe(event: &Event) -> String {
             name,
             kind,
         } => format!("step {number} of {of}: {name} ({kind})"),
+        Event::Working => "works".to_owned(),
         Event::Progress { phase, done, total } => format!("{phase} {}", share_of(*done, *total)),
         Event::StepEnded {
             name,

@@ -244,3 +244,52 @@ fn a_connected_folder_is_where_the_step_says_also_when_the_capture_uses_the_shar
     assert!(world.shares[SHARE].volume.bytes("there").is_some());
     assert!(world.shares[SHARE].volume.bytes("ref.wim").is_some());
 }
+
+fn place_of_log(report: &Report) -> &str {
+    let mut places = report.events.iter().filter_map(|event| match event {
+        Event::Ended { log, .. } => log.as_deref(),
+        _ => None,
+    });
+    places.next_back().expect("an end")
+}
+
+#[test]
+fn the_end_says_where_the_log_can_be_read_later() {
+    let failing = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"exit 4\"\n";
+    let run = |layout| {
+        let media = MediaBuilder::new(layout, &format!("{}\n{failing}", deploy()));
+        run_to_end(machine(Firmware::Uefi, &media))
+    };
+    let (world, report) = run(MediaLayout::Usb);
+    let place = place_of_log(&report);
+    let path = place.strip_suffix(" on the media").expect(place);
+    let stick = world
+        .drives
+        .iter()
+        .find(|drive| drive.is_media)
+        .expect("the stick");
+    let copied = stick.parts.iter().any(|part| part.volume.tree.contains_key(path));
+    assert!(copied && path.starts_with("logs/"), "{place}");
+
+    let (_, report) = run(MediaLayout::Iso);
+    assert!(
+        place_of_log(&report).ends_with("smsts.log"),
+        "{}",
+        place_of_log(&report)
+    );
+
+    let (_, report) = run_to_end(to_share(Firmware::Uefi, MediaLayout::Iso));
+    report.assert_succeeded();
+    let place = place_of_log(&report);
+    assert!(place.ends_with("smsts.log beside the captured image"), "{place}");
+}
+
+#[test]
+fn a_log_that_is_only_in_memory_is_said_to_be() {
+    let media = MediaBuilder::new(MediaLayout::Iso, &deploy());
+    let mut world = machine(Firmware::Uefi, &media);
+    world.drives.retain(|drive| drive.is_media);
+    let (_, report) = run_to_end(world);
+    let place = place_of_log(&report);
+    assert!(place.contains("in memory"), "{place}");
+}

@@ -55,7 +55,7 @@ impl Reporter for Console {
             }
             Event::Restart { .. } => println!("The machine restarts."),
             // The rest is in the log, and how it ended is what the program says last.
-            Event::StepEnded { .. } | Event::Progress { .. } | Event::Ended { .. } => {}
+            Event::Working | Event::StepEnded { .. } | Event::Progress { .. } | Event::Ended { .. } => {}
         }
     }
 }
