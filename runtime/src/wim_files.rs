@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use media_format::wim::info::ImageInfo;
+use media_format::wim::protocol::{Find, Operation, Request};
 
 use crate::platform::{Platform, Result};
+
+/// Looking for a name needs the metadata of one image.
+const METADATA_LIMIT: u64 = 1 << 30;
 
 /// The WIM of an image package: the file itself, or in a folder the first part of a split one, or its only WIM.
 ///
@@ -74,6 +78,25 @@ pub fn parts(platform: &dyn Platform, first: &Path) -> Result<Vec<PathBuf>> {
         );
     }
     Ok(parts)
+}
+
+/// Whether an image has that path, from its root; none of its data is read.
+///
+/// # Errors
+/// When the WIM cannot be read.
+pub fn has(platform: &dyn Platform, wim: &Path, index: u32, path: &str) -> Result<bool> {
+    let request = Request {
+        memory_limit: Some(METADATA_LIMIT),
+        operation: Operation::Find(Find {
+            wim: wim.to_owned(),
+            index,
+            paths: vec![PathBuf::from(path)],
+        }),
+    };
+    let found = platform
+        .image_request(&request, None, &mut |_| {})
+        .with_context(|| format!("looking for {path} in image {index}"))?;
+    Ok(!found.found.is_empty())
 }
 
 /// The images that are meant: at least one.

@@ -13,6 +13,7 @@ use crate::shadow;
 
 mod keyboard;
 mod locale;
+mod time_zone;
 mod windows;
 
 /// The longest name that NetBIOS, and so a Windows domain, accepts.
@@ -22,7 +23,8 @@ pub(super) fn check(options: &ApplyOsSettings, context: &Context<'_>) -> Check {
     if context.is_windows() {
         return windows::check(options, context);
     }
-    check_linux(options)
+    check_linux(options)?;
+    time_zone::check(options, context)
 }
 
 fn check_linux(options: &ApplyOsSettings) -> Check {
@@ -52,7 +54,7 @@ pub(super) fn run(options: &ApplyOsSettings, context: &mut Context<'_>) -> Resul
         set_name(platform, &root, name).context("setting the computer's name")?;
     }
     set_registration(platform, &root, options)?;
-    set_time_zone(platform, &root, options)?;
+    time_zone::set(platform, &root, options)?;
     locale::set(context, &root, options)?;
     keyboard::set(platform, &root, options)?;
     set_administrator(context, &root, options)?;
@@ -98,26 +100,6 @@ fn set_registration(platform: &dyn Platform, root: &Path, options: &ApplyOsSetti
     } else {
         platform.write(&root.join("etc/machine-info"), lines.as_bytes(), 0o644)
     }
-}
-
-fn set_time_zone(
-    platform: &dyn Platform,
-    root: &Path,
-    options: &ApplyOsSettings,
-) -> std::result::Result<(), Failure> {
-    let Some(zone) = &options.time_zone else {
-        return Ok(());
-    };
-    let file = format!("usr/share/zoneinfo/{zone}");
-    if zone.contains("..") || !platform.exists(&root.join(&file)) {
-        return Err(Failure::new(format!(
-            "the system knows no time zone \"{zone}\"; names such as Europe/Amsterdam are possible (and need the \
-             package tzdata in the reference)"
-        )));
-    }
-    platform.link(&root.join("etc/localtime"), &format!("/{file}"))?;
-    platform.write(&root.join("etc/timezone"), format!("{zone}\n").as_bytes(), 0o644)?;
-    Ok(())
 }
 
 fn set_administrator(

@@ -6,7 +6,8 @@ use runtime::platform::Firmware;
 use crate::driver::{Report, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine, reference};
 use crate::images::{Image, Wim};
-use crate::world::{Tree, World, file};
+use crate::refusals::refused;
+use crate::world::{Tree, Volume, World, file};
 
 const SETTINGS: &str = "system-locale = \"C.UTF-8\"\n";
 
@@ -71,4 +72,44 @@ fn a_locale_that_the_system_does_not_have_is_in_the_log() {
         let (_, report) = deployed(&with_settings("system-locale = \"en-US\"\n"), &files);
         assert_eq!(report.log.contains(MISSING), missing, "{files:?}");
     }
+}
+
+fn with_zone(zone: &str) -> String {
+    let text = deploy();
+    assert!(text.contains("OSDTimeZone = \"Etc/UTC\""));
+    text.replace("OSDTimeZone = \"Etc/UTC\"", &format!("OSDTimeZone = \"{zone}\""))
+}
+
+#[test]
+fn a_time_zone_that_the_image_does_not_have_is_refused_before_anything_is_erased() {
+    for zone in ["Europe/Atlantis", "../../../etc/shadow", ""] {
+        refused(
+            &deploys(&with_zone(zone), &[]),
+            &["Apply the settings of the system", "knows no time zone", zone],
+        );
+    }
+    let (world, _) = deployed(&with_zone("Europe/Amsterdam"), &[]);
+    assert_eq!(content(&world, "etc/timezone"), "Europe/Amsterdam\n");
+}
+
+#[test]
+fn a_time_zone_may_lie_on_any_volume_or_come_by_a_command() {
+    let zones = "usr/share/zoneinfo";
+    let mut root = reference();
+    let on_root = |path: &String| path.starts_with(zones);
+    let moved: Vec<String> = root.keys().filter(|path| on_root(path)).cloned().collect();
+    moved.iter().for_each(|path| drop(root.remove(path)));
+    let mut usr = Volume::new("ext4", 0);
+    usr.put("share/zoneinfo/Europe/Amsterdam", file("zone"));
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &with_zone("Europe/Amsterdam"));
+    let images = vec![Image::of_volume("/", &root), Image::of_volume("/usr", &usr.tree)];
+    media.put_image("reference", &Wim { images }.to_bytes());
+    run_to_end(machine(Firmware::Uefi, &media)).1.assert_succeeded();
+
+    let command = "  [[steps.steps]]\n  type = \"run-command-line\"\n  command = \"append \
+                   %OSDTargetSystemDrive%/usr/share/zoneinfo/Own/Zone\"\n\n";
+    let step = "  [[steps.steps]]\n  type = \"apply-os-settings\"";
+    let text = with_zone("Own/Zone");
+    assert!(text.contains(step));
+    deployed(&text.replace(step, &format!("{command}{step}")), &[]);
 }
