@@ -574,3 +574,17 @@ fn an_image_onto_a_volume_that_there_will_not_be() {
         assert_eq!(said(disk, destination), "", "{disk} {destination}");
     }
 }
+
+#[test]
+fn a_linux_is_not_joined_to_a_domain_by_variables_either() {
+    let variables = [
+        ("OSDNetworkJoinType", "0"),
+        ("OSDDomainName", "d.example"),
+        ("OSDJoinAccount", "joiner"),
+    ];
+    let text = step("apply-network-settings", "");
+    let said = found("linux", &text, &with_variables(&variables));
+    assert!(said.contains("while it runs"), "{said}");
+    let workgroup = [("OSDNetworkJoinType", "1"), ("OSDWorkgroupName", "W")];
+    assert_eq!(found("linux", &text, &with_variables(&workgroup)), "");
+}

@@ -18,7 +18,18 @@ pub(super) fn check(options: &ApplyNetworkSettings, context: &Context<'_>) -> Ch
     if context.is_windows() {
         return windows::check(options, context);
     }
+    refuse_domain(options)?;
     with_macs(&options.adapters, &context.macs())?;
+    Ok(())
+}
+
+/// Nothing of a Linux can be joined to a domain from outside.
+fn refuse_domain(options: &ApplyNetworkSettings) -> Check {
+    if options.join.get() == Some(&JoinKind::Domain) {
+        return Err(Failure::new(
+            "a Linux system joins a domain while it runs: use a join-domain-or-workgroup step after setup-os",
+        ));
+    }
     Ok(())
 }
 
@@ -26,18 +37,10 @@ pub(super) fn run(options: &ApplyNetworkSettings, context: &mut Context<'_>) -> 
     if context.is_windows() {
         return windows::run(options, context);
     }
+    refuse_domain(options)?;
     let root = context.system_root(true)?;
-    match options.join.get() {
-        Some(JoinKind::Domain) => {
-            return Err(Failure::new(
-                "a Linux system joins a domain while it runs: use a join-domain-or-workgroup step after setup-os",
-            ));
-        }
-        Some(JoinKind::Workgroup) | None => {
-            if let Some(workgroup) = &options.workgroup {
-                set_workgroup(context, &root, workgroup)?;
-            }
-        }
+    if let Some(workgroup) = &options.workgroup {
+        set_workgroup(context, &root, workgroup)?;
     }
     let adapters = with_macs(&options.adapters, &context.macs())?;
     write_adapters(context.platform, &root, &adapters)?;

@@ -137,6 +137,20 @@ fn a_computer_name_that_is_too_long() {
 }
 
 #[test]
+fn a_domain_that_a_linux_cannot_join_from_outside() {
+    let written = "  join = \"workgroup\"\n";
+    assert!(deploy().contains(written));
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &deploy().replace(written, ""));
+    let variables = &mut media.options.variables;
+    variables.insert("OSDNetworkJoinType".into(), "0".into());
+    let step = "Apply the network settings";
+    refused(
+        &machine(Firmware::Uefi, &media),
+        &[step, "joins a domain while it runs"],
+    );
+}
+
+#[test]
 fn a_capture_onto_an_iso() {
     let media = MediaBuilder::new(MediaLayout::Iso, &build_and_capture("media:captures/ref.wim"));
     refused(&machine(Firmware::Uefi, &media), &["an ISO cannot be written"]);

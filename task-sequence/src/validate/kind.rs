@@ -1,16 +1,25 @@
 //! Steps and settings that exist only for the other kind of system.
 
-use super::{EnabledStep, Problem, error};
+use super::{EnabledStep, Given, Problem, error};
 use crate::model::OperatingSystem;
 use crate::setting::has_variable;
 use crate::steps::{
     Action, ApplyNetworkSettings, ApplyOsSettings, FileSystem, FormatAndPartitionDisk, JoinKind, Partition,
 };
 
-pub(super) fn check(system: OperatingSystem, enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
+pub(super) fn check(
+    system: OperatingSystem,
+    enabled: &[EnabledStep<'_>],
+    given: &Given,
+    problems: &mut Vec<Problem>,
+) {
     for placed in enabled {
         let found = match system {
-            OperatingSystem::Linux => only_windows(&placed.step.action),
+            OperatingSystem::Linux => {
+                let mut found = only_windows(&placed.step.action);
+                found.extend(offline_join(&placed.step.action, given));
+                found
+            }
             OperatingSystem::Windows => only_linux(&placed.step.action),
         };
         for message in found {
@@ -55,7 +64,7 @@ fn windows_settings(given: &[(&str, bool)]) -> Vec<String> {
 
 fn network_of_windows(options: &ApplyNetworkSettings) -> Vec<String> {
     let some = |given: fn(&crate::steps::Adapter) -> bool| options.adapters.iter().any(given);
-    let mut found = windows_settings(&[
+    windows_settings(&[
         ("dns-domain", options.dns_domain.is_some()),
         ("dns-suffixes", !options.dns_suffixes.is_empty()),
         ("adapters.wins", some(|adapter| !adapter.wins.is_empty())),
@@ -64,14 +73,19 @@ fn network_of_windows(options: &ApplyNetworkSettings) -> Vec<String> {
             "adapters.register-in-dns",
             some(|adapter| !adapter.register_in_dns.is_absent()),
         ),
-    ]);
-    if options.join.get() == Some(&JoinKind::Domain) {
-        found.push(
-            "a Linux system joins a domain while it runs: use a `join-domain-or-workgroup` step after `setup-os`"
-                .into(),
-        );
-    }
-    found
+    ])
+}
+
+/// Variables say it too. Other settings that only Windows has are passed over where variables give them: media may have sequences
+/// for both systems.
+fn offline_join(action: &Action, given: &Given) -> Option<String> {
+    let resolved = action.resolve(given.values());
+    let Action::ApplyNetworkSettings(options) = resolved.as_ref().unwrap_or(action) else {
+        return None;
+    };
+    (options.join.get() == Some(&JoinKind::Domain)).then(|| {
+        "a Linux system joins a domain while it runs: use a `join-domain-or-workgroup` step after `setup-os`".into()
+    })
 }
 
 /// What a sequence for Windows must not have.

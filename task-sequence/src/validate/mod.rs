@@ -183,7 +183,7 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     }
     check_groups(&sequence.steps, (&[], &[]), &mut problems);
     order::check(sequence.operating_system, &enabled, media, &mut problems);
-    kind::check(sequence.operating_system, &enabled, &mut problems);
+    kind::check(sequence.operating_system, &enabled, &given, &mut problems);
     questions::check(sequence, &enabled, media, &given, &mut problems);
     destinations::check(&enabled, &given, &mut problems);
     unknown::check(&enabled, &given, &mut problems);
