@@ -22,6 +22,23 @@ const TRACES: [&str; 5] = [
     "/etc/systemd/network/10-media-runtime.network",
 ];
 
+/// What a machine loads before it does anything, over slow firmware and slow sticks too.
+#[test]
+fn kernel_and_initramfs_take_no_more_than_60_mb() {
+    let listed = support::run(
+        "tar",
+        &["-tvf", &out("boot-image/linux-pe.tar").display().to_string()],
+    );
+    let size = |name: &str| -> u64 {
+        let line = listed.lines().find(|line| line.ends_with(&format!(" {name}")));
+        let size = line.and_then(|line| line.split_whitespace().nth(2));
+        size.and_then(|size| size.parse().ok())
+            .unwrap_or_else(|| panic!("no {name} in {listed}"))
+    };
+    let both = size("vmlinuz") + size("initrd.img");
+    assert!((10_000_000..=60_000_000).contains(&both), "{both} bytes");
+}
+
 /// The stick's run is the beginning of other scenarios: it is done once.
 fn captured_on_the_stick() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();

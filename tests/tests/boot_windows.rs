@@ -13,6 +13,7 @@ mod listing;
 #[path = "boot_windows/secure_boot.rs"]
 mod secure_boot;
 
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -235,6 +236,58 @@ fn an_application_that_asks_for_a_restart_got_it() {
     assert!(starts > installed_in, "start {installed_in} of {starts}");
 }
 
+/// As sgdisk sees the disk, and as the boot sector of the volume says where it begins.
+#[test]
+fn the_disk_is_laid_out_as_windows_expects_it() {
+    captured();
+    let disk = out("demo/windows.raw");
+    let partition = |number: u32| {
+        let about = support::run(
+            "sgdisk",
+            &[&format!("--info={number}"), &disk.display().to_string()],
+        );
+        let value = |name: &str| {
+            let line = about.lines().find_map(|line| line.strip_prefix(name));
+            let value = line.and_then(|rest| rest.split_whitespace().next());
+            value.unwrap_or_else(|| panic!("no {name} in {about}")).to_owned()
+        };
+        (
+            value("Partition GUID code: "),
+            value("Attribute flags: "),
+            value("First sector: "),
+        )
+    };
+    // EFI system partition, Microsoft reserved, basic data, Windows recovery: required, and without a letter.
+    let expected = [
+        ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "0000000000000000"),
+        ("E3C9E316-0B5C-4DB8-817D-F92DF00215AE", "8000000000000000"),
+        ("EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", "0000000000000000"),
+        ("DE94BBA4-06D1-4D40-A16A-BFD50179D6AC", "8000000000000001"),
+    ];
+    for (number, (kind, flags)) in (1..).zip(expected) {
+        let (found, attributes, _) = partition(number);
+        assert_eq!(
+            (found.as_str(), attributes.as_str()),
+            (kind, flags),
+            "partition {number}"
+        );
+    }
+    let first: u64 = partition(3).2.parse().expect("a sector");
+    let mut sector = [0; 512];
+    let file = std::fs::File::open(&disk).expect("the disk");
+    file.read_exact_at(&mut sector, first * 512)
+        .expect("the boot sector");
+    assert_eq!(&sector[3..11], b"NTFS    ");
+    let geometry = |at: usize| u16::from_le_bytes([sector[at], sector[at + 1]]);
+    assert_eq!(
+        (geometry(0x18), geometry(0x1a)),
+        (63, 255),
+        "sectors of a track, heads"
+    );
+    let hidden = u32::from_le_bytes([sector[0x1c], sector[0x1d], sector[0x1e], sector[0x1f]]);
+    assert_eq!(u64::from(hidden), first, "the sectors before the volume");
+}
+
 /// Wine does not run where QEMU translates code with SMAP.
 const CPU: &str = "--cpu=max,smap=off";
 
@@ -250,13 +303,15 @@ fn a_sysprep_without_result_fails_with_its_reason() {
     assert!(said.contains("Prepare the operating system"), "{said}");
 }
 
-/// The NTFS and the FAT32 volume become an image each; ext4, the ESP and the stick do not.
+/// The NTFS and the FAT32 volume become an image each; ext4, the ESP, the media's stick and one that somebody forgot do not.
 #[test]
 fn an_existing_windows_is_captured_with_its_volumes() {
-    let disk = existing::disk(&install_wim(), Left::Off);
+    let (disk, stick) = (existing::disk(&install_wim(), Left::Off), existing::stick());
+    let before = support::digest(&stick);
     let media = project("windows-capture-existing", "usb", &[]);
-    let disk_path = disk.display().to_string();
-    let (status, said) = try_media(&media, &["--firmware=uefi", "--disk", &disk_path]);
+    let (disk_path, stick_path) = (disk.display().to_string(), stick.display().to_string());
+    let machine = ["--firmware=uefi", "--disk", &disk_path, "--usb-disk", &stick_path];
+    let (status, said) = try_media(&media, &machine);
     assert_eq!(status, Some(0), "{said}");
     let results = results_of(&media);
     let wim = results.join("captures/existing.wim");
@@ -269,7 +324,11 @@ fn an_existing_windows_is_captured_with_its_volumes() {
     let log = support::files_below(&results, "smsts.log");
     let log = std::fs::read_to_string(log.first().expect("the log came back")).expect("the log");
     assert!(log.contains("ext4"), "the skipped volume is not named: {log}");
+    let names_it = |line: &str| line.contains("(another disk)") && line.contains("DISK1");
+    assert!(log.lines().any(names_it), "the stick is not named: {log}");
+    assert_eq!(support::digest(&stick), before, "the stick was changed");
     std::fs::remove_file(disk).expect("removing the disk");
+    std::fs::remove_file(stick).expect("removing the stick");
 }
 
 /// What it holds in memory is missing on its disk.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use common::*;
 use media_format::wim::info::WimInfo;
-use media_format::wim::protocol::{OnBadName, Operation, Request};
+use media_format::wim::protocol::{Capture, Compression, OnBadName, Operation, Request};
 
 /// Data that hardly compresses.
 fn noise(bytes: u32) -> Vec<u8> {
@@ -205,16 +205,40 @@ fn a_crafted_header_fails_within_the_memory_limit() {
     );
 }
 
+/// What is promised for an LZX capture, also with as many threads as a large machine has, and for the apply.
 #[test]
-fn ordinary_work_fits_in_a_memory_limit() {
+fn an_lzx_capture_and_its_apply_fit_in_512_mb() {
     let folder = tempfile::tempdir().unwrap();
-    let (tree, wim) = sample(folder.path());
-    let operation = Operation::Capture(capture(&wim, vec![image(&tree, "Image")]));
-    let capped = Request {
+    let (tree, wim, target) = ("tree", "lzx.wim", "target");
+    let path = |name: &str| folder.path().join(name);
+    for number in 0..10_000 {
+        let within = path(tree).join(format!("{}", number % 100));
+        fs::create_dir_all(&within).unwrap();
+        fs::write(
+            within.join(format!("{number}.txt")),
+            format!("{number} ").repeat(50),
+        )
+        .unwrap();
+    }
+    let large: Vec<u8> = (0..16_000_000_u32).map(|byte| (byte / 3 % 251) as u8).collect();
+    fs::write(path(tree).join("large"), large).unwrap();
+    let capped = |operation| Request {
         memory_limit: Some(512 << 20),
         operation,
     };
-    done(&messages_of(worker(), &capped).0);
+    let operation = Operation::Capture(Capture {
+        compression: Compression::Lzx,
+        threads: Some(16),
+        ..capture(&path(wim), vec![image(&path(tree), "Image")])
+    });
+    done(&messages_of(worker(), &capped(operation)).0);
+    fs::create_dir(path(target)).unwrap();
+    let operation = Operation::Apply(apply(&path(wim), 1, &path(target)));
+    done(&messages_of(worker(), &capped(operation)).0);
+    assert_eq!(
+        fs::read(path(target).join("large")).unwrap(),
+        fs::read(path(tree).join("large")).unwrap()
+    );
 }
 
 #[test]

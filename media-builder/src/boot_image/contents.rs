@@ -112,6 +112,28 @@ mod tests {
         assert!(contents.module_names(false).any(|name| name == "cifs"));
     }
 
+    /// What is promised to start from, to install to and to speak by: building fails where the kernel lacks one of them.
+    #[test]
+    fn the_drivers_of_usual_machines_are_asked_for() {
+        let contents = Contents::linux_pe().unwrap();
+        let asked: Vec<_> = [true, false]
+            .into_iter()
+            .flat_map(|ready| contents.module_names(ready))
+            .map(|name| name.replace('-', "_"))
+            .collect();
+        let disks = "ahci nvme vmd uas usb_storage virtio_blk virtio_scsi hv_storvsc vmw_pvscsi mptspi megaraid_sas \
+                     mpt3sas aacraid hpsa smartpqi";
+        let cards =
+            "e1000 e1000e igb igc r8169 tg3 ixgbe i40e virtio_net hv_netvsc vmxnet3 r8152 ax88179_178a";
+        let volumes = "vfat exfat isofs udf ext4 xfs btrfs cifs efivarfs";
+        for wanted in [disks, cards, volumes]
+            .iter()
+            .flat_map(|names| names.split_whitespace())
+        {
+            assert!(asked.iter().any(|name| name == wanted), "{wanted}");
+        }
+    }
+
     #[test]
     fn an_unknown_key_is_refused() {
         let text = LINUX_PE.replacen("format = 1", "format = 1\nformats = 2", 1);

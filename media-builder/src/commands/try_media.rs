@@ -40,6 +40,10 @@ pub struct Args {
     /// What the disks hang on.
     #[arg(long, value_enum, default_value = "virtio")]
     disk_bus: Bus,
+    /// A disk on USB beside the others, such as a stick that somebody forgot: its size, or a raw image, which is changed. Can be
+    /// given several times.
+    #[arg(long, value_name = "SIZE|FILE")]
+    usb_disk: Vec<DiskSource>,
     /// An additional disk with an empty exFAT volume "CAPTURE".
     #[arg(long, value_name = "SIZE")]
     second_disk: Option<Size>,
@@ -144,6 +148,7 @@ fn resolve(args: Args) -> Options {
         media_last: args.media_last,
         disks: if args.no_disk { vec![] } else { args.disk },
         bus: args.disk_bus,
+        usb_disks: args.usb_disk,
         second_disk: args.second_disk,
         accelerator: args.accelerator,
         cpu: args.cpu,

@@ -56,6 +56,8 @@ pub struct Options {
     pub disks: Vec<DiskSource>,
     /// What the disks hang on.
     pub bus: Bus,
+    /// Disks on USB beside the others.
+    pub usb_disks: Vec<DiskSource>,
     /// Size of an additional disk with an empty exFAT volume.
     pub second_disk: Option<Size>,
     /// What runs the guest's code; without it KVM where it proves to work, else translation.

@@ -34,10 +34,12 @@ impl Work {
         let attach = attach(options)?;
         let (folder, temporary) = folder(options)?;
         let mut disks = Vec::new();
-        for (number, source) in options.disks.iter().enumerate() {
+        let on_bus = options.disks.iter().map(|source| (source, options.bus));
+        let on_usb = options.usb_disks.iter().map(|source| (source, Bus::Usb));
+        for (number, (source, bus)) in on_bus.chain(on_usb).enumerate() {
             disks.push(Disk {
                 path: disk(source, number, &folder)?,
-                bus: options.bus,
+                bus,
             });
         }
         let second_disk = options

@@ -53,17 +53,39 @@ pub(crate) fn disk(wim: &Path, left: Left) -> PathBuf {
     disk
 }
 
+/// A stick that somebody forgot in the machine, with a FAT32 volume.
+pub(crate) fn stick() -> PathBuf {
+    let stick = super::support::own("forgotten-stick", "raw");
+    let volume = stick.with_extension("volume");
+    let file = File::create(&stick).expect("the stick");
+    file.set_len(66 * MEGABYTE).expect("its size");
+    write_table(&stick, &["start=1MiB, size=64MiB, type=U".to_owned()]);
+    let content = File::create(&volume).expect("a volume");
+    content.set_len(64 * MEGABYTE).expect("its size");
+    let path = volume.display().to_string();
+    run("mkfs.vfat", &["-F", "32", "-n", "FORGOTTEN", &path]);
+    run("mcopy", &["-i", &path, "/etc/hostname", "::/forgotten.txt"]);
+    copy(&volume, &file, MEGABYTE);
+    fs::remove_file(&volume).expect("removing the volume");
+    stick
+}
+
 fn partition(disk: &Path) {
     let mut start = 1;
-    let mut lines = vec!["label: gpt".to_owned()];
+    let mut lines = Vec::new();
     for (name, kind, size) in PARTITIONS {
         lines.push(format!(
             "start={start}MiB, size={size}MiB, type={kind}, name={name}"
         ));
         start += size;
     }
+    write_table(disk, &lines);
+}
+
+fn write_table(disk: &Path, partitions: &[String]) {
+    let lines = format!("label: gpt\n{}\n", partitions.join("\n"));
     let script = disk.with_extension("sfdisk");
-    fs::write(&script, lines.join("\n") + "\n").expect("a script");
+    fs::write(&script, lines).expect("a script");
     let command = format!("sfdisk --quiet '{}' <'{}'", disk.display(), script.display());
     run("sh", &["-c", &command]);
 }

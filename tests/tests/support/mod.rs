@@ -70,7 +70,8 @@ fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-fn run(program: &str, arguments: &[&str]) -> String {
+/// Runs a program that has to succeed; gives what it said.
+pub fn run(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&run_for_bytes(program, arguments)).into_owned()
 }
 
