@@ -121,8 +121,9 @@ fn what_was_captured_deploys_to_a_machine_of_its_own() {
     assert!(image.contains("/usr/sbin/sshd"));
 }
 
+/// The machine starts from its disk in the end, as nobody's copy.
 #[test]
-fn an_installed_system_is_captured_and_stays_as_it_is() {
+fn an_installed_system_is_captured_stays_as_it_is_and_deploys() {
     deployed();
     let before = digest(&deployed_disk());
     demo(&["capture-existing"]);
@@ -138,6 +139,24 @@ fn an_installed_system_is_captured_and_stays_as_it_is() {
     image.has_applications_and_update();
     assert_eq!(image.text("/etc/machine-id"), "");
     assert!(!image.matches("/etc/ssh/ssh_host_"), "host keys were captured");
+    demo(&["deploy-existing"]);
+    let (first, second) = (deployed(), System::on(&out("demo/deployed-existing.raw")));
+    assert_eq!(second.text("/etc/hostname").trim(), "SECOND");
+    for own in [
+        "/etc/machine-id",
+        "/etc/ssh/ssh_host_ed25519_key.pub",
+        "/etc/fstab",
+    ] {
+        assert_ne!(
+            first.text(own),
+            second.text(own),
+            "{own} is that of the captured machine"
+        );
+    }
+    assert_eq!(second.package_version("demo-editor").as_deref(), Some("1.0"));
+    for trace in TRACES {
+        assert!(!second.exists(trace), "{trace} was left on the deployed machine");
+    }
 }
 
 /// The system lies on three volumes, GRUB's files on one of their own: each is an image of the WIM.
