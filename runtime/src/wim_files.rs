@@ -80,23 +80,23 @@ pub fn parts(platform: &dyn Platform, first: &Path) -> Result<Vec<PathBuf>> {
     Ok(parts)
 }
 
-/// Whether an image has that path, from its root; none of its data is read.
+/// Those of the paths, from its root, that an image has; none of its data is read.
 ///
 /// # Errors
 /// When the WIM cannot be read.
-pub fn has(platform: &dyn Platform, wim: &Path, index: u32, path: &str) -> Result<bool> {
+pub fn having(platform: &dyn Platform, wim: &Path, index: u32, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
     let request = Request {
         memory_limit: Some(METADATA_LIMIT),
         operation: Operation::Find(Find {
             wim: wim.to_owned(),
             index,
-            paths: vec![PathBuf::from(path)],
+            paths,
         }),
     };
-    let found = platform
+    let answer = platform
         .image_request(&request, None, &mut |_| {})
-        .with_context(|| format!("looking for {path} in image {index}"))?;
-    Ok(!found.found.is_empty())
+        .with_context(|| format!("looking for files in image {index}"))?;
+    Ok(answer.found)
 }
 
 /// The images that are meant: at least one.

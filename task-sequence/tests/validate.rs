@@ -259,6 +259,7 @@ fn settings_of_one_operating_system_are_refused_on_the_other() {
         ("apply-os-settings", "ui-language-fallback = 'en-US'"),
         ("apply-network-settings", "dns-domain = 'd.example'"),
         ("apply-network-settings", "dns-suffixes = ['d.example']"),
+        ("apply-network-settings", "adapters = [{ name = 'Lab' }]"),
         ("apply-network-settings", "adapters = [{ wins = ['192.0.2.7'] }]"),
         ("apply-network-settings", "adapters = [{ netbios = 'disabled' }]"),
         (

@@ -2,15 +2,21 @@
 
 use std::path::Path;
 
+use reader::Reader;
+use task_sequence::Action;
 use task_sequence::steps::{Adapter, ApplyNetworkSettings, ApplyOsSettings, JoinKind};
 use windows_setup::unattend::{Machine, Settings};
 
+use super::applied_images::AppliedImages;
 use super::join_domain_or_workgroup::set_workgroup;
 use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::platform::{self, Platform};
+use crate::volumes;
 
+mod keyfile;
+mod reader;
 mod windows;
 
 /// Windows' set-up would end at a setting that it does not accept.
@@ -20,6 +26,19 @@ pub(super) fn check(options: &ApplyNetworkSettings, context: &Context<'_>) -> Ch
     }
     refuse_domain(options)?;
     with_macs(&options.adapters, &context.macs())?;
+    check_reader(options, context)
+}
+
+/// Settings that nothing in the image would read are found before anything is erased.
+fn check_reader(options: &ApplyNetworkSettings, context: &Context<'_>) -> Check {
+    let is_this = |action: &Action| matches!(action, Action::ApplyNetworkSettings(_));
+    if options.adapters.is_empty() {
+        return Ok(());
+    }
+    if let Some(images) = AppliedImages::before(context, is_this) {
+        let having = images.having(context, &Reader::paths())?;
+        Reader::of(|path| having.contains(path))?;
+    }
     Ok(())
 }
 
@@ -43,7 +62,7 @@ pub(super) fn run(options: &ApplyNetworkSettings, context: &mut Context<'_>) -> 
         set_workgroup(context, &root, workgroup)?;
     }
     let adapters = with_macs(&options.adapters, &context.macs())?;
-    write_adapters(context.platform, &root, &adapters)?;
+    write_adapters(context, &root, &adapters)?;
     Ok(Outcome::Done)
 }
 
@@ -74,19 +93,32 @@ fn with_macs(adapters: &[Adapter], macs: &[String]) -> platform::Result<Vec<Adap
         .collect())
 }
 
-fn write_adapters(platform: &dyn Platform, root: &Path, adapters: &[Adapter]) -> platform::Result<()> {
-    let has = |path: &str| platform.exists(&root.join(path));
-    let networkd = has("usr/lib/systemd/systemd-networkd")
-        && has("etc/systemd/system/multi-user.target.wants/systemd-networkd.service");
-    if networkd || !has("sbin/ifup") {
-        return write_networkd(platform, root, adapters);
+fn write_adapters(context: &Context<'_>, root: &Path, adapters: &[Adapter]) -> Check {
+    if adapters.is_empty() {
+        return Ok(());
     }
-    let text = interfaces(adapters);
-    platform.write(
-        &root.join("etc/network/interfaces.d/media-runtime"),
-        text.as_bytes(),
-        0o644,
-    )
+    let platform = context.platform;
+    let reader = Reader::of(|path| platform.exists(&volumes::below(root, path)))?;
+    context.log.info(format!("the adapters are set up by {reader:?}"));
+    match reader {
+        Reader::Networkd => write_networkd(platform, root, adapters)?,
+        Reader::NetworkManager => write_keyfiles(platform, root, adapters)?,
+        Reader::Ifupdown => {
+            let path = root.join("etc/network/interfaces.d/media-runtime");
+            platform.write(&path, interfaces(adapters).as_bytes(), 0o644)?;
+        }
+    }
+    Ok(())
+}
+
+/// NetworkManager passes over files that others than root can read.
+fn write_keyfiles(platform: &dyn Platform, root: &Path, adapters: &[Adapter]) -> platform::Result<()> {
+    let folder = root.join("etc/NetworkManager/system-connections");
+    for (number, adapter) in adapters.iter().enumerate() {
+        let path = folder.join(format!("media-runtime-{number}.nmconnection"));
+        platform.write(&path, keyfile::text(adapter, number).as_bytes(), 0o600)?;
+    }
+    Ok(())
 }
 
 fn write_networkd(platform: &dyn Platform, root: &Path, adapters: &[Adapter]) -> platform::Result<()> {

@@ -9,6 +9,7 @@ use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::run::Run;
 
+mod applied_images;
 mod apply_data_image;
 mod apply_driver_package;
 mod apply_image;

@@ -7,7 +7,7 @@ use crate::driver::{Report, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine, reference};
 use crate::images::{Image, Wim};
 use crate::refusals::refused;
-use crate::world::{Tree, Volume, World, file};
+use crate::world::{Node, Volume, World, file};
 
 const SETTINGS: &str = "system-locale = \"C.UTF-8\"\n";
 
@@ -21,10 +21,15 @@ fn with_settings(lines: &str) -> String {
 /// A machine onto which a reference with more files is deployed.
 fn deploys(text: &str, files: &[(&str, &str)]) -> World {
     let mut media = MediaBuilder::new(MediaLayout::Iso, text);
-    let mut tree: Tree = reference();
-    tree.extend(files.iter().map(|(path, text)| ((*path).to_owned(), file(*text))));
+    let mut volume = Volume {
+        tree: reference(),
+        ..Volume::new("ext4", 0)
+    };
+    files
+        .iter()
+        .for_each(|(path, text)| volume.put(path, file(*text)));
     let wim = Wim {
-        images: vec![Image::new("Debian", &tree)],
+        images: vec![Image::new("Debian", &volume.tree)],
     };
     media.put_image("reference", &wim.to_bytes());
     machine(Firmware::Uefi, &media)
@@ -112,4 +117,60 @@ fn a_time_zone_may_lie_on_any_volume_or_come_by_a_command() {
     let text = with_zone("Own/Zone");
     assert!(text.contains(step));
     deployed(&text.replace(step, &format!("{command}{step}")), &[]);
+}
+
+/// The template that deploys, with an adapter of a fixed address.
+fn with_adapter() -> String {
+    let join = "  join = \"workgroup\"\n";
+    assert!(deploy().contains(join));
+    let adapters = "  adapters = [{ mac = \"52:54:00:00:00:01\", addresses = [\"192.0.2.5/24\"] }]\n";
+    deploy().replace(join, &format!("{join}{adapters}"))
+}
+
+const MANAGER: (&str, &str) = ("usr/sbin/NetworkManager", "program");
+const NETWORKD: (&str, &str) = ("usr/lib/systemd/systemd-networkd", "program");
+
+#[test]
+fn network_manager_gets_a_profile_that_only_root_can_read() {
+    let path = "etc/NetworkManager/system-connections/media-runtime-0.nmconnection";
+    let (world, _) = deployed(
+        &with_adapter(),
+        &[MANAGER, NETWORKD, ("usr/sbin/ifup", "of NetworkManager")],
+    );
+    assert!(content(&world, path).contains("\nmethod=manual\naddress1=192.0.2.5/24\n"));
+    let Some(Node::File(_, mode)) = world.drives[0].parts[1].volume.tree.get(path) else {
+        panic!("no profile")
+    };
+    assert_eq!(*mode, 0o600);
+    let others = ["etc/systemd/network", "etc/network"];
+    let tree = &world.drives[0].parts[1].volume.tree;
+    assert!(
+        tree.keys()
+            .all(|path| others.iter().all(|other| !path.starts_with(other)))
+    );
+}
+
+#[test]
+fn networkd_and_ifupdown_get_theirs() {
+    let enabled = (
+        "etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+        "unit",
+    );
+    let (world, _) = deployed(&with_adapter(), &[MANAGER, NETWORKD, enabled]);
+    assert!(content(&world, "etc/systemd/network/10-media-runtime.network").contains("Address=192.0.2.5/24"));
+    let (ifup, interfaces) = (("sbin/ifup", "program"), ("etc/network/interfaces", ""));
+    let (world, _) = deployed(&with_adapter(), &[MANAGER, NETWORKD, ifup, interfaces]);
+    assert!(content(&world, "etc/network/interfaces.d/media-runtime").contains("address 192.0.2.5/24"));
+}
+
+#[test]
+fn adapters_that_nothing_would_set_up_are_refused_before_anything_is_erased() {
+    for files in [vec![], vec![NETWORKD]] {
+        refused(
+            &deploys(&with_adapter(), &files),
+            &["Apply the network settings", "nothing in the system reads"],
+        );
+    }
+    // Nothing is asked for.
+    deployed(&deploy(), &[]);
 }

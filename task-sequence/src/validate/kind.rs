@@ -67,6 +67,7 @@ fn network_of_windows(options: &ApplyNetworkSettings) -> Vec<String> {
     windows_settings(&[
         ("dns-domain", options.dns_domain.is_some()),
         ("dns-suffixes", !options.dns_suffixes.is_empty()),
+        ("adapters.name", some(|adapter| adapter.name.is_some())),
         ("adapters.wins", some(|adapter| !adapter.wins.is_empty())),
         ("adapters.netbios", some(|adapter| !adapter.netbios.is_absent())),
         (

@@ -1,14 +1,15 @@
 //! Time zone of the applied Linux.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use task_sequence::Action;
 use task_sequence::steps::ApplyOsSettings;
 
-use crate::context::{Context, Failure, resolved};
+use crate::context::{Context, Failure};
 use crate::platform::{self, Platform};
-use crate::steps::{Check, apply_image};
-use crate::{volumes, wim_files};
+use crate::steps::Check;
+use crate::steps::applied_images::AppliedImages;
+use crate::volumes;
 
 const FOLDER: &str = "/usr/share/zoneinfo";
 
@@ -20,61 +21,15 @@ pub(super) fn check(options: &ApplyOsSettings, context: &Context<'_>) -> Check {
     if !is_name(zone) {
         return Err(unknown(zone));
     }
-    let Some(images) = images_before(context, zone) else {
+    let is_this = |action: &Action| matches!(action, Action::ApplyOsSettings(other) if other.time_zone == options.time_zone);
+    let Some(images) = AppliedImages::before(context, is_this) else {
         return Ok(());
     };
     let path = format!("{FOLDER}/{zone}");
-    for image in &images {
-        let Some(path) = volumes::relative(&path, &image.mount_point) else {
-            continue;
-        };
-        if wim_files::has(context.platform, &image.wim, image.index, &path)? {
-            return Ok(());
-        }
+    if images.having(context, &[&path])?.is_empty() {
+        return Err(unknown(zone));
     }
-    Err(unknown(zone))
-}
-
-/// An image, and where it comes to lie in the system's tree.
-struct Applied {
-    wim: PathBuf,
-    index: u32,
-    mount_point: String,
-}
-
-/// What the system consists of when its settings are applied; nothing where that is not known: there is no image, or a command
-/// may change what came out of it.
-fn images_before(context: &Context<'_>, zone: &str) -> Option<Vec<Applied>> {
-    let mut images = Vec::new();
-    for step in context.possible_steps() {
-        match resolved(step, context.variables).ok()?.action {
-            Action::ApplyOperatingSystemImage(options) => {
-                let all = options.all_volumes.unwrap_or(false);
-                images = of_package(context, options.package.as_str(), options.index.unwrap_or(1), all)?;
-            }
-            Action::ApplyDataImage(options) if !images.is_empty() => {
-                let all = options.all_volumes.unwrap_or(false);
-                let more = of_package(context, options.package.as_str(), options.index.unwrap_or(1), all)?;
-                images.extend(more);
-            }
-            Action::RunCommandLine(_) | Action::RunScript(_) if !images.is_empty() => return None,
-            Action::ApplyOsSettings(options) if options.time_zone.as_deref() == Some(zone) => break,
-            _ => {}
-        }
-    }
-    (!images.is_empty()).then_some(images)
-}
-
-/// Nothing where an image cannot be looked at: the check of its own step says why.
-fn of_package(context: &Context<'_>, package: &str, index: u32, all: bool) -> Option<Vec<Applied>> {
-    let wim = apply_image::wim(context, package).ok()?;
-    let images = apply_image::images(context, &wim, index, all).ok()?;
-    let applied = images.into_iter().map(|image| Applied {
-        wim: wim.clone(),
-        index: image.index,
-        mount_point: image.mount_point.unwrap_or_else(|| "/".into()),
-    });
-    Some(applied.collect())
+    Ok(())
 }
 
 fn is_name(zone: &str) -> bool {

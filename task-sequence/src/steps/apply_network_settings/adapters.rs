@@ -15,7 +15,7 @@ pub struct Adapter {
     /// The MAC address; without it, the adapters are taken in the order of the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
-    /// The name that the connection gets.
+    /// The name that the connection gets; only in Windows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Whether it is configured by DHCP; true where no addresses are given.
