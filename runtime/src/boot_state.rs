@@ -14,7 +14,7 @@ use crate::journal::{Journal, Saved, Target};
 use crate::platform::{Disk, Firmware, Platform, Result, System};
 use crate::run::Run;
 use crate::windows::planted;
-use crate::{own_table, running, staging, volumes};
+use crate::{own_table, running, staging, variables, volumes};
 
 /// Looks for a run of this media on the machine's disks, without mounting anything.
 ///
@@ -59,14 +59,19 @@ pub fn states(platform: &dyn Platform, media_id: &str) -> Result<Vec<PathBuf>> {
 /// Gives up the run of the installed system that runs, whose journal is lost: the next start of the media begins anew.
 ///
 /// # Errors
-/// When its boot partition cannot be written.
+/// When its boot partition cannot be written, or secrets cannot be removed.
 pub fn give_up(platform: &dyn Platform, media_id: &str) -> Result<()> {
+    let cleaned = match platform.system() {
+        System::Windows => planted::clean_own_answers(platform, None),
+        System::Linux => Ok(()),
+    };
     for volume in states(platform, media_id)? {
         let boot = platform.mount(&volume, true)?;
         platform.remove(&boot.join(paths::state(media_id)))?;
         platform.remove(&boot.join(paths::JOURNAL))?;
     }
-    stop_starting(platform)
+    stop_starting(platform)?;
+    cleaned
 }
 
 /// Removes what a run with a lost journal has left on a machine whose disk it did not partition. On a disk of its own it is what
@@ -170,24 +175,37 @@ fn change(
         .context("writing the boot state")
 }
 
-/// After a failure: the next start of the media begins anew. The target keeps what it has; an existing system that the run has
-/// only begun to prepare starts as before.
+/// After a failure: the next start of the media begins anew. The target keeps what it has, without secrets in answer files; an
+/// existing system that the run has only begun to prepare starts as before.
 ///
 /// # Errors
 /// When the boot partition cannot be written.
 pub fn forget(run: &mut Run<'_>) -> Result<()> {
-    let target = run.journal.saved.target.clone();
-    if let Some(target) = target.as_ref().filter(|target| is_running(run, target)) {
-        return running::undo(run, target);
-    }
-    let Some(target) = target.filter(|_| run.journal.is_attached()) else {
+    let Some(target) = run.journal.saved.target.clone() else {
         return Ok(());
     };
-    if !target.ours && run.here == Environment::Pe {
+    if is_running(run, &target) {
+        return running::undo(run, &target);
+    }
+    if !target.ours && run.here == Environment::Pe && run.journal.is_attached() {
         // The Windows that it prepared must not start before it is captured, so it goes on with the step that failed.
         run.log.info(
             "the run is kept: remove the cause and restart the machine, and it goes on with the step that failed",
         );
+        return Ok(());
+    }
+    if run.here == Environment::Os {
+        forget_secrets(run, &target);
+        return forget_journal(run, &target);
+    }
+    // In the boot image the other way round: a run that went on after a cut would have to set Windows up without them.
+    let forgotten = forget_journal(run, &target);
+    forget_secrets(run, &target);
+    forgotten
+}
+
+fn forget_journal(run: &mut Run<'_>, target: &Target) -> Result<()> {
+    if !run.journal.is_attached() {
         return Ok(());
     }
     let (_, device, _) = find_partition(run.platform, &target.state)?;
@@ -201,6 +219,30 @@ pub fn forget(run: &mut Run<'_>) -> Result<()> {
         stop_starting(run.platform)?;
     }
     Ok(())
+}
+
+/// Nobody sets up or captures the Windows of a failed run, so what set-up was told goes, and the secrets in its copies.
+fn forget_secrets(run: &Run<'_>, target: &Target) {
+    if !target.ours || target.windows.is_none() {
+        return;
+    }
+    if let Err(error) = remove_answers(run, target) {
+        run.log.error(format!(
+            "answer files of Windows may still hold secrets of this run; erase the disk: {error:#}"
+        ));
+    }
+}
+
+fn remove_answers(run: &Run<'_>, target: &Target) -> Result<()> {
+    let platform = run.platform;
+    let known = variables::secrets(&run.variables);
+    if run.here == Environment::Os {
+        return planted::remove_answers(platform, run.log, &platform.root(), &known);
+    }
+    let (_, device, _) = find_partition(platform, &target.system)?;
+    let root = volumes::assemble(platform, target, true)?;
+    planted::remove_answers(platform, run.log, &root, &known)?;
+    platform.unmount(&device)
 }
 
 /// Whether the run works on the system that runs, which it did not make.
@@ -277,7 +319,12 @@ pub fn clean(run: &mut Run<'_>) -> Result<()> {
             .write(&complete_mark(run.platform, root), target.state.as_bytes(), 0o600)?;
     }
     if run.platform.system() == System::Windows && target.ours {
-        planted::remove_files(run.platform, run.log, &run.platform.root(), &secrets(run))?;
+        planted::remove_files(
+            run.platform,
+            run.log,
+            &run.platform.root(),
+            &variables::secrets(&run.variables),
+        )?;
     }
     run.journal.detach();
     remove_traces(run.platform, root.as_deref(), &target.state)
@@ -292,14 +339,15 @@ fn clean_windows(run: &Run<'_>, target: &Target) -> Result<()> {
     let root = volumes::assemble(run.platform, target, false)?;
     if planted::is_there(run.platform, &root)? {
         let root = volumes::assemble(run.platform, target, true)?;
-        planted::remove(run.platform, run.log, &root, target.ours, &secrets(run))?;
+        planted::remove(
+            run.platform,
+            run.log,
+            &root,
+            target.ours,
+            &variables::secrets(&run.variables),
+        )?;
     }
     run.platform.unmount(&device)
-}
-
-fn secrets<'a>(run: &'a Run<'_>) -> Vec<&'a str> {
-    let secrets = run.variables.iter().filter(|(_, _, secret)| *secret);
-    secrets.map(|(_, value, _)| value).collect()
 }
 
 /// The system of the run, to be written to; none when no image was applied.

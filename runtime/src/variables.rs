@@ -25,6 +25,12 @@ pub fn set_place(variables: &mut Variables, here: Environment) {
     set(variables, "_SMSTSInWinPE", text(here == Environment::Pe));
 }
 
+/// The values that nobody may see.
+pub fn secrets(variables: &Variables) -> Vec<&str> {
+    let secret = variables.iter().filter(|(_, _, secret)| *secret);
+    secret.map(|(_, value, _)| value).collect()
+}
+
 /// What the machine and this start of the runtime are.
 pub fn set_machine(run: &mut Run<'_>) {
     set_place(&mut run.variables, run.here);

@@ -17,6 +17,7 @@ use runtime::platform::{Machine as _, Platform, Result};
 use runtime::reporter::Consoles;
 use runtime::run::Finished;
 use runtime::start::{self, Operator, Start};
+use runtime::windows::planted;
 
 mod begin;
 mod pe;
@@ -87,7 +88,12 @@ fn go_on() -> Result<()> {
         .collect();
     let consoles = Consoles::open(&serial, None);
     let finished = continue_run(&platform, id.trim(), &log, &consoles);
-    let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
+    let finished = finished.unwrap_or_else(|error| {
+        if let Err(error) = planted::clean_own_answers(&platform, Some(&log)) {
+            log.error(format!("{error:#}"));
+        }
+        over(&log, &consoles, &error)
+    });
     end(&platform, finished)
 }
 

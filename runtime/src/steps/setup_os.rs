@@ -37,7 +37,12 @@ pub(super) fn run(options: &SetupOs, context: &mut Context<'_>) -> Result {
             made.context("making the system start")?;
             Ok(Outcome::RestartThenRetry(Environment::Os))
         }
-        Environment::Os => install_client(options, context),
+        Environment::Os => {
+            if context.is_windows() {
+                windows::arrive(context);
+            }
+            install_client(options, context)
+        }
     }
 }
 

@@ -142,30 +142,62 @@ fn restore_setup_complete(platform: &dyn Platform, root: &Path) -> Result<()> {
 }
 
 /// Ours would be used again when the captured image is set up; copies that Windows has made lose their secrets.
-fn remove_answers(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
-    platform.remove(&volume::locate(platform, root, unattend::PLACE)?)?;
-    for place in unattend::LEFT_BEHIND {
-        let path = volume::locate(platform, root, place)?;
-        if let Some(text) = platform.read(&path)? {
-            clean_answers(platform, log, &path, &text, known)?;
-        }
-    }
-    Ok(())
+///
+/// # Errors
+/// When a file cannot be removed or cleaned; the others were.
+pub fn remove_answers(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
+    let place = volume::locate(platform, root, unattend::PLACE);
+    let removed = place.and_then(|path| platform.remove(&path));
+    removed.and(clean_answers(platform, Some(log), root, known))
 }
 
-fn clean_answers(platform: &dyn Platform, log: &Log, path: &Path, text: &[u8], known: &[&str]) -> Result<()> {
-    match unattend::remove_secrets(text, known) {
+/// Takes the secrets out of the answer files of a Windows that has used them. The files stay: sysprep reads them once more.
+///
+/// # Errors
+/// When a file cannot be cleaned; the others were.
+pub fn clean_answers(platform: &dyn Platform, log: Option<&Log>, root: &Path, known: &[&str]) -> Result<()> {
+    let places = unattend::LEFT_BEHIND.iter();
+    let cleaned =
+        places.map(|place| clean_file(platform, log, &volume::locate(platform, root, place)?, known));
+    // All of them, whatever becomes of one.
+    cleaned.fold(Ok(()), Result::and)
+}
+
+/// The same in the Windows that runs where no run can go on. Only one that a run has set up is ours to change: it has our
+/// SetupComplete.cmd.
+///
+/// # Errors
+/// When a file cannot be read or cleaned.
+pub fn clean_own_answers(platform: &dyn Platform, log: Option<&Log>) -> Result<()> {
+    let root = platform.root();
+    let script = platform.read(&volume::locate(platform, &root, SETUP_COMPLETE)?)?;
+    if !script.is_some_and(|text| is_ours(&text)) {
+        return Ok(());
+    }
+    clean_answers(platform, log, &root, &[]).context("taking secrets out of answer files")
+}
+
+fn clean_file(platform: &dyn Platform, log: Option<&Log>, path: &Path, known: &[&str]) -> Result<()> {
+    let Some(text) = platform.read(path)? else {
+        return Ok(());
+    };
+    match unattend::remove_secrets(&text, known) {
         Ok(cleaned) if cleaned.removed.is_empty() => Ok(()),
         Ok(cleaned) => {
+            platform.write(path, cleaned.text.as_bytes(), 0o600)?;
             let names = cleaned.removed.join(", ");
-            log.info(format!("removed from {}: {names}", path.display()));
-            platform.write(path, cleaned.text.as_bytes(), 0o600)
+            if let Some(log) = log {
+                log.info(format!("removed from {}: {names}", path.display()));
+            }
+            Ok(())
         }
         Err(error) => {
-            log.warning(format!(
-                "{} cannot be understood, so it is removed with what secrets it may hold: {error}",
-                path.display()
-            ));
+            if let Some(log) = log {
+                log.warning(format!(
+                    "{} cannot be understood, so it is removed with what secrets it may hold: {error}",
+                    path.display()
+                ));
+            }
             platform.remove(path)
         }
     }

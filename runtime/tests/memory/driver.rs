@@ -94,20 +94,33 @@ impl Operator for Answers {
 
 /// Runs the machine to the end of its run.
 pub(crate) fn run_to_end(world: World) -> (World, Report) {
-    run(world, &Answers(|_| None), false)
+    run(world, &Answers(|_| None), Until::End)
+}
+
+/// Runs the machine until it would start the installed system for the first time.
+pub(crate) fn run_to_system(world: World) -> (World, Report) {
+    run(world, &Answers(|_| None), Until::System)
 }
 
 /// The same, with somebody at the machine.
 pub(crate) fn run_with(world: World, operator: &dyn Operator) -> (World, Report) {
-    run(world, operator, false)
+    run(world, operator, Until::End)
 }
 
 /// Runs the machine to the first power cut, and leaves it off.
 pub(crate) fn run_to_cut(world: World) -> (World, Report) {
-    run(world, &Answers(|_| None), true)
+    run(world, &Answers(|_| None), Until::Cut)
 }
 
-fn run(world: World, operator: &dyn Operator, stays_off: bool) -> (World, Report) {
+/// When nobody switches the machine on again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    End,
+    Cut,
+    System,
+}
+
+fn run(world: World, operator: &dyn Operator, until: Until) -> (World, Report) {
     let folder = tempfile::tempdir().expect("a folder for the log");
     let log = Log::open(folder.path());
     let recorder = Recorder::default();
@@ -122,6 +135,9 @@ fn run(world: World, operator: &dyn Operator, stays_off: bool) -> (World, Report
         let Some(here) = started.environment() else {
             break Ended::Idle;
         };
+        if here == Environment::Os && until == Until::System {
+            break Ended::Off;
+        }
         starts.push(here);
         let planted = machine.exists(Path::new(UNIT)) || windows::starts_service(&machine);
         let begins = here == Environment::Os && !planted && machine.world().begun_inside.is_some();
@@ -136,7 +152,7 @@ fn run(world: World, operator: &dyn Operator, stays_off: bool) -> (World, Report
                 break Ended::Over(failure);
             }
             Ok(Err(error)) => break Ended::Refused(log.mask(&format!("{error:#}"))),
-            Err(payload) if payload.is::<PowerCut>() && stays_off => break Ended::Off,
+            Err(payload) if payload.is::<PowerCut>() && until == Until::Cut => break Ended::Off,
             Err(payload) if payload.is::<PowerCut>() => {}
             Err(payload) => resume_unwind(payload),
         }

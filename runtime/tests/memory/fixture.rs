@@ -23,6 +23,8 @@ pub(crate) const SHARE: &str = "//server/captures";
 pub(crate) const CAPTURE_CANARY: &str = "Canary-Capture-7391";
 /// Password of the administrator, looked for everywhere.
 pub(crate) const ADMIN_CANARY: &str = "Canary-Admin-5502";
+/// Password of the account that joins a domain, looked for everywhere.
+pub(crate) const JOIN_CANARY: &str = "Canary-Join-1188";
 const SIZE: u64 = 8 << 30;
 
 /// Builds a media from a sequence.

@@ -34,5 +34,6 @@ mod volumes;
 mod windows;
 mod windows_boot;
 mod windows_runs;
+mod windows_secrets;
 mod winpe_runs;
 mod world;

@@ -4,7 +4,7 @@ use media_format::manifest::MediaLayout;
 use runtime::platform::Firmware;
 
 use crate::driver::{Report, run_to_cut, run_to_end};
-use crate::fixture::{ADMIN_CANARY, CAPTURE_CANARY, build_and_capture, machine};
+use crate::fixture::{ADMIN_CANARY, CAPTURE_CANARY, JOIN_CANARY, build_and_capture, machine};
 use crate::images::Wim;
 use crate::runs::with_account;
 use crate::world::{Node, Tree, World};
@@ -21,10 +21,12 @@ fn begin(layout: MediaLayout) -> World {
 
 /// Text, UTF-16, and base64 of the text at each of the three alignments.
 fn forms(secret: &str) -> Vec<Vec<u8>> {
-    let wide = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let encoded = (0..3).map(|skip| base64(&secret.as_bytes()[skip..]));
-    let mut forms = vec![secret.as_bytes().to_vec(), wide];
+    let mut forms = vec![secret.as_bytes().to_vec(), wide.clone()];
     forms.extend(encoded);
+    // As answer files have it: the password is where the encoding begins.
+    forms.push(base64(&wide));
     forms
 }
 
@@ -42,7 +44,10 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
 
 #[track_caller]
 fn absent(place: &str, bytes: &[u8]) {
-    for form in [ADMIN_CANARY, CAPTURE_CANARY].into_iter().flat_map(forms) {
+    for form in [ADMIN_CANARY, CAPTURE_CANARY, JOIN_CANARY]
+        .into_iter()
+        .flat_map(forms)
+    {
         let found = bytes.windows(form.len()).any(|window| window == form);
         assert!(
             !found,

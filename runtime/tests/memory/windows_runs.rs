@@ -7,8 +7,8 @@ use runtime::context::beginning;
 use runtime::platform::{Bus, Firmware};
 
 use crate::cuts::cut_everywhere;
-use crate::driver::run_to_end;
-use crate::fixture::{CAPTURE_CANARY, MediaBuilder, SHARE, machine};
+use crate::driver::{run_to_end, run_to_system};
+use crate::fixture::{CAPTURE_CANARY, JOIN_CANARY, MediaBuilder, SHARE, machine};
 use crate::hives::value;
 use crate::images::Wim;
 use crate::windows::{
@@ -55,7 +55,7 @@ pub(crate) const INSIDE: [&str; 3] = [
 pub(crate) fn media(layout: MediaLayout, sequence: &str) -> MediaBuilder {
     let mut media = MediaBuilder::new(layout, sequence)
         .secret("OSDCaptureAccountPassword", CAPTURE_CANARY)
-        .secret("OSDJoinPassword", "Canary-Join-1188");
+        .secret("OSDJoinPassword", JOIN_CANARY);
     let variables = &mut media.options.variables;
     variables.insert("OSDCaptureAccount".into(), "capturer".into());
     add_drivers(&mut media);
@@ -304,12 +304,11 @@ fn a_boot_image_with_a_program_for_drivers_adds_them_by_it() {
 #[test]
 fn a_deployed_windows_is_told_everything_and_started_from_its_own_store() {
     let deploys = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
-    let mut world = with_controller(&media(MediaLayout::Iso, &deploys));
+    let world = with_controller(&media(MediaLayout::Iso, &deploys));
     let (_, report) = run_to_end(world.clone());
     assert_eq!(report.starts, [Pe, Os], "{}", report.log);
     // What it finds when it starts for the first time: the runtime takes it away at the end.
-    world.system_hangs = true;
-    let (world, _) = run_to_end(world);
+    let (world, _) = run_to_system(world);
     let [esp, _, system, _] = &world.drives[0].parts[..] else {
         panic!("four partitions")
     };

@@ -6,7 +6,7 @@ use windows_setup::offline_registry::{ImageState, SOFTWARE_HIVE};
 use crate::context::Context;
 use crate::windows::hives::Hive;
 use crate::windows::{existing, planted};
-use crate::{platform, volumes};
+use crate::{platform, variables, volumes};
 
 pub(super) fn prepare(context: &mut Context<'_>) -> platform::Result<()> {
     open(context)?;
@@ -16,8 +16,7 @@ pub(super) fn prepare(context: &mut Context<'_>) -> platform::Result<()> {
     check_generalized(context, &root)?;
     if planted::is_there(context.platform, &root)? {
         let root = volumes::assemble(context.platform, &target, true)?;
-        let secrets = context.variables.iter().filter(|(_, _, secret)| *secret);
-        let known: Vec<&str> = secrets.map(|(_, value, _)| value).collect();
+        let known = variables::secrets(context.variables);
         planted::remove(context.platform, context.log, &root, target.ours, &known)
             .context("taking the run's own traces out of Windows")?;
     }

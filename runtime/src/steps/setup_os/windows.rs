@@ -6,7 +6,7 @@ use windows_setup::secure_boot::BootFiles;
 
 use crate::context::Context;
 use crate::windows::{answers, boot, boot_files, planted, recovery};
-use crate::{boot_state, platform, winpe_boot};
+use crate::{boot_state, platform, variables, winpe_boot};
 
 pub(super) fn check(options: &SetupOs, context: &Context<'_>) -> platform::Result<()> {
     boot_files::check(context, wanted(options))
@@ -51,4 +51,15 @@ pub(super) fn make_startable(options: &SetupOs, context: &mut Context<'_>) -> pl
         &context.media.manifest.media_id,
         loader,
     )
+}
+
+/// Inside the new Windows: set-up has used its answers, so no secret stays in them, whatever becomes of the run.
+pub(super) fn arrive(context: &Context<'_>) {
+    let known = variables::secrets(context.variables);
+    let root = context.platform.root();
+    if let Err(error) = planted::clean_answers(context.platform, Some(context.log), &root, &known) {
+        context.log.warning(format!(
+            "secrets may still be in answer files, from which the end of the run removes them: {error:#}"
+        ));
+    }
 }
