@@ -14,12 +14,22 @@ const INF: &str = "[Version]\nSignature=$Windows NT$\nClass=SCSIAdapter\n\
     [I.NT.Services]\nAddService=d,2,S\n[S]\nServiceType=1\nStartType=0\nServiceBinary=%12%\\d.sys\n\
     [SourceDisksNames]\n1=x\n[SourceDisksFiles]\nd.sys=1\ngone.sys=1\n";
 
+/// Takes a package without what is broken in it.
+const SKIP: &str = "skip-broken-drivers = true\n";
+
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
-    let package = "[[packages]]\nid = \"laptops\"\nkind = \"driver\"\nsource = \"drivers\"\n[[packages]]\nid = \"tool\"";
-    fixture.edit("media.toml", "[[packages]]\nid = \"tool\"", package);
+    let package = format!(
+        "[[packages]]\nid = \"laptops\"\nkind = \"driver\"\nsource = \"drivers\"\n{SKIP}[[packages]]\nid = \"tool\""
+    );
+    fixture.edit("media.toml", "[[packages]]\nid = \"tool\"", &package);
     fixture.write("drivers/vmd/Vmd.INF", INF);
     fixture.write("drivers/vmd/d.sys", "x");
+    fixture.write(
+        "drivers/whole/whole.inf",
+        &INF.replace(",@gone.sys", "").replace("gone.sys=1\n", ""),
+    );
+    fixture.write("drivers/whole/d.sys", "x");
     fixture.write("drivers/broken.inf", &INF.replace("[I.NT]", "[I.NT"));
     fixture.write("drivers/autorun.inf", "[autorun]\nopen=setup.exe\n");
     let step = "[[steps]]\ntype = \"auto-apply-drivers\"\nname = \"Drivers\"\n";
@@ -40,7 +50,7 @@ fn the_index_lies_on_the_media_and_inspect_counts() {
         &["-osirrox", "on", "-indev", &iso, "-extract", path, &out],
     );
     let index = DriverIndex::parse(&std::fs::read(&out).unwrap()).unwrap();
-    assert_eq!(index.infs.len(), 1);
+    assert_eq!(index.infs.len(), 2);
     assert_eq!(
         (index.infs[0].package.as_str(), index.infs[0].path.as_str()),
         ("laptops", "vmd/Vmd.INF")
@@ -53,7 +63,7 @@ fn the_index_lies_on_the_media_and_inspect_counts() {
         .collect();
     assert_eq!(present, [("vmd/d.sys", true), ("vmd/gone.sys", false)]);
     let said = fixture.succeed(&["inspect", "media.iso"]);
-    let counts = "drivers: 1 INF files, 1 unsigned, 1 boot-critical; 1 with errors are left out";
+    let counts = "drivers: 2 INF files, 2 unsigned, 2 boot-critical; 1 with errors are left out";
     assert!(said.contains(counts), "{said}");
     fixture.succeed(&["verify", "media.iso"]);
 }
@@ -65,7 +75,7 @@ fn check_reports_errors_unsigned_drivers_and_missing_files() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stderr);
     for part in [
-        "laptops/broken.inf: line 11: the section name does not end with `]`",
+        "drivers/broken.inf: line 11: the section name does not end with `]` in this line; it is left out",
         "laptops/vmd/Vmd.INF: unsigned: it names no catalog file",
         "laptops/vmd/Vmd.INF: the package lacks vmd/gone.sys",
     ] {
@@ -74,14 +84,55 @@ fn check_reports_errors_unsigned_drivers_and_missing_files() {
     assert!(!said.contains("autorun"), "{said}");
 }
 
+#[track_caller]
+fn refused(fixture: &Fixture, parts: &[&str]) {
+    for verb in ["check", "build"] {
+        let output = fixture.run(&[verb]);
+        assert_eq!(output.status.code(), Some(1), "{verb}");
+        let said = text(&output.stderr);
+        for part in parts {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+}
+
 #[test]
-fn a_driver_package_without_inf_files_is_noticed() {
+fn a_driver_that_cannot_be_read_is_an_error_until_the_project_says_that_it_is_left_out() {
     let fixture = fixture();
-    std::fs::remove_dir_all(fixture.path("drivers")).unwrap();
-    fixture.write("drivers/setup.exe", "MZ");
-    let said = text(&fixture.run(&["check"]).stderr);
-    assert!(
-        said.contains("the driver package laptops has no INF file"),
-        "{said}"
+    fixture.edit("media.toml", SKIP, "");
+    let parts = [
+        "media.toml:",
+        "drivers/broken.inf: line 11: the section name does not end with `]`",
+        "skip-broken-drivers = true",
+    ];
+    refused(&fixture, &parts);
+    std::fs::remove_file(fixture.path("drivers/broken.inf")).unwrap();
+    fixture.succeed(&["check"]);
+}
+
+#[test]
+fn a_driver_package_of_which_nothing_can_be_used_is_an_error_whatever_is_left_out() {
+    let fixture = fixture();
+    std::fs::remove_dir_all(fixture.path("drivers/whole")).unwrap();
+    refused(
+        &fixture,
+        &["laptops can be used: vmd/Vmd.INF: the package lacks vmd/gone.sys"],
     );
+    fixture.write("drivers/vmd/Vmd.INF", &INF.replace("amd64", "x86"));
+    refused(&fixture, &["vmd/Vmd.INF: it has no device for x64 (amd64)"]);
+    std::fs::remove_dir_all(fixture.path("drivers/vmd")).unwrap();
+    refused(&fixture, &["none of its INF files can be read"]);
+    std::fs::remove_file(fixture.path("drivers/broken.inf")).unwrap();
+    refused(
+        &fixture,
+        &["driver package laptops can be used: it has no INF file"],
+    );
+}
+
+#[test]
+fn only_a_driver_package_can_leave_out_broken_drivers() {
+    let fixture = fixture();
+    let tool = "[[packages]]\nid = \"tool\"\n";
+    fixture.edit("media.toml", tool, &format!("{tool}{SKIP}"));
+    refused(&fixture, &["is for packages of the kind `driver`"]);
 }

@@ -143,6 +143,10 @@ pub struct Package {
     /// Exit codes that mean success once the machine has been restarted.
     #[serde(default = "manifest::restart_codes")]
     pub restart_codes: Vec<i64>,
+    /// Of a package with drivers: leaves out INF files that cannot be read, with a warning, instead of refusing the package.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub skip_broken_drivers: Option<Spanned<bool>>,
 }
 
 /// How a package is installed.

@@ -3,50 +3,118 @@
 use std::collections::BTreeMap;
 
 use disk_image::SourceId;
-use media_format::drivers::{DriverIndex, DriverInf, FORMAT, RefusedInf};
+use media_format::drivers::{Architecture, DriverIndex, DriverInf, FORMAT, RefusedInf};
 use media_format::manifest::PackageKind;
 use windows_setup::drivers::{Listing, index_inf};
 
 use super::packages::ResolvedPackage;
 use super::sources::Sources;
+use crate::problem::Problems;
+use crate::project::{Package, Project};
+use crate::toml_problem::TomlProblem;
 
-/// Reads the INF files of all driver packages. An INF file that cannot be used is left out with a warning: vendors'
-/// collections have some, and a machine that needs none of them can be built.
-pub(super) fn index(packages: &[ResolvedPackage], sources: &Sources) -> (Option<DriverIndex>, Vec<String>) {
+/// How a user takes a package as it is.
+const SKIP: &str = "skip-broken-drivers = true";
+
+/// Reads the INF files of all driver packages. One that cannot be read is a problem, unless the project says that the package is
+/// taken without it; so is a package of which nothing can be used. The rest are warnings.
+pub(super) fn index(
+    project: &Project,
+    packages: &[ResolvedPackage],
+    sources: &Sources,
+    problems: &mut Problems,
+) -> (Option<DriverIndex>, Vec<String>) {
+    check_kinds(project, problems);
+    let of_drivers = packages
+        .iter()
+        .filter(|package| package.entry.kind == PackageKind::Driver);
+    let mut any = false;
     let mut index = DriverIndex {
         format: FORMAT,
         infs: vec![],
         refused: vec![],
     };
     let mut warnings = Vec::new();
-    let of_drivers = |package: &&ResolvedPackage| package.entry.kind == PackageKind::Driver;
-    let mut any = false;
-    for package in packages.iter().filter(of_drivers) {
+    for package in of_drivers {
         any = true;
+        let written = project.settings.packages.iter();
+        let Some(written) = written
+            .into_iter()
+            .find(|one| *one.id.get_ref() == package.entry.id)
+        else {
+            continue;
+        };
         let files = Files::new(package, sources);
-        if files.infs().next().is_none() {
-            let id = &package.entry.id;
-            warnings.push(format!(
-                "the driver package {id} has no INF file: give the folder of the unpacked drivers"
-            ));
-        }
-        for path in files.infs() {
-            match files.index(path) {
-                Ok(inf) => index.infs.push(inf),
-                Err(refused) => index.refused.push(refused),
-            }
-        }
+        let (infs, refused) = files.read_all();
+        let complain = |message, help| {
+            problems.push_diagnostic(TomlProblem::at(project.place(&written.id), message, help));
+        };
+        warnings.extend(judge(written, &files, &infs, &refused, complain));
+        warnings.extend(infs.iter().flat_map(about));
+        index.infs.extend(infs);
+        index.refused.extend(refused);
     }
-    warnings.extend(index.refused.iter().map(about_refused));
-    warnings.extend(index.infs.iter().flat_map(about));
     (any.then_some(index), warnings)
 }
 
-fn about_refused(refused: &RefusedInf) -> String {
-    format!(
-        "{}/{}: {}; it is left out",
-        refused.package, refused.path, refused.reason
-    )
+fn check_kinds(project: &Project, problems: &mut Problems) {
+    let others = project.settings.packages.iter();
+    for package in others.filter(|package| package.kind != PackageKind::Driver) {
+        if let Some(skip) = &package.skip_broken_drivers {
+            let message = "`skip-broken-drivers` is for packages of the kind `driver`".to_owned();
+            problems.push_diagnostic(TomlProblem::at(project.place(skip), message, None));
+        }
+    }
+}
+
+/// Says what is wrong with a package as a whole; gives the warnings.
+fn judge(
+    package: &Package,
+    files: &Files<'_>,
+    infs: &[DriverInf],
+    refused: &[RefusedInf],
+    mut complain: impl FnMut(String, Option<String>),
+) -> Vec<String> {
+    let skip = package.skip_broken_drivers.as_ref();
+    let skip = skip.is_some_and(|skip| *skip.get_ref());
+    let mut warnings = Vec::new();
+    for broken in refused {
+        let what = format!("{}: {}", files.place(&broken.path), broken.reason);
+        if skip {
+            warnings.push(format!("{what}; it is left out"));
+        } else {
+            let help = format!("mend or remove the file, or write `{SKIP}` to take the package without it");
+            complain(format!("the driver cannot be read: {what}"), Some(help));
+        }
+    }
+    let usable = |inf: &&DriverInf| why_unusable(inf).is_none();
+    if (skip || refused.is_empty()) && !infs.iter().any(|inf| usable(&inf)) {
+        let whys = infs
+            .iter()
+            .filter_map(|inf| Some(format!("{}: {}", inf.path, why_unusable(inf)?)));
+        let whys: Vec<String> = whys.collect();
+        let why = match (whys.is_empty(), refused.is_empty()) {
+            (true, true) => "it has no INF file".to_owned(),
+            (true, false) => "none of its INF files can be read".to_owned(),
+            (false, _) => whys.join("; "),
+        };
+        let help = "give the folder of the unpacked drivers, with all their files".to_owned();
+        let id = package.id.get_ref();
+        complain(
+            format!("nothing of the driver package {id} can be used: {why}"),
+            Some(help),
+        );
+    }
+    warnings
+}
+
+/// Why no machine would be given it: the images that media apply are for x64.
+fn why_unusable(inf: &DriverInf) -> Option<String> {
+    if !inf.architectures().contains(&Architecture::Amd64) {
+        return Some("it has no device for x64 (amd64)".into());
+    }
+    let missing: Vec<&str> = inf.missing(Architecture::Amd64).collect();
+    (!missing.is_empty()).then(|| format!("the package lacks {}", missing.join(", ")))
 }
 
 fn about(inf: &DriverInf) -> Vec<String> {
@@ -100,6 +168,26 @@ impl<'a> Files<'a> {
             path.ends_with(".inf") && path.rsplit('/').next() != Some("autorun.inf")
         };
         self.by_path.keys().copied().filter(move |path| is_inf(path))
+    }
+
+    fn read_all(&self) -> (Vec<DriverInf>, Vec<RefusedInf>) {
+        let (mut infs, mut refused) = (Vec::new(), Vec::new());
+        for path in self.infs() {
+            match self.index(path) {
+                Ok(inf) => infs.push(inf),
+                Err(why) => refused.push(why),
+            }
+        }
+        (infs, refused)
+    }
+
+    /// Where a file of the package lies on this machine.
+    fn place(&self, path: &str) -> String {
+        let id = self.by_path.get(path);
+        id.map_or_else(
+            || path.to_owned(),
+            |id| self.sources.path(*id).display().to_string(),
+        )
     }
 
     fn index(&self, path: &str) -> Result<DriverInf, RefusedInf> {

@@ -80,7 +80,9 @@ pub fn resolve(project: Project, cache: &DigestCache) -> Result<ResolvedMedia, P
     let of_sequences = sequences::validate(&sequences, &facts, &mut problems);
     let mut warnings: Vec<String> = warnings.into_iter().chain(of_sequences).collect();
     problems.into_result()?;
-    let (drivers, about_drivers) = drivers::index(&packages, &sources);
+    let mut problems = Problems(vec![]);
+    let (drivers, about_drivers) = drivers::index(&project, &packages, &sources, &mut problems);
+    problems.into_result()?;
     warnings.extend(about_drivers);
     sources.look_up(cache);
     let writers = sequences::writers(&sequences, &facts);

@@ -1,30 +1,43 @@
 //! Puts every driver of a package that the applied Windows can use into it.
 
 use task_sequence::steps::ApplyDriverPackage;
-use windows_setup::drivers::plan_package;
+use windows_setup::drivers::{Plan, plan_package};
 
 use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
-use crate::windows::drivers;
+use crate::windows::{drivers, image};
 
+/// A package of which this Windows can use nothing is found before the disk is erased, where its image is known by then.
 pub(super) fn check(options: &ApplyDriverPackage, context: &Context<'_>) -> Check {
-    context.media.drivers(context.platform)?;
+    let index = context.media.drivers(context.platform)?;
     context.package(options.package.as_str())?;
-    Ok(())
+    let Some(system) = image::of_sequence(context)? else {
+        return Ok(());
+    };
+    let unsigned = options.allow_unsigned.unwrap_or(false);
+    let plan = plan_package(&index, options.package.as_str(), system.system(), unsigned);
+    refuse_nothing(options, &plan)
+}
+
+fn refuse_nothing(options: &ApplyDriverPackage, plan: &Plan<'_>) -> Check {
+    if !plan.choices.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "no driver of the package \"{}\" can be used by this Windows: {}",
+        options.package.as_str(),
+        drivers::why_nothing(plan)
+    )))
 }
 
 pub(super) fn run(options: &ApplyDriverPackage, context: &mut Context<'_>) -> Result {
     let index = context.media.drivers(context.platform)?;
     let system = context.windows()?.system();
-    let package = options.package.as_str();
-    let plan = plan_package(&index, package, system, options.allow_unsigned.unwrap_or(false));
+    let unsigned = options.allow_unsigned.unwrap_or(false);
+    let plan = plan_package(&index, options.package.as_str(), system, unsigned);
     drivers::log(context, &plan);
-    if plan.choices.is_empty() {
-        return Err(Failure::new(format!(
-            "no driver of the package \"{package}\" can be used by this Windows: the log says why"
-        )));
-    }
+    refuse_nothing(options, &plan)?;
     drivers::place(context, &plan.choices)?;
     Ok(Outcome::Done)
 }

@@ -64,6 +64,20 @@ pub fn log(context: &Context<'_>, plan: &Plan<'_>) {
     }
 }
 
+/// Why nothing was chosen, in one line.
+pub fn why_nothing(plan: &Plan<'_>) -> String {
+    /// More would not fit on a screen, and mostly says the same.
+    const MOST: usize = 5;
+    let left = plan.left_out.iter().take(MOST);
+    let mut whys: Vec<String> = left.map(|left| format!("{}: {}", left.path, left.why)).collect();
+    match plan.left_out.len() {
+        0 => whys.push("it has no INF file".into()),
+        all if all > MOST => whys.push(format!("and {} more", all - MOST)),
+        _ => {}
+    }
+    whys.join("; ")
+}
+
 /// Puts the chosen drivers into the applied Windows.
 ///
 /// # Errors

@@ -33,6 +33,7 @@ mod signed_programs;
 mod volumes;
 mod windows;
 mod windows_boot;
+mod windows_drivers;
 mod windows_runs;
 mod windows_secrets;
 mod winpe_runs;

@@ -98,11 +98,23 @@ pub(crate) fn wim(tree: &Tree, info: Option<WindowsInfo>) -> Vec<u8> {
     Wim { images: vec![image] }.to_bytes()
 }
 
+/// What that driver is for.
+pub(crate) const INF: &str = include_str!("../../../windows-setup/tests/packages/vmd.inf");
+
 /// A package with a driver of a disk controller, as it is indexed when media are built.
 pub(crate) fn add_drivers(media: &mut MediaBuilder) {
-    const INF: &str = include_str!("../../../windows-setup/tests/packages/vmd.inf");
+    let signature = Signature::Listed {
+        catalog: "vmd.cat".into(),
+        signer: "somebody".into(),
+    };
+    put_drivers(media, INF, signature);
+}
+
+/// The same with that INF file and signature, in the place of one that is there.
+pub(crate) fn put_drivers(media: &mut MediaBuilder, inf: &str, signature: Signature) {
+    media.packages.retain(|package| package.id != "drivers");
     let files: [(&str, &[u8]); 4] = [
-        ("vmd/vmd.inf", INF.as_bytes()),
+        ("vmd/vmd.inf", inf.as_bytes()),
         ("vmd/vmd.cat", b"catalog"),
         ("vmd/vmdstor.sys", b"driver"),
         ("vmd/vmdlog.dll", b"messages"),
@@ -110,10 +122,7 @@ pub(crate) fn add_drivers(media: &mut MediaBuilder) {
     let listing = Listing::new("drivers", files.iter().map(|(path, _)| (*path).to_owned()));
     let inf = index_inf(&listing, files[0].0, files[0].1, &mut |_| None);
     let mut inf = inf.expect("a sound INF file");
-    inf.signature = Signature::Listed {
-        catalog: "vmd.cat".into(),
-        signer: "somebody".into(),
-    };
+    inf.signature = signature;
     let index = DriverIndex {
         format: FORMAT,
         infs: vec![inf],

@@ -1,0 +1,91 @@
+//! Drivers in a Windows: what cannot be used is told before the disk is erased.
+
+use media_format::drivers::Signature;
+use media_format::manifest::MediaLayout;
+
+use crate::driver::run_to_end;
+use crate::windows::{INF, put_drivers};
+use crate::windows_runs::{DEPLOY, INSIDE, media, template_of, with_controller};
+use crate::world::World;
+
+/// Every driver of the package, whatever the machine.
+fn whole_package(more: &str) -> String {
+    of_package(&deploys(), more)
+}
+
+fn of_package(sequence: &str, more: &str) -> String {
+    let automatic =
+        "type = \"auto-apply-drivers\"\n  name = \"Apply the device drivers\"\n  packages = [\"drivers\"]";
+    assert!(sequence.contains(automatic));
+    let step =
+        format!("type = \"apply-driver-package\"\n  name = \"Drivers\"\n  package = \"drivers\"\n{more}");
+    sequence.replace(automatic, &step)
+}
+
+fn deploys() -> String {
+    template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE)
+}
+
+fn with(sequence: &str, inf: &str, signature: Signature) -> World {
+    let mut media = media(MediaLayout::Iso, sequence);
+    put_drivers(&mut media, inf, signature);
+    with_controller(&media)
+}
+
+fn listed() -> Signature {
+    Signature::Listed {
+        catalog: "vmd.cat".into(),
+        signer: "somebody".into(),
+    }
+}
+
+#[track_caller]
+fn refused_untouched(world: &World, why: &[&str]) {
+    let (after, report) = run_to_end(world.clone());
+    for why in why {
+        assert!(report.reason().contains(why), "{why}: {}", report.reason());
+    }
+    assert!(
+        report.reason().contains("before anything was changed"),
+        "{}",
+        report.reason()
+    );
+    assert_eq!(after.drives, world.drives);
+}
+
+#[test]
+fn a_package_of_which_windows_can_use_nothing_is_refused_before_the_disk_is_erased() {
+    let package = whole_package("");
+    let x86 = INF.replace("NTamd64", "NTx86");
+    assert_ne!(x86, INF);
+    refused_untouched(
+        &with(&package, &x86, listed()),
+        &["no driver of the package \"drivers\"", "vmd/vmd.inf: ", "x86"],
+    );
+    refused_untouched(
+        &with(&package, INF, Signature::Unsigned),
+        &["no driver of the package \"drivers\"", "unsigned"],
+    );
+    // Here the step says that it takes them.
+    let unsigned = whole_package("  allow-unsigned = true\n");
+    let mut world = with(&unsigned, INF, Signature::Unsigned);
+    world.system_hangs = true;
+    let (world, report) = run_to_end(world);
+    let placed = "ProgramData/media-runtime/drivers/drivers/vmd/vmd.inf";
+    let system = &world.drives[0].parts[2].volume;
+    assert!(system.bytes(placed).is_some(), "{}", report.log);
+}
+
+#[test]
+fn drivers_for_the_machine_that_are_all_unsigned_are_refused_before_the_disk_is_erased() {
+    let world = with(&deploys(), INF, Signature::Unsigned);
+    refused_untouched(
+        &world,
+        &["all drivers for this machine are unsigned", "vmd/vmd.inf"],
+    );
+    // A machine that needs none of them is set up.
+    let mut other = world;
+    other.devices.clear();
+    let (_, report) = run_to_end(other);
+    report.assert_succeeded();
+}
