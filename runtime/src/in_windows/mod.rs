@@ -6,6 +6,7 @@ pub mod client;
 pub mod devices;
 pub mod diskpart;
 pub mod dism;
+pub mod driver_store;
 pub mod drvload;
 pub mod efi;
 pub mod facts;

@@ -37,6 +37,19 @@ pub fn run(
 /// # Errors
 /// As [`run`].
 pub fn run_command(processes: &(impl Processes + ?Sized), log: &Log, command: &Command) -> Result<Output> {
+    run_judged(processes, log, command, &[0])
+}
+
+/// Runs a program that says with several codes that it has done its work.
+///
+/// # Errors
+/// When it cannot be started, takes too long, or ends with another code than those.
+pub fn run_judged(
+    processes: &(impl Processes + ?Sized),
+    log: &Log,
+    command: &Command,
+    good: &[i64],
+) -> Result<Output> {
     let shown = line(&command.program, &command.arguments);
     log.info(format!("running: {shown}"));
     let output = processes
@@ -45,7 +58,7 @@ pub fn run_command(processes: &(impl Processes + ?Sized), log: &Log, command: &C
     log.info(format!("it ended with {}", code_text(output.code)));
     let said = [output.stdout.as_str(), &output.stderr].map(|text| last_lines(text, MOST_LINES));
     said.iter().flatten().for_each(|line| log.info(line));
-    if output.code != 0 {
+    if !good.contains(&output.code) {
         let reason = said.iter().flatten().next_back().copied().unwrap_or_default();
         bail!("{shown} ended with {}: {reason}", code_text(output.code));
     }

@@ -17,6 +17,7 @@ use windows_setup::offline_registry::{
 use super::hives::Hive;
 use super::volume;
 use crate::context::Context;
+use crate::in_windows::driver_store;
 use crate::journal::WindowsSystem;
 use crate::platform::{Platform, Result};
 
@@ -227,6 +228,19 @@ fn boot_drivers(inf: &DriverInf) -> Vec<(BootDriver, String)> {
         Some((driver, source.path.clone()))
     });
     made.collect()
+}
+
+/// In the Windows that runs: takes the placed drivers into its driver store, because their folder goes at the end of the run.
+///
+/// # Errors
+/// When Windows refuses one, or has no program for that.
+pub fn keep(context: &Context<'_>, root: &Path) -> Result<()> {
+    let placed = folder(context.platform, root)?;
+    if !context.platform.exists(&placed) {
+        return Ok(());
+    }
+    context.progress("adding drivers to the driver store", 0, 0);
+    driver_store::add(context.platform, context.log, &placed)
 }
 
 /// Takes out what names the folder of the drivers, and the entries by which Windows was started with them.

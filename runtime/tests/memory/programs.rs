@@ -213,6 +213,7 @@ impl Processes for Memory {
                     ..Output::default()
                 })
             }
+            ("pnputil.exe", ["/add-driver", infs, "/subdirs"]) => windows::take_drivers(self, infs),
             // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
             ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {
                 Ok(Output {

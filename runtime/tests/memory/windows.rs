@@ -6,7 +6,7 @@ use media_format::drivers::{DriverIndex, FORMAT, Signature};
 use media_format::hive::{Edit, Value};
 use media_format::paths;
 use media_format::wim::info::WindowsInfo;
-use runtime::platform::{Data, Files as _, Registry as _, Result};
+use runtime::platform::{Data, Files as _, Output, Registry as _, Result};
 use windows_setup::drivers::ids::{DeviceIds, MachineDevice};
 use windows_setup::drivers::{Listing, index_inf};
 
@@ -165,4 +165,34 @@ pub(crate) fn installed_folder(machine: &Memory) -> PathBuf {
 pub(crate) fn generalize(machine: &Memory) -> Result<()> {
     let state = Data::Text("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE".into());
     machine.set_value(&format!(r"HKLM\SOFTWARE\{STATE}"), "ImageState", &state)
+}
+
+/// Where Windows keeps drivers, each in a folder of its own.
+pub(crate) const DRIVER_STORE: &str = "Windows/System32/DriverStore/FileRepository";
+
+/// Windows takes drivers into its store.
+pub(crate) fn take_drivers(machine: &Memory, infs: &str) -> Result<Output> {
+    let place = infs.replace('\\', "/");
+    let Some(folder) = place.strip_suffix("/*.inf") else {
+        anyhow::bail!("pnputil: {infs}")
+    };
+    let store = Path::new("/").join(DRIVER_STORE);
+    if machine.exists(Path::new("/no-pnputil")) {
+        anyhow::bail!("starting pnputil.exe: no such file")
+    }
+    let world = machine.world();
+    let (at, key, _) = world.locate(Path::new(folder));
+    let below = world.volume(&at).below(&key);
+    drop(world);
+    for path in below.iter().filter(|path| path.ends_with(".inf")) {
+        let path = Path::new("/").join(path);
+        let bytes = machine.read(&path)?.unwrap_or_default();
+        let name = path.file_name().unwrap();
+        machine.put_by_program(&store.join(name).join(name), &bytes, 0o644)?;
+    }
+    // No device of this machine needs one.
+    Ok(Output {
+        code: 259,
+        ..Output::default()
+    })
 }

@@ -4,8 +4,10 @@ use media_format::drivers::Signature;
 use media_format::manifest::MediaLayout;
 
 use crate::driver::run_to_end;
-use crate::windows::{INF, put_drivers};
-use crate::windows_runs::{DEPLOY, INSIDE, media, template_of, with_controller};
+use crate::windows::{DRIVER_STORE, INF, info, installation, put_drivers, wim, with_files};
+use crate::windows_runs::{
+    BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of, with_controller,
+};
 use crate::world::World;
 
 /// Every driver of the package, whatever the machine.
@@ -88,4 +90,45 @@ fn drivers_for_the_machine_that_are_all_unsigned_are_refused_before_the_disk_is_
     other.devices.clear();
     let (_, report) = run_to_end(other);
     report.assert_succeeded();
+}
+
+/// The controller that it is for is in no machine of this run.
+fn without_device(sequence: &str) -> World {
+    let mut world = with(sequence, INF, listed());
+    world.devices.clear();
+    world
+}
+
+fn stored() -> String {
+    format!("{DRIVER_STORE}/vmd.inf/vmd.inf")
+}
+
+#[test]
+fn drivers_of_absent_devices_stay_in_the_system_and_in_its_captured_image() {
+    let (world, report) = run_to_end(without_device(&whole_package("")));
+    report.assert_succeeded();
+    let system = &world.drives[0].parts[2].volume;
+    assert!(system.bytes(&stored()).is_some(), "{}", report.log);
+    assert!(system.below("ProgramData/media-runtime").is_empty());
+    let said = r"running: pnputil.exe /add-driver \ProgramData\media-runtime\drivers\*.inf /subdirs";
+    assert!(report.log.contains(said), "{}", report.log);
+    let builds = of_package(&template(BUILD_AND_CAPTURE, &INSIDE), "");
+    let (world, report) = run_to_end(without_device(&builds));
+    report.assert_succeeded();
+    assert!(captured(&world).images[0].tree().contains_key(&stored()));
+}
+
+#[test]
+fn a_windows_that_takes_no_drivers_is_set_up_and_the_log_says_what_it_lacks() {
+    let mut media = media(MediaLayout::Iso, &whole_package(""));
+    let tree = with_files(installation("IMAGE_STATE_COMPLETE"), &[("no-pnputil", b"")]);
+    media.put_image("windows", &wim(&tree, Some(info(9))));
+    let (world, report) = run_to_end(with_controller(&media));
+    report.assert_succeeded();
+    assert!(world.drives[0].parts[2].volume.bytes(&stored()).is_none());
+    assert!(
+        report.log.contains("not taken all drivers into its driver store"),
+        "{}",
+        report.log
+    );
 }

@@ -5,7 +5,7 @@ use task_sequence::steps::{ApplyNetworkSettings, ApplyOsSettings, BootFiles as W
 use windows_setup::secure_boot::BootFiles;
 
 use crate::context::Context;
-use crate::windows::{answers, boot, boot_files, planted, recovery};
+use crate::windows::{answers, boot, boot_files, drivers, planted, recovery};
 use crate::{boot_state, platform, variables, winpe_boot};
 
 pub(super) fn check(options: &SetupOs, context: &Context<'_>) -> platform::Result<()> {
@@ -53,13 +53,20 @@ pub(super) fn make_startable(options: &SetupOs, context: &mut Context<'_>) -> pl
     )
 }
 
-/// Inside the new Windows: set-up has used its answers, so no secret stays in them, whatever becomes of the run.
+/// Inside the new Windows: set-up has used its answers, so no secret stays in them, whatever becomes of the run; and drivers are kept
+/// that this machine has no device for.
 pub(super) fn arrive(context: &Context<'_>) {
     let known = variables::secrets(context.variables);
     let root = context.platform.root();
     if let Err(error) = planted::clean_answers(context.platform, Some(context.log), &root, &known) {
         context.log.warning(format!(
             "secrets may still be in answer files, from which the end of the run removes them: {error:#}"
+        ));
+    }
+    if let Err(error) = drivers::keep(context, &root) {
+        context.log.warning(format!(
+            "Windows has not taken all drivers into its driver store (see \\Windows\\INF\\setupapi.dev.log): those of devices \
+             that are absent now are not there after the run: {error:#}"
         ));
     }
 }
