@@ -37,20 +37,29 @@ pub(super) fn package(context: &mut Context<'_>, id: &str, properties: &str) -> 
             let folder = context.content(repository)?;
             let run = |command| context.run(command);
             context.platform.install(&folder, packages, &run)?;
-            Ok(Installed::Done)
+            Ok(by_packages(context))
         }
         Install::Deb(files) => {
             let folder = context.content(id)?;
             let files: Vec<_> = files.iter().map(|file| folder.join(file)).collect();
             let run = |command| context.run(command);
             context.platform.install_files(&files, &run)?;
-            Ok(Installed::Done)
+            Ok(by_packages(context))
         }
         Install::Windows(files) => windows(context, &package, files, properties),
         Install::Command(line) => {
             let line = format!("{line} {properties}");
             command(context, &package, line.trim())
         }
+    }
+}
+
+/// A package has no exit code for a restart: the system asks for it.
+fn by_packages(context: &Context<'_>) -> Installed {
+    if context.platform.restart_required() {
+        Installed::NeedsRestart
+    } else {
+        Installed::Done
     }
 }
 

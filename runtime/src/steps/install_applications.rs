@@ -15,6 +15,7 @@ const STATUS: &str = "_TSAppInstallStatus";
 const NEXT: &str = "_TSAppInstallNext";
 /// The applications so far that could not be installed, over restarts.
 const FAILED: &str = "_TSAppInstallFailed";
+const SEPARATOR: &str = ", ";
 
 pub(super) fn check(options: &InstallApplications, context: &Context<'_>) -> Check {
     let ids: Vec<String> = options
@@ -72,6 +73,13 @@ fn install_all(options: &InstallApplications, context: &mut Context<'_>) -> Resu
 }
 
 fn one(context: &mut Context<'_>, id: &str) -> std::result::Result<Installed, Failure> {
+    let failed = context.variables.get(FAILED).unwrap_or_default();
+    let is_missing = |needed: &&String| failed.split(SEPARATOR).any(|id| id.eq_ignore_ascii_case(needed));
+    if let Some(needed) = context.package(id)?.depends.iter().find(is_missing) {
+        return Err(Failure::new(format!(
+            "application \"{id}\" needs \"{needed}\", which could not be installed"
+        )));
+    }
     Ok(install::package(context, id, "")?)
 }
 
@@ -92,7 +100,10 @@ fn pass_over(context: &mut Context<'_>, id: &str, failure: &Failure) {
         "application \"{id}\" is not installed, and the list goes on: {}",
         failure.reason
     ));
-    let before = context.variables.get(FAILED).map(|list| format!("{list}, "));
+    let before = context
+        .variables
+        .get(FAILED)
+        .map(|list| format!("{list}{SEPARATOR}"));
     let failed = format!("{}{id}", before.unwrap_or_default());
     variables::set(context.variables, FAILED, failed);
 }

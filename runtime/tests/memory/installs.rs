@@ -21,6 +21,11 @@ fn media(steps: &str) -> MediaBuilder {
         packages: vec!["nothing".into()],
     };
     media.add_application("missing", missing);
+    let kernel = Install::Apt {
+        repository: "updates".into(),
+        packages: vec!["linux-image".into()],
+    };
+    media.add_application("kernel", kernel);
     for (id, line) in [
         ("fine", "append /fine"),
         ("restarts", "exit 3010"),
@@ -115,4 +120,48 @@ fn updates_and_packages_keep_the_steps_time_limit_and_are_in_the_log() {
             report.log
         );
     }
+}
+
+#[test]
+fn what_needs_a_failed_application_is_not_installed() {
+    let steps = applications(r#""suite", "fine""#, "continue-with-next = true") + STATUS;
+    let mut media = media(&steps);
+    media.add_application("part", Install::Command("append /part".into()));
+    media.add_application("suite", Install::Command("append /suite".into()));
+    for (id, needed) in [("part", "Broken"), ("suite", "part")] {
+        let package = media.packages.iter_mut().find(|package| package.id == id);
+        package.unwrap().depends.push(needed.into());
+    }
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    for (path, there) in [("part", false), ("suite", false), ("fine", true)] {
+        assert_eq!(
+            world.system_bytes(0, 1, path).is_some(),
+            there,
+            "{path}: {}",
+            report.log
+        );
+    }
+    assert!(
+        report
+            .log
+            .contains(r#""suite" needs "part", which could not be installed"#)
+    );
+    assert!(ran(&world, "say it is Warning"));
+}
+
+#[test]
+fn a_package_of_the_system_may_ask_for_a_restart() {
+    let steps = applications(r#""kernel", "fine""#, "");
+    let (world, report) = run(&steps);
+    report.assert_succeeded();
+    let restarts = |report: &Report| report.starts.len();
+    assert_eq!(
+        restarts(&report),
+        restarts(&run(&applications(r#""fine""#, "")).1) + 1
+    );
+    assert_eq!(
+        world.system_bytes(0, 1, "fine").map(Vec::as_slice),
+        Some(&b"once\n"[..])
+    );
 }

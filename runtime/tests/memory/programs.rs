@@ -23,9 +23,6 @@ impl Packages for Memory {
                 changed.push(format!("{name}={version}"));
             }
         }
-        if changed.iter().any(|name| name.starts_with("linux-image=")) {
-            self.write(Path::new(RESTART), b"", 0o644)?;
-        }
         Ok(changed)
     }
 
@@ -85,6 +82,9 @@ impl Memory {
     }
 
     fn unpack(&self, name: &str, version: &str) -> Result<()> {
+        if name == "linux-image" {
+            self.write(Path::new(RESTART), b"", 0o644)?;
+        }
         let program = format!("/usr/share/{name}/version");
         self.put_by_program(Path::new(&program), version.as_bytes(), 0o644)?;
         let mut status = self.status()?;
