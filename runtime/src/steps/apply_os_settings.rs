@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use task_sequence::Setting;
 use task_sequence::steps::{AdministratorState, ApplyOsSettings};
 
 use super::{Check, Result};
@@ -28,7 +29,17 @@ pub(super) fn check(options: &ApplyOsSettings, context: &Context<'_>) -> Check {
 }
 
 fn check_linux(options: &ApplyOsSettings) -> Check {
-    options.computer_name.as_deref().map_or(Ok(()), check_name)
+    options.computer_name.as_deref().map_or(Ok(()), check_name)?;
+    keyboard::check(options)?;
+    let enabled = options.administrator.get() == Some(&AdministratorState::Enabled);
+    let random = options.random_administrator_password == Setting::Value(true);
+    if enabled && options.administrator_password.is_none() && !random {
+        return Err(Failure::new(
+            "the administrator is to be enabled and has no password: give `administrator-password`, or the variable \
+             OSDLocalAdminPassword",
+        ));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Check {
@@ -88,18 +99,27 @@ fn set_name(platform: &dyn Platform, root: &Path, name: &str) -> platform::Resul
 /// Linux has no registered user; machine-info(5) is where its administrators look for such things.
 fn set_registration(platform: &dyn Platform, root: &Path, options: &ApplyOsSettings) -> platform::Result<()> {
     let quoted = |text: &str| text.replace(['"', '\\', '$', '`', '\n'], "");
-    let mut lines = String::new();
-    if let Some(user) = &options.registered_user {
-        lines.push_str(&format!("REGISTERED_USER=\"{}\"\n", quoted(user)));
+    let given = [
+        ("REGISTERED_USER=", &options.registered_user),
+        ("REGISTERED_ORGANIZATION=", &options.registered_organization),
+    ];
+    let given: Vec<_> = given
+        .iter()
+        .filter_map(|(name, text)| Some((*name, text.as_ref()?)))
+        .collect();
+    if given.is_empty() {
+        return Ok(());
     }
-    if let Some(organization) = &options.registered_organization {
-        lines.push_str(&format!("REGISTERED_ORGANIZATION=\"{}\"\n", quoted(organization)));
-    }
-    if lines.is_empty() {
-        Ok(())
-    } else {
-        platform.write(&root.join("etc/machine-info"), lines.as_bytes(), 0o644)
-    }
+    let path = root.join("etc/machine-info");
+    let old = platform.read(&path)?.unwrap_or_default();
+    let old = String::from_utf8_lossy(&old).into_owned();
+    let is_new = |line: &str| given.iter().any(|(name, _)| line.trim_start().starts_with(name));
+    let kept = old.lines().filter(|line| !is_new(line)).map(str::to_owned);
+    let new = given
+        .iter()
+        .map(|(name, text)| format!("{name}\"{}\"", quoted(text)));
+    let lines: String = kept.chain(new).map(|line| line + "\n").collect();
+    platform.write(&path, lines.as_bytes(), 0o644)
 }
 
 fn set_administrator(

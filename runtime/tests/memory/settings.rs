@@ -174,3 +174,40 @@ fn adapters_that_nothing_would_set_up_are_refused_before_anything_is_erased() {
     // Nothing is asked for.
     deployed(&deploy(), &[]);
 }
+
+#[test]
+fn the_keyboard_of_an_input_locale_is_one_of_linux() {
+    let (world, _) = deployed(&with_settings("input-locale = \"0409:00020409\"\n"), &[]);
+    let text = content(&world, "etc/default/keyboard");
+    assert!(text.contains("XKBLAYOUT=\"us\"\nXKBVARIANT=\"intl\"\n"), "{text}");
+    assert_eq!(content(&world, "etc/vconsole.conf"), "KEYMAP=us-intl\n");
+    let (world, _) = deployed(
+        &with_settings("keyboard = \"nl\"\ninput-locale = \"0409:00140C00\"\n"),
+        &[],
+    );
+    assert_eq!(content(&world, "etc/vconsole.conf"), "KEYMAP=nl\n");
+    let unknown = with_settings("input-locale = \"0409:00140C00\"\n");
+    refused(&deploys(&unknown, &[]), &["Windows' keyboard 00140C00"]);
+}
+
+#[test]
+fn the_registered_user_comes_beside_what_is_there() {
+    let before = "PRETTY_HOSTNAME=\"Lab\"\nREGISTERED_USER=\"old\"\nDEPLOYMENT=lab";
+    let lines = "registered-user = \"New \\\"user\"\n";
+    let (world, _) = deployed(&with_settings(lines), &[("etc/machine-info", before)]);
+    assert_eq!(
+        content(&world, "etc/machine-info"),
+        "PRETTY_HOSTNAME=\"Lab\"\nDEPLOYMENT=lab\nREGISTERED_USER=\"New user\"\n"
+    );
+}
+
+#[test]
+fn an_administrator_without_a_password_is_not_enabled() {
+    let disabled = "administrator = \"disabled\"";
+    assert!(deploy().contains(disabled));
+    let text = deploy().replace(disabled, "administrator = \"enabled\"");
+    refused(
+        &deploys(&text, &[]),
+        &["Apply the settings of the system", "has no password"],
+    );
+}

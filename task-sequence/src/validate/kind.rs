@@ -1,10 +1,11 @@
 //! Steps and settings that exist only for the other kind of system.
 
-use super::{EnabledStep, Given, Problem, error};
+use super::{EnabledStep, Given, Problem, error, keyboard};
 use crate::model::OperatingSystem;
 use crate::setting::has_variable;
 use crate::steps::{
-    Action, ApplyNetworkSettings, ApplyOsSettings, FileSystem, FormatAndPartitionDisk, JoinKind, Partition,
+    Action, AdministratorState, ApplyNetworkSettings, ApplyOsSettings, FileSystem, FormatAndPartitionDisk,
+    JoinKind, Partition,
 };
 
 pub(super) fn check(
@@ -17,7 +18,7 @@ pub(super) fn check(
         let found = match system {
             OperatingSystem::Linux => {
                 let mut found = only_windows(&placed.step.action);
-                found.extend(offline_join(&placed.step.action, given));
+                found.extend(by_variables(&placed.step.action, given));
                 found
             }
             OperatingSystem::Windows => only_linux(&placed.step.action),
@@ -77,16 +78,44 @@ fn network_of_windows(options: &ApplyNetworkSettings) -> Vec<String> {
     ])
 }
 
-/// Variables say it too. Other settings that only Windows has are passed over where variables give them: media may have sequences
-/// for both systems.
-fn offline_join(action: &Action, given: &Given) -> Option<String> {
+/// What variables ask for too. Other settings that only Windows has are passed over where variables give them: media may have
+/// sequences for both systems.
+fn by_variables(action: &Action, given: &Given) -> Vec<String> {
     let resolved = action.resolve(given.values());
-    let Action::ApplyNetworkSettings(options) = resolved.as_ref().unwrap_or(action) else {
-        return None;
-    };
+    match resolved.as_ref().unwrap_or(action) {
+        Action::ApplyNetworkSettings(options) => offline_join(options).into_iter().collect(),
+        Action::ApplyOsSettings(options) => {
+            let password = no_password(options, given);
+            password.into_iter().chain(unknown_keyboard(options)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn offline_join(options: &ApplyNetworkSettings) -> Option<String> {
     (options.join.get() == Some(&JoinKind::Domain)).then(|| {
         "a Linux system joins a domain while it runs: use a `join-domain-or-workgroup` step after `setup-os`".into()
     })
+}
+
+/// Nothing would happen: what lets root in is a password.
+fn no_password(options: &ApplyOsSettings, given: &Given) -> Option<String> {
+    const VARIABLE: &str = "OSDLocalAdminPassword";
+    let enabled = options.administrator.get() == Some(&AdministratorState::Enabled);
+    let is_given =
+        options.administrator_password.is_some() || given.contains(VARIABLE) || given.has_unseen_scripts();
+    (enabled && !is_given).then(|| {
+        format!("`administrator = \"enabled\"` needs `administrator-password`, or the variable {VARIABLE}")
+    })
+}
+
+fn unknown_keyboard(options: &ApplyOsSettings) -> Option<String> {
+    let text = options
+        .input_locale
+        .as_deref()
+        .filter(|text| !has_variable(text))?;
+    let is_used = options.keyboard.is_none();
+    keyboard(text).err().filter(|_| is_used)
 }
 
 /// What a sequence for Windows must not have.

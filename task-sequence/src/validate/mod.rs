@@ -16,6 +16,7 @@ mod contents;
 mod destinations;
 mod effect;
 mod given;
+mod keyboards;
 mod kind;
 mod locate;
 mod names;
@@ -25,6 +26,7 @@ mod unknown;
 
 pub(crate) use check::{Check, Join};
 use given::Given;
+pub use keyboards::{Keyboard, keyboard};
 pub use locate::{SourceFile, locate};
 pub use names::{computer_name, product_key, workgroup_name};
 

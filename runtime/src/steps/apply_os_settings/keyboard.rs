@@ -3,38 +3,41 @@
 use std::path::Path;
 
 use task_sequence::steps::ApplyOsSettings;
+use task_sequence::validate::{Keyboard, keyboard};
 
+use crate::context::Failure;
 use crate::platform::{self, Platform};
+use crate::steps::Check;
 
-pub(super) fn set(platform: &dyn Platform, root: &Path, options: &ApplyOsSettings) -> platform::Result<()> {
-    let keyboard = options
+pub(super) fn check(options: &ApplyOsSettings) -> Check {
+    wanted(options).map(drop)
+}
+
+fn wanted(options: &ApplyOsSettings) -> Result<Option<Keyboard>, Failure> {
+    let given = options
         .keyboard
         .clone()
-        .or_else(|| options.input_locale.as_deref().map(layout_of));
-    let Some(keyboard) = keyboard else { return Ok(()) };
+        .map(|layout| Keyboard { layout, variant: "" });
+    match (&given, options.input_locale.as_deref()) {
+        (None, Some(text)) => keyboard(text).map(Some).map_err(Failure::new),
+        _ => Ok(given),
+    }
+}
+
+pub(super) fn set(platform: &dyn Platform, root: &Path, options: &ApplyOsSettings) -> Check {
+    if let Some(keyboard) = wanted(options)? {
+        write(platform, root, &keyboard)?;
+    }
+    Ok(())
+}
+
+fn write(platform: &dyn Platform, root: &Path, keyboard: &Keyboard) -> platform::Result<()> {
+    let Keyboard { layout, variant } = keyboard;
     let text = format!(
-        "XKBMODEL=\"pc105\"\nXKBLAYOUT=\"{keyboard}\"\nXKBVARIANT=\"\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n"
+        "XKBMODEL=\"pc105\"\nXKBLAYOUT=\"{layout}\"\nXKBVARIANT=\"{variant}\"\nXKBOPTIONS=\"\"\nBACKSPACE=\"guess\"\n"
     );
     platform.write(&root.join("etc/default/keyboard"), text.as_bytes(), 0o644)?;
-    platform.write(
-        &root.join("etc/vconsole.conf"),
-        format!("KEYMAP={keyboard}\n").as_bytes(),
-        0o644,
-    )
-}
-
-/// `nl-NL` → `nl`; `en-US` → `us`.
-fn layout_of(locale: &str) -> String {
-    locale.rsplit(['-', '_']).next().unwrap_or(locale).to_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_keyboard_follows_the_input_locale() {
-        assert_eq!(layout_of("nl-NL"), "nl");
-        assert_eq!(layout_of("en_US"), "us");
-    }
+    let keymap = [layout.as_str(), variant].join("-");
+    let text = format!("KEYMAP={}\n", keymap.trim_end_matches('-'));
+    platform.write(&root.join("etc/vconsole.conf"), text.as_bytes(), 0o644)
 }
