@@ -4,16 +4,19 @@ use media_format::manifest::MediaLayout;
 use runtime::platform::Firmware;
 
 use crate::driver::{Report, run_to_cut, run_to_end};
-use crate::fixture::{ADMIN_CANARY, CAPTURE_CANARY, JOIN_CANARY, build_and_capture, machine};
+use crate::fixture::{ADMIN_CANARY, CAPTURE_CANARY, JOIN_CANARY, build_and_capture, deploy, machine};
 use crate::images::Wim;
 use crate::runs::with_account;
 use crate::world::{Node, Tree, World};
 
-fn begin(layout: MediaLayout) -> World {
-    let text = build_and_capture(r"\\server\captures\ref.wim");
+fn with_password(text: &str) -> String {
     let disabled = "administrator = \"disabled\"";
     assert!(text.contains(disabled));
-    let text = text.replace(disabled, "administrator-password = \"%OSDLocalAdminPassword%\"");
+    text.replace(disabled, "administrator-password = \"%OSDLocalAdminPassword%\"")
+}
+
+fn begin(layout: MediaLayout) -> World {
+    let text = with_password(&build_and_capture(r"\\server\captures\ref.wim"));
     let steps = "\n[[steps]]\ntype = \"run-command-line\"\ncommand = \"true\"\n";
     let media = with_account(layout, &(text + steps)).secret("OSDLocalAdminPassword", ADMIN_CANARY);
     machine(Firmware::Uefi, &media)
@@ -147,4 +150,52 @@ fn the_administrators_password_reaches_the_system_as_a_hash_only() {
         String::from_utf8_lossy(shadow).starts_with("root:!*:"),
         "the hash is not captured either"
     );
+}
+
+/// A deployment that uses a share in both places; the password of the administrator goes into a variable of another name, too.
+fn begin_deploy(layout: MediaLayout) -> World {
+    let share = "type = \"connect-to-network-folder\"\npath = '\\\\server\\captures'\nat = \"/mnt/share\"\n\
+                 account = \"%OSDCaptureAccount%\"\npassword = \"%OSDCaptureAccountPassword%\"\n";
+    let text = with_password(&deploy());
+    let first = "[[steps]]\ngroup = ";
+    assert!(text.contains(first));
+    let before = format!(
+        "[[steps]]\ntype = \"set-variables\"\nvariables = {{ Copied = {{ value = \"is %OSDLocalAdminPassword%\", secret = true }} \
+         }}\n\n[[steps]]\n{share}\n{first}"
+    );
+    let after =
+        format!("\n[[steps]]\n{share}\n[[steps]]\ntype = \"run-command-line\"\ncommand = \"touch /done\"\n");
+    let text = text.replacen(first, &before, 1) + &after;
+    machine(
+        Firmware::Uefi,
+        &with_account(layout, &text).secret("OSDLocalAdminPassword", ADMIN_CANARY),
+    )
+}
+
+#[test]
+fn a_deployed_machine_has_no_password_but_the_hash_of_its_own() {
+    for layout in [MediaLayout::Iso, MediaLayout::Usb] {
+        let (done, report) = run_to_end(begin_deploy(layout));
+        report.assert_succeeded();
+        absent_in_world(&done, &report);
+        assert!(done.system_bytes(0, 1, "done").is_some());
+        let volumes = done.drives[0].parts.iter().map(|part| &part.volume.tree);
+        let mut with_hash = volumes.flatten().filter_map(|(path, node)| match node {
+            Node::File(bytes, _) if bytes.windows(3).any(|part| part == b"$6$") => Some(path.as_str()),
+            _ => None,
+        });
+        assert_eq!((with_hash.next(), with_hash.next()), (Some("etc/shadow"), None));
+    }
+}
+
+#[test]
+fn a_deployment_that_is_cut_leaves_no_password_either() {
+    let world = begin_deploy(MediaLayout::Iso);
+    let (done, _) = run_to_end(world.clone());
+    for cut in (1..done.operations.len()).step_by(5) {
+        let mut world = world.clone();
+        world.cuts.insert(cut);
+        let (off, report) = run_to_cut(world);
+        absent_in_world(&off, &report);
+    }
 }
