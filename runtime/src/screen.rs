@@ -1,5 +1,6 @@
 //! The machine's console: which step runs, how far it is, and at the end the result.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use media_format::event::{Environment, Event};
@@ -7,7 +8,11 @@ use media_format::event::{Environment, Event};
 use crate::context::code_text;
 
 /// Width of the bar in characters.
-const BAR: usize = 50;
+const BAR: usize = 30;
+/// Steps that have ended and are still shown: with the others' lines, all fits a screen of 25 lines.
+const SHOWN: usize = 11;
+/// What stands before the name of a step: how it ended, and how long it took.
+const MARK: usize = 8;
 
 /// What the screen shows.
 #[derive(Debug)]
@@ -18,6 +23,7 @@ pub struct Screen {
     state: State,
 }
 
+const FAILED: &str = "THE TASK SEQUENCE HAS FAILED";
 /// Every console has at least as many columns.
 const COLUMNS: usize = 78;
 
@@ -33,8 +39,65 @@ struct State {
     done: u64,
     total: u64,
     step_began: Duration,
+    running: bool,
+    ended: VecDeque<Line>,
     failure: Vec<String>,
     result: Option<Vec<String>>,
+}
+
+/// How a part of a line looks: the parameter of the terminal's "select graphic rendition".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Style {
+    #[default]
+    Plain = 0,
+    Bold = 1,
+    Bad = 31,
+    Good = 32,
+    Unimportant = 36,
+}
+
+/// A line of the screen.
+#[derive(Debug, Clone, Default)]
+struct Line {
+    /// What stands in front, such as how a step ended.
+    mark: (Style, String),
+    text: (Style, String),
+}
+
+impl Line {
+    fn new(style: Style, text: impl Into<String>) -> Self {
+        Self {
+            text: (style, text.into()),
+            ..Self::default()
+        }
+    }
+
+    /// A step with its state and the time that it takes.
+    fn of_step((style, state): (Style, &str), time: Duration, name: &str) -> Self {
+        Self {
+            mark: (style, format!("  {state:<MARK$} ")),
+            text: (Style::Plain, format!("{}  {name}", clock(time))),
+        }
+    }
+
+    /// As a terminal shows it; a longer line would move all that follows.
+    fn drawn(&self) -> String {
+        let room = COLUMNS.saturating_sub(self.mark.1.chars().count());
+        let text: String = self.text.1.chars().take(room).collect();
+        [(self.mark.0, self.mark.1.as_str()), (self.text.0, &text)]
+            .iter()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(style, text)| match style {
+                Style::Plain => (*text).to_owned(),
+                other => format!("\x1b[{}m{text}\x1b[0m", *other as u8),
+            })
+            .collect()
+    }
+
+    #[cfg(test)]
+    fn plain(&self) -> String {
+        format!("{}{}", self.mark.1, self.text.1)
+    }
 }
 
 impl Default for Screen {
@@ -75,7 +138,7 @@ impl Screen {
     fn drawn(&self) -> String {
         let mut text = String::from("\x1b[H\x1b[?25l");
         for line in self.state.lines(self.elapsed()) {
-            text.push_str(&line);
+            text.push_str(&line.drawn());
             text.push_str("\x1b[K\r\n");
         }
         text + "\x1b[J"
@@ -101,6 +164,7 @@ impl State {
                 (self.number, self.of) = (*number, *of);
                 self.step.clone_from(name);
                 self.step_began = elapsed;
+                self.running = true;
                 (self.phase, self.done, self.total) = (String::new(), 0, 0);
             }
             Event::Progress { phase, done, total } => {
@@ -111,14 +175,17 @@ impl State {
                 outcome,
                 code,
                 reason,
-            } if outcome == "failed" => {
-                self.failure = vec![
-                    format!("Step:   {name}"),
-                    format!("Reason: {}", reason.as_deref().unwrap_or_default()),
-                    format!("Code:   {}", code_text(*code)),
-                ];
+            } => {
+                if outcome == "failed" {
+                    self.failure = vec![
+                        format!("Step:   {name}"),
+                        format!("Reason: {}", reason.as_deref().unwrap_or_default()),
+                        format!("Code:   {}", code_text(*code)),
+                    ];
+                }
+                self.ended(name, outcome, elapsed);
             }
-            Event::Working | Event::StepEnded { .. } => {}
+            Event::Working => {}
             Event::Restart { target } => self.phase = format!("restarts into {}", place(*target)),
             Event::Ended {
                 succeeded,
@@ -128,6 +195,24 @@ impl State {
             } => {
                 self.result = Some(self.ending(*succeeded, reason, captured, log));
             }
+        }
+    }
+
+    fn ended(&mut self, name: &str, outcome: &str, elapsed: Duration) {
+        let style = match outcome {
+            "done" => Style::Good,
+            "failed" => Style::Bad,
+            _ => Style::Unimportant,
+        };
+        // One that was skipped has not begun either.
+        let took = match self.running {
+            true => elapsed.saturating_sub(self.step_began),
+            false => Duration::ZERO,
+        };
+        self.running = false;
+        self.ended.push_back(Line::of_step((style, outcome), took, name));
+        if self.ended.len() > SHOWN {
+            self.ended.pop_front();
         }
     }
 
@@ -143,7 +228,7 @@ impl State {
             lines.push("The task sequence has ended successfully.".into());
             lines.extend(captured.iter().map(|path| format!("Captured to {path}")));
         } else {
-            lines.push("THE TASK SEQUENCE HAS FAILED".into());
+            lines.push(FAILED.into());
             if self.failure.is_empty() {
                 lines.extend(reason.iter().map(|reason| format!("Reason: {reason}")));
             }
@@ -153,25 +238,62 @@ impl State {
         lines
     }
 
-    fn lines(&self, elapsed: Duration) -> Vec<String> {
+    fn lines(&self, elapsed: Duration) -> Vec<Line> {
+        let step = match self.of {
+            0 => String::new(),
+            of => format!("step {} of {of}, ", self.number),
+        };
         let mut lines = vec![
-            String::new(),
-            format!("  {}", self.sequence),
-            format!("  in {}, {} elapsed", self.place, clock(elapsed)),
-            String::new(),
+            Line::default(),
+            Line::new(Style::Bold, format!("  {}", self.sequence)),
+            Line::new(
+                Style::Plain,
+                format!("  {step}in {}, {} elapsed", self.place, clock(elapsed)),
+            ),
+            Line::default(),
         ];
-        if let Some(result) = &self.result {
-            lines.extend(result.iter().flat_map(|line| wrapped(line)));
-            return lines;
+        lines.extend(self.ended.iter().cloned());
+        match &self.result {
+            Some(result) => lines.extend(self.result_lines(result)),
+            None => lines.extend(self.current(elapsed)),
         }
-        lines.push(if self.of == 0 {
-            "  Checks before the first step".to_owned()
-        } else {
-            format!("  Step {} of {}: {}", self.number, self.of, self.step)
-        });
-        lines.push(format!("  {}", self.phase));
+        lines
+    }
+
+    fn result_lines(&self, result: &[String]) -> Vec<Line> {
+        let style = match result.first() {
+            Some(first) if first.starts_with(FAILED) => Style::Bad,
+            _ => Style::Good,
+        };
+        let first = result
+            .iter()
+            .take(1)
+            .map(|line| Line::new(style, format!("  {line}")));
+        let rest = result.iter().skip(1).flat_map(|line| wrapped(line));
+        let rest = rest.map(|line| Line::new(Style::Plain, line));
+        std::iter::once(Line::default())
+            .chain(first)
+            .chain(rest)
+            .collect()
+    }
+
+    /// What is done now.
+    fn current(&self, elapsed: Duration) -> Vec<Line> {
+        let in_step = elapsed.saturating_sub(self.step_began);
+        let mut lines = Vec::new();
+        let indent = " ".repeat(MARK + 3);
+        if self.of == 0 {
+            lines.push(Line::new(Style::Bold, "  Checks before the first step"));
+        } else if self.running {
+            let mut line = Line::of_step((Style::Bold, "runs"), in_step, &self.step);
+            line.text.0 = Style::Bold;
+            lines.push(line);
+        }
+        if !self.phase.is_empty() {
+            lines.push(Line::new(Style::Plain, format!("{indent}{}", self.phase)));
+        }
         if self.total > 0 {
-            lines.push(format!("  {}", self.bar(elapsed.saturating_sub(self.step_began))));
+            lines.push(Line::new(Style::Plain, format!("{indent}{}", self.bar(in_step))));
         }
         lines
     }
@@ -231,6 +353,64 @@ mod tests {
         state
     }
 
+    fn text(state: &State, seconds: u64) -> String {
+        let lines = state.lines(Duration::from_secs(seconds));
+        lines.iter().map(|line| line.plain() + "\n").collect()
+    }
+
+    fn ended(name: &str, outcome: &str) -> Event {
+        Event::StepEnded {
+            name: name.into(),
+            outcome: outcome.into(),
+            code: 0,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn what_has_ended_stands_above_with_its_time_and_never_fills_the_screen() {
+        let mut state = State::default();
+        let step = Event::Step {
+            number: 2,
+            of: 30,
+            name: "Apply".into(),
+            kind: "x".into(),
+        };
+        state.note(&ended("Restart", "skipped"), Duration::from_secs(5));
+        state.note(&step, Duration::from_secs(5));
+        state.note(&ended("Apply", "done"), Duration::from_secs(70));
+        let shown = text(&state, 71);
+        assert!(
+            shown.contains("  skipped  0:00:00  Restart\n  done     0:01:05  Apply\n"),
+            "{shown}"
+        );
+        for number in 0..30 {
+            state.note(&step, Duration::ZERO);
+            state.note(
+                &ended(&format!("{number} {}", "long ".repeat(20)), "done"),
+                Duration::ZERO,
+            );
+        }
+        state.note(&step, Duration::ZERO);
+        let lines = state.lines(Duration::ZERO);
+        assert!(lines.len() <= 24, "{lines:#?}");
+        let widest = lines
+            .iter()
+            .map(|line| without_styles(&line.drawn()).chars().count())
+            .max();
+        assert!(widest <= Some(COLUMNS), "{widest:?}");
+        assert!(text(&state, 0).contains("29 long"));
+    }
+
+    /// What a terminal shows of a text.
+    fn without_styles(text: &str) -> String {
+        let mut parts = text.split('\x1b');
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |shown, part| {
+            shown + part.split_once('m').map_or("", |(_, rest)| rest)
+        })
+    }
+
     #[test]
     fn a_running_step_shows_its_progress_and_the_time_that_is_left() {
         let state = state(&[
@@ -246,11 +426,12 @@ mod tests {
                 total: 100,
             },
         ]);
-        let text = state.lines(Duration::from_secs(60)).join("\n");
+        let text = text(&state, 60);
         assert!(
-            text.contains("Step 3 of 9: Apply") && text.contains(" 50 %, about 0:01:00 left"),
+            text.contains("step 3 of 9, in ") && text.contains(" 50 %, about 0:01:00 left"),
             "{text}"
         );
+        assert!(text.contains("  runs     0:01:00  Apply\n"), "{text}");
     }
 
     #[test]
@@ -260,7 +441,7 @@ mod tests {
             done: 50,
             total: 100,
         };
-        let text = state(&[verifying]).lines(Duration::ZERO).join("\n");
+        let text = text(&state(&[verifying]), 0);
         assert!(
             text.contains("Checks before the first step") && !text.contains("of 0"),
             "{text}"
@@ -270,13 +451,13 @@ mod tests {
     #[test]
     fn a_long_reason_stays_on_the_screen() {
         let reason = "the image needs room and the volume has none ".repeat(6);
-        let lines = state(&[Event::Ended {
+        let state = state(&[Event::Ended {
             succeeded: false,
             reason: Some(reason.clone()),
             captured: None,
             log: None,
-        }])
-        .lines(Duration::ZERO);
+        }]);
+        let lines: Vec<_> = state.lines(Duration::ZERO).iter().map(Line::plain).collect();
         assert!(lines.iter().all(|line| line.len() <= COLUMNS), "{lines:#?}");
         let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
         assert!(words.join(" ").contains(reason.trim()), "{lines:#?}");
@@ -298,7 +479,7 @@ mod tests {
                 log: Some("/x/smsts.log".into()),
             },
         ]);
-        let text = state.lines(Duration::ZERO).join("\n");
+        let text = text(&state, 0);
         for part in [
             "Apply",
             "no room",
