@@ -5,6 +5,7 @@
 pub mod afterwards;
 pub mod boot_state;
 pub mod context;
+pub mod debugger;
 pub mod destination;
 pub mod engine;
 pub mod existing;

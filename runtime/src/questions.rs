@@ -30,6 +30,11 @@ impl<'a> Questions<'a> {
         }
     }
 
+    /// Who can be asked.
+    pub fn operator(&self) -> &'a dyn Operator {
+        self.operator
+    }
+
     /// The secrets that have not been asked for.
     pub fn open(&self) -> BTreeSet<String> {
         self.open.borrow().clone()

@@ -12,6 +12,7 @@ use media_format::state::Next as NextBoot;
 use task_sequence::{Action, TaskSequence, Variables};
 
 use crate::context::{Context, Failure, Reporter, beginning, code_text, resolved};
+use crate::debugger::{self, Decision};
 use crate::engine::{self, Ended, Next, Outcome, Program, Stuck};
 use crate::facts::MachineFacts;
 use crate::journal::Journal;
@@ -20,6 +21,8 @@ use crate::media::Media;
 use crate::platform::{Firmware, Platform, Result};
 use crate::questions::Questions;
 use crate::{afterwards, boot_state, preflight, running, steps, system_place, variables, winpe_boot};
+
+const LEFT_OUT: &str = "the person at the machine left it out";
 
 /// How this start of the runtime ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,12 +143,29 @@ impl Run<'_> {
                     );
                 }
                 Next::Run(index) => {
-                    if let Some(target) = self.run_step(&program, index)? {
+                    let target = match self.debugged(&program, index)? {
+                        Decision::Run => self.run_step(&program, index)?,
+                        Decision::Skip => {
+                            self.skip(&program, index, LEFT_OUT.into())?;
+                            None
+                        }
+                        Decision::End => bail!("it was ended by the person at the machine"),
+                    };
+                    if let Some(target) = target {
                         return self.restart(target);
                     }
                 }
             }
         }
+    }
+
+    /// Only before a step begins: what was begun goes on.
+    fn debugged(&mut self, program: &Program<'_>, index: usize) -> Result<Decision> {
+        let progress = &self.journal.saved.progress;
+        if progress.started || progress.part > 0 || progress.failures > 0 {
+            return Ok(Decision::Run);
+        }
+        debugger::before(self, program.steps[index].step.name())
     }
 
     fn decide(&mut self, program: &Program<'_>) -> Result<Next> {

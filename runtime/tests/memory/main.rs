@@ -5,6 +5,7 @@
 mod asked;
 mod boot;
 mod cuts;
+mod debugging;
 mod disks;
 mod driver;
 mod failures;
