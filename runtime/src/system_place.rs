@@ -48,5 +48,11 @@ fn is_applied(context: &Context<'_>) -> bool {
 
 /// Whether a text is what the variable says since the apply.
 pub fn shows(context: &Context<'_>, text: &str) -> bool {
-    is_applied(context) && context.variables.get(NAME) == Some(text)
+    shown(context).as_deref() == Some(text)
+}
+
+/// What the variable says since the apply.
+pub fn shown(context: &Context<'_>) -> Option<String> {
+    let drive = context.variables.get(NAME).filter(|_| is_applied(context));
+    drive.map(str::to_owned)
 }

@@ -50,6 +50,8 @@ pub enum SetError {
 pub struct MissingSecret(pub String);
 
 const READ_ONLY_PREFIXES: [&str; 3] = ["_smsts", "_osd", "_ts"];
+/// What ConfigMgr's engine chooses and ours is told: the folder that stays where a volume is emptied.
+const USER_STATE: &str = "_smstsuserstatepath";
 
 impl Variables {
     /// No variables.
@@ -120,7 +122,7 @@ impl Variables {
     /// Whether only the engine may set this name.
     pub fn is_read_only(name: &str) -> bool {
         let name = name.to_lowercase();
-        READ_ONLY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        name != USER_STATE && READ_ONLY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     }
 
     /// Whether the text can be a name.

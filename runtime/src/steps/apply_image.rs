@@ -8,6 +8,7 @@ use media_format::wim::info::ImageInfo;
 use media_format::wim::protocol::{Apply, Message, Operation, Request, Volume as Where};
 use task_sequence::steps::VolumeSelector;
 
+use super::user_state;
 use crate::context::Context;
 use crate::journal;
 use crate::platform::Result;
@@ -186,16 +187,30 @@ fn extract(context: &Context<'_>, apply: Apply) -> Result<()> {
     Ok(())
 }
 
-/// Deletes what is on a volume: a repeated apply must not mix two images.
+/// Deletes what is on a volume: a repeated apply must not mix two images. Only the users' state stays.
 pub(super) fn empty(context: &Context<'_>, id: &str) -> Result<()> {
     let folder = context.mount(id, true)?;
     let target = context.target()?;
     if id == target.system {
         volumes::take_apart(context.platform, target, &folder)?;
     }
-    content(context, &folder)?
-        .iter()
-        .try_for_each(|name| context.platform.remove(&folder.join(name)))
+    let kept = user_state::on_volume(context, id)?;
+    empty_folder(context, &folder, &kept)
+}
+
+/// All but the folder to which those names lead.
+fn empty_folder(context: &Context<'_>, folder: &Path, kept: &[String]) -> Result<()> {
+    for name in content(context, folder)? {
+        let path = folder.join(&name);
+        match kept.split_first() {
+            Some((first, [])) if *first == name => context.log.info(format!("keeps {}", path.display())),
+            Some((first, rest)) if *first == name && context.platform.is_folder(&path) => {
+                empty_folder(context, &path, rest)?;
+            }
+            _ => context.platform.remove(&path)?,
+        }
+    }
+    Ok(())
 }
 
 /// What is on a volume, without what its file system makes itself.

@@ -35,6 +35,7 @@ mod run_command_line;
 mod run_script;
 mod set_variables;
 mod setup_os;
+mod user_state;
 mod variables_file;
 
 pub(crate) use set_variables::all as all_variables;

@@ -500,3 +500,65 @@ fn a_destination_that_will_not_be_there_is_refused_before_anything_is_erased() {
         &[step, "\"C:\"", "no volume of the run"],
     );
 }
+
+/// Applies the system again after a command has put users' state onto two of its volumes, one of them for the variable.
+fn applies_again(state: &str) -> World {
+    let partitions = r#"disk = { only = true }
+  partitions = [
+    { kind = "primary", size = "2 GB", mount-point = "/", variable = "ROOT" },
+    { kind = "primary", size = "1 GB", mount-point = "/home", variable = "HOME" },
+  ]"#;
+    let whole = "all-volumes = true";
+    let once = format!("{whole}\n  destination = {{ variable = \"ROOT\" }}");
+    let text = deploy().replace("disk = { only = true }", partitions);
+    let command = |path: &str| {
+        format!(
+            "\n  [[steps.steps]]\n  type = \"run-command-line\"\n  command = \"append %OSDTargetSystemDrive%/{path}\"\n"
+        )
+    };
+    let more = command("var/state/of/user")
+        + &command("var/state/junk")
+        + &command("home/state/user")
+        + &command("home/junk")
+        + &format!(
+            "\n  [[steps.steps]]\n  type = \"set-variables\"\n  variables = {{ _SMSTSUserStatePath = '{state}' }}\n\n  \
+             [[steps.steps]]\n  type = \"apply-operating-system-image\"\n  package = \"reference\"\n  {once}\n"
+        );
+    assert!(text.contains(whole));
+    let text = text.replace(whole, &(once + "\n" + &more));
+    machine(Firmware::Uefi, &MediaBuilder::new(MediaLayout::Iso, &text))
+}
+
+#[test]
+fn an_apply_deletes_everything_but_the_users_state() {
+    for (state, there) in [
+        ("%OSDTargetSystemDrive%/var/state/of", [true, false, false, false]),
+        ("%ROOT%/var/state", [true, true, false, false]),
+        ("%OSDTargetSystemDrive%/home/state", [false, false, true, false]),
+        ("%HOME%/state", [false, false, true, false]),
+        ("/elsewhere", [false; 4]),
+    ] {
+        let (world, report) = run_to_end(applies_again(state));
+        report.assert_succeeded();
+        let parts = &world.drives[0].parts;
+        let paths = [
+            (1, "var/state/of/user"),
+            (1, "var/state/junk"),
+            (2, "state/user"),
+            (2, "junk"),
+        ];
+        let found = paths.map(|(part, path)| parts[part].volume.bytes(path).is_some());
+        assert_eq!(found, there, "{state}");
+        assert!(parts[1].volume.bytes("etc/os-release").is_some());
+    }
+    for state in ["%ROOT%", "%ROOT%/../x"] {
+        let (world, report) = run_to_end(applies_again(state));
+        assert!(
+            report.reason().contains("_SMSTSUserStatePath"),
+            "{}",
+            report.reason()
+        );
+        let state = world.drives[0].parts[1].volume.bytes("var/state/of/user");
+        assert!(state.is_some(), "nothing was deleted");
+    }
+}

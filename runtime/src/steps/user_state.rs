@@ -1,0 +1,54 @@
+//! `_SMSTSUserStatePath`: the folder that stays where everything else on a volume is deleted.
+
+use anyhow::bail;
+
+use crate::context::Context;
+use crate::platform::Result;
+use crate::{system_place, volumes};
+
+const NAME: &str = "_SMSTSUserStatePath";
+
+/// The names that lead to the folder from the root of the volume with that id; none where it lies elsewhere.
+///
+/// # Errors
+/// When it names the whole volume, or leads out of it.
+pub(super) fn on_volume(context: &Context<'_>, id: &str) -> Result<Vec<String>> {
+    let written = context.variables.get(NAME).unwrap_or_default().replace('\\', "/");
+    let Some(path) = by_volume(&written, id).or_else(|| by_system(context, &written, id)) else {
+        return Ok(vec![]);
+    };
+    let names: Vec<String> = path
+        .split('/')
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if names.is_empty() || names.iter().any(|name| name == "." || name == "..") {
+        bail!(
+            "{NAME} is \"{written}\", and everything on that volume is to be deleted: name a folder of it, such as \
+             \"%VOLUME%/state\" with the variable of its partition"
+        );
+    }
+    Ok(names)
+}
+
+/// `PARTUUID=…/state`, as the variable of a partition names its volume.
+fn by_volume(written: &str, id: &str) -> Option<String> {
+    let path = written.strip_prefix("PARTUUID=").unwrap_or(written);
+    let rest = path.get(id.len()..)?;
+    path[..id.len()].eq_ignore_ascii_case(id).then(|| rest.to_owned())
+}
+
+/// A path in the system that the run has applied, on one of its volumes.
+fn by_system(context: &Context<'_>, written: &str, id: &str) -> Option<String> {
+    let path = written.strip_prefix(&system_place::shown(context)?)?;
+    if !path.is_empty() && !path.starts_with('/') {
+        return None;
+    }
+    let target = context.target().ok()?;
+    if id == target.system {
+        return Some(path.to_owned());
+    }
+    let mut inside = volumes::inside(target).into_iter();
+    let volume = inside.find(|volume| volume.id == id)?;
+    volumes::relative(path, &volume.mount_point)
+}
