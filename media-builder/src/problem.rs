@@ -62,6 +62,14 @@ pub fn print(error: &anyhow::Error) {
     }
 }
 
+/// Everything that an error says, a line each.
+pub fn lines(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref::<Problems>() {
+        Some(problems) => problems.0.iter().map(line).collect(),
+        None => vec![format!("{error:#}")],
+    }
+}
+
 /// The problem in one line, which begins with its place: `FILE:LINE:COLUMN: `.
 pub fn line(report: &Report) -> String {
     let place = report.labels().and_then(|mut labels| labels.next());

@@ -451,3 +451,24 @@ fn an_iso_is_not_built_for_a_sequence_that_captures_onto_it() {
     fixture.edit("copy.toml", "media:captures/a.wim", "//server/share/a.wim");
     fixture.succeed(&["build", "--output", "a.iso"]);
 }
+
+#[test]
+fn a_program_that_reads_json_reads_why_it_failed() {
+    let fixture = Fixture::new();
+    fixture.edit("copy.toml", "package = \"tool\"", "package = \"tol\"");
+    fixture.write("no.iso", "no media");
+    for arguments in [
+        &["build", "-o", "media.iso", "--json"][..],
+        &["plan", "--json"],
+        &["verify", "no.iso", "--json"],
+        &["inspect", "no.iso", "--json"],
+    ] {
+        let output = fixture.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let first = said["problems"][0]
+            .as_str()
+            .unwrap_or_else(|| panic!("{arguments:?}: {said}"));
+        assert!(!first.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+}

@@ -29,7 +29,7 @@ pub struct Args {
     format: Option<Format>,
     /// Print the result as JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Builds the image.

@@ -37,7 +37,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .for_each(|warning| eprintln!("warning: {warning}"));
         return super::print_bytes((result? + "\n").as_bytes());
     }
-    let problems = result.as_ref().err().map(texts).unwrap_or_default();
+    let problems = result.as_ref().err().map(problem::lines).unwrap_or_default();
     super::print_json(&json!({ "valid": problems.is_empty(), "problems": problems, "warnings": warnings }))?;
     // The problems are on the standard output already, for the program that reads it.
     if result.is_err() {
@@ -78,11 +78,4 @@ fn check(args: &Args, warnings: &mut Vec<String>) -> anyhow::Result<String> {
 fn count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
-}
-
-fn texts(error: &anyhow::Error) -> Vec<String> {
-    match error.downcast_ref::<Problems>() {
-        Some(problems) => problems.0.iter().map(problem::line).collect(),
-        None => vec![format!("{error:#}")],
-    }
 }

@@ -15,7 +15,7 @@ pub struct Args {
     media: PathBuf,
     /// Print everything, with the whole manifest, as JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Prints what is on the media.

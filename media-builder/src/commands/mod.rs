@@ -55,6 +55,20 @@ pub enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    /// Whether the standard output is JSON, and nothing else goes there but the result.
+    pub fn prints_json(&self) -> bool {
+        match self {
+            Self::Plan(args) => args.json,
+            Self::Build(args) => args.json,
+            Self::Verify(args) => args.json,
+            Self::Inspect(args) => args.json,
+            // `check` has its problems in its result, and `try` prints lines of events.
+            _ => false,
+        }
+    }
+}
+
 /// Where a program of this release lies: beside this one.
 fn beside(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();

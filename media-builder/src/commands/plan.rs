@@ -20,7 +20,7 @@ pub struct Args {
     format: Format,
     /// Print the plan as JSON, with every extent.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Prints what would be written, where.

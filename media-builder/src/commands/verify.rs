@@ -17,7 +17,7 @@ pub struct Args {
     media: PathBuf,
     /// Print the report as JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Verifies the media.
@@ -41,6 +41,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let rate = report.bytes as f64 / 1e6 / elapsed.max(0.001);
         let (files, bytes) = (report.files, report.bytes);
         super::print_bytes(format!("good: {files} files, {bytes} bytes, {rate:.0} MB/s\n").as_bytes())?;
+    }
+    if args.json && !report.is_good() {
+        // The problems are in the report, for the program that reads it.
+        std::process::exit(1)
     }
     let mut problems = Problems(vec![]);
     report.problems.iter().for_each(|problem| problems.push(problem));
