@@ -38,11 +38,15 @@ fn protocol(adapter: &Adapter, kind: &str) -> String {
     let mut lines = vec![format!("method={method}")];
     lines.extend(numbered("address", &addresses));
     let gateways = of_kind(&adapter.gateways);
-    if let Some((first, more)) = gateways.split_first() {
-        lines.push(format!("gateway={first}"));
-        let routes: Vec<String> = more.iter().map(|gateway| default_route(gateway)).collect();
-        lines.extend(numbered("route", &routes));
-    }
+    // A profile with a gateway and no address is not read at all.
+    let own = usize::from(!addresses.is_empty());
+    lines.extend(gateways.iter().take(own).map(|first| format!("gateway={first}")));
+    let routes: Vec<String> = gateways
+        .iter()
+        .skip(own)
+        .map(|gateway| default_route(gateway))
+        .collect();
+    lines.extend(numbered("route", &routes));
     let servers = of_kind(&adapter.dns);
     if !servers.is_empty() {
         lines.push(format!("dns={};", servers.join(";")));
@@ -101,6 +105,14 @@ mod tests {
     fn without_addresses_of_a_protocol_its_method_follows_dhcp() {
         let end = |adapter: Adapter| text(&adapter, 0).split_once("[ipv4]").unwrap().1.to_owned();
         assert_eq!(end(Adapter::default()), "\nmethod=auto\n\n[ipv6]\nmethod=auto\n");
+        let router = Adapter {
+            gateways: texts(&["192.0.2.1"]),
+            ..Adapter::default()
+        };
+        assert_eq!(
+            end(router),
+            "\nmethod=auto\nroute1=0.0.0.0/0,192.0.2.1\n\n[ipv6]\nmethod=auto\n"
+        );
         let only_six = Adapter {
             addresses: texts(&["2001:db8::5/64"]),
             dns_suffix: Some("lab.example".into()),
