@@ -103,12 +103,27 @@ fn write_adapters(context: &Context<'_>, root: &Path, adapters: &[Adapter]) -> C
     match reader {
         Reader::Networkd => write_networkd(platform, root, adapters)?,
         Reader::NetworkManager => write_keyfiles(platform, root, adapters)?,
-        Reader::Ifupdown => {
-            let path = root.join("etc/network/interfaces.d/media-runtime");
-            platform.write(&path, interfaces(adapters).as_bytes(), 0o644)?;
-        }
+        Reader::Ifupdown => write_interfaces(platform, root, adapters)?,
     }
     Ok(())
+}
+
+/// ifupdown reads the folder where its file says so, which is not so in every image.
+fn write_interfaces(platform: &dyn Platform, root: &Path, adapters: &[Adapter]) -> platform::Result<()> {
+    let path = root.join("etc/network/interfaces.d/media-runtime");
+    platform.write(&path, interfaces(adapters).as_bytes(), 0o644)?;
+    let file = root.join("etc/network/interfaces");
+    let text = platform.read(&file)?.unwrap_or_default();
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    let reads_folder = |line: &str| line.trim_start().starts_with("source") && line.contains("interfaces.d");
+    if text.lines().any(reads_folder) {
+        return Ok(());
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str("source /etc/network/interfaces.d/*\n");
+    platform.write(&file, text.as_bytes(), 0o644)
 }
 
 /// NetworkManager passes over files that others than root can read.

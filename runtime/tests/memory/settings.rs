@@ -158,9 +158,22 @@ fn networkd_and_ifupdown_get_theirs() {
     );
     let (world, _) = deployed(&with_adapter(), &[MANAGER, NETWORKD, enabled]);
     assert!(content(&world, "etc/systemd/network/10-media-runtime.network").contains("Address=192.0.2.5/24"));
-    let (ifup, interfaces) = (("sbin/ifup", "program"), ("etc/network/interfaces", ""));
-    let (world, _) = deployed(&with_adapter(), &[MANAGER, NETWORKD, ifup, interfaces]);
-    assert!(content(&world, "etc/network/interfaces.d/media-runtime").contains("address 192.0.2.5/24"));
+    for (before, after) in [
+        (
+            "iface lo inet loopback",
+            "iface lo inet loopback\nsource /etc/network/interfaces.d/*\n",
+        ),
+        (
+            "source-directory /etc/network/interfaces.d",
+            "source-directory /etc/network/interfaces.d",
+        ),
+    ] {
+        let files = [("sbin/ifup", "program"), ("etc/network/interfaces", before)];
+        let (world, _) = deployed(&with_adapter(), &[MANAGER, NETWORKD, files[0], files[1]]);
+        let fragment = content(&world, "etc/network/interfaces.d/media-runtime");
+        assert!(fragment.contains("address 192.0.2.5/24"));
+        assert_eq!(content(&world, "etc/network/interfaces"), after);
+    }
 }
 
 #[test]
