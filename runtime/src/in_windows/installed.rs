@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use media_format::paths;
 
 use super::placed_drivers;
-use crate::platform::{Data, Platform, Registry, Result};
+use crate::platform::{Data, Files, Machine, Platform, Registry, Result};
 use crate::windows::planted;
 
 const SERVICES: &str = r"HKLM\SYSTEM\CurrentControlSet\Services";
@@ -34,11 +34,12 @@ pub fn set_up_is_over(platform: &dyn Platform) -> Result<()> {
         .context("noting that the set-up of Windows is over")
 }
 
-/// Whether Windows is set up: programs cannot be installed before.
+/// Whether Windows is set up: programs cannot be installed before. With the key of a retail or OEM edition set-up does not call us
+/// at its end, so its own notes count as well.
 ///
 /// # Errors
 /// When the registry cannot be read.
-pub fn is_set_up(platform: &dyn Platform) -> Result<bool> {
+pub fn is_set_up(platform: &(impl Files + Machine + Registry + ?Sized)) -> Result<bool> {
     if platform.exists(&folder(&platform.root()).join(SET_UP)) {
         return Ok(true);
     }
@@ -94,4 +95,40 @@ pub fn remove(platform: &dyn Platform) -> Result<()> {
     placed_drivers::remove(platform).context("removing what names the placed drivers")?;
     stop_starting(platform)?;
     platform.remove(&folder(&platform.root()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use super::*;
+
+    const NOTES: [&str; 2] = ["SystemSetupInProgress", "OOBEInProgress"];
+
+    fn noted(numbers: [u32; 2]) -> Fake {
+        let windows = Fake::default();
+        for (name, number) in NOTES.into_iter().zip(numbers) {
+            windows.put_value(SETUP, name, Data::Number(number));
+        }
+        windows
+    }
+
+    #[test]
+    fn where_set_up_calls_nobody_its_own_notes_say_when_it_is_over() {
+        for running in [[1, 1], [1, 0], [0, 1]] {
+            assert!(!is_set_up(&noted(running)).unwrap(), "{running:?}");
+        }
+        assert!(is_set_up(&noted([0, 0])).unwrap());
+        // Later versions may leave one out.
+        assert!(is_set_up(&Fake::default()).unwrap());
+        let one = Fake::default();
+        one.put_value(SETUP, NOTES[1], Data::Number(1));
+        assert!(!is_set_up(&one).unwrap());
+    }
+
+    #[test]
+    fn what_set_up_has_said_counts_before_its_notes() {
+        let windows = noted([1, 1]);
+        windows.put_file("C:/ProgramData/media-runtime/setup-complete", b"");
+        assert!(is_set_up(&windows).unwrap());
+    }
 }
