@@ -9,11 +9,8 @@ use std::path::Path;
 use common::*;
 use media_format::hive::protocol::{Answer, Query, Source};
 use media_format::hive::{Edit, Key, Value};
-use uuid::Uuid;
-use windows_setup::bcd::Partition;
 use windows_setup::offline_registry::{
     ControlSet, ImageState, Installation, Service, ServiceStart, device_path, device_path_query,
-    mounted_device, restore_setup_command, set_setup_command, setup_query,
 };
 
 fn sz(text: &str) -> Value {
@@ -34,17 +31,12 @@ fn key(hive: &Path, query: Query) -> Option<Key> {
     }
 }
 
-/// The parts of a SYSTEM hive after sysprep: the second set is in use, and set-up waits for the next start.
+/// The parts of a SYSTEM hive of which the second set is in use.
 fn system(folder: &Path) -> std::path::PathBuf {
     let hive = folder.join("SYSTEM");
-    let name = r"ControlSet002\Control\ComputerName\ComputerName";
     let edits = vec![
         Edit::set("Select", "Current", Value::Dword(2)),
         Edit::set("Select", "Default", Value::Dword(2)),
-        Edit::set("Setup", "CmdLine", sz(r"oobe\windeploy.exe")),
-        Edit::set("Setup", "SetupType", Value::Dword(2)),
-        Edit::set("Setup", "SystemSetupInProgress", Value::Dword(1)),
-        Edit::set(name, "ComputerName", sz("WIN-OLD")),
         Edit::create(r"ControlSet001\Services"),
         Edit::set(r"ControlSet002\Services\MediaRuntime", "Stale", Value::Dword(1)),
     ];
@@ -102,71 +94,6 @@ fn a_service_is_made_and_removed_in_the_set_that_is_used() {
         vec![set.without_service("mediaruntime").unwrap()],
     );
     assert!(!export(&hive).contains_key(r"ControlSet002\Services\MediaRuntime"));
-}
-
-#[test]
-fn a_computer_gets_its_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let hive = system(folder.path());
-    write(
-        &hive,
-        Source::Itself,
-        control_set(&hive).computer_name("ref-01").unwrap(),
-    );
-    let found = export(&hive);
-    assert_eq!(
-        found[r"ControlSet002\Control\ComputerName\ComputerName"]["ComputerName"],
-        sz("REF-01")
-    );
-    let tcpip = &found[r"ControlSet002\Services\Tcpip\Parameters"];
-    assert_eq!(
-        (&tcpip["Hostname"], &tcpip["NV Hostname"]),
-        (&sz("ref-01"), &sz("ref-01"))
-    );
-}
-
-#[test]
-fn volumes_get_their_letters() {
-    let folder = tempfile::tempdir().unwrap();
-    let hive = system(folder.path());
-    let gpt = Partition::Gpt {
-        disk: Uuid::nil(),
-        partition: Uuid::parse_str("00112233-4455-6677-8899-aabbccddeeff").unwrap(),
-    };
-    let mbr = Partition::Mbr {
-        signature: 0x92b2_f8eb,
-        offset: 0x7e00,
-    };
-    let letters = vec![
-        mounted_device('c', &gpt).unwrap(),
-        mounted_device('R', &mbr).unwrap(),
-    ];
-    write(&hive, Source::Itself, letters);
-    let found = export(&hive);
-    let mounted = &found["MountedDevices"];
-    let c = b"DMIO:ID:\x33\x22\x11\x00\x55\x44\x77\x66\x88\x99\xaa\xbb\xcc\xdd\xee\xff";
-    assert_eq!(mounted[r"\DosDevices\C:"], Value::Binary(c.to_vec()));
-    let r = [0xeb, 0xf8, 0xb2, 0x92, 0, 0x7e, 0, 0, 0, 0, 0, 0];
-    assert_eq!(mounted[r"\DosDevices\R:"], Value::Binary(r.to_vec()));
-}
-
-#[test]
-fn set_up_runs_our_command_and_then_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let hive = system(folder.path());
-    let before = export(&hive);
-    let setup = key(&hive, setup_query());
-    write(
-        &hive,
-        Source::Itself,
-        set_setup_command(setup.as_ref(), r"C:\_mb\media-runtime.exe setup"),
-    );
-    let found = export(&hive);
-    assert_eq!(found["Setup"]["CmdLine"], sz(r"C:\_mb\media-runtime.exe setup"));
-    assert_eq!(found["Setup"]["SetupType"], Value::Dword(2));
-    let setup = key(&hive, setup_query());
-    write(&hive, Source::Itself, restore_setup_command(setup.as_ref()));
-    assert_eq!(export(&hive), before);
 }
 
 #[test]

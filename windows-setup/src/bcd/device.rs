@@ -127,15 +127,6 @@ impl Partition {
         ]
         .concat()
     }
-
-    /// The name of the volume in `MountedDevices` of the SYSTEM hive. Facts: winreg-kb, "Mounted devices".
-    #[must_use]
-    pub fn mounted_device(&self) -> Vec<u8> {
-        match self {
-            Self::Gpt { partition, .. } => [&b"DMIO:ID:"[..], &partition.to_bytes_le()].concat(),
-            Self::Mbr { signature, offset } => [&signature.to_le_bytes()[..], &offset.to_le_bytes()].concat(),
-        }
-    }
 }
 
 fn numbers(numbers: &[u32]) -> Vec<u8> {
@@ -202,24 +193,5 @@ mod tests {
             hex(&Device::Locate(Element::PATH)),
             "0000000000000000000000000000000008000000000000001e000000000000000000000002000012000000000000"
         );
-    }
-
-    #[test]
-    fn volumes_are_named_for_windows() {
-        let mbr = Partition::Mbr {
-            signature: 0x92b2_f8eb,
-            offset: 0x7e00,
-        };
-        // The exported value of a drive R: in an explanation of how Windows keeps drive letters.
-        assert_eq!(
-            mbr.mounted_device(),
-            [0xeb, 0xf8, 0xb2, 0x92, 0, 0x7e, 0, 0, 0, 0, 0, 0]
-        );
-        let gpt = Partition::Gpt {
-            disk: Uuid::nil(),
-            partition: Uuid::parse_str("00112233-4455-6677-8899-aabbccddeeff").unwrap(),
-        };
-        let expected = b"DMIO:ID:\x33\x22\x11\x00\x55\x44\x77\x66\x88\x99\xaa\xbb\xcc\xdd\xee\xff";
-        assert_eq!(gpt.mounted_device(), expected);
     }
 }

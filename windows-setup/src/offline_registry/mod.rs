@@ -13,11 +13,9 @@ use thiserror::Error;
 pub use boot_driver::{BootDriver, boot_driver_queries, without_boot_driver};
 pub use installation::{ImageState, Installation, NotAnInstallation};
 pub use software::{device_path, device_path_query, without_device_paths};
-pub use system::{
-    ControlSet, Service, ServiceStart, mounted_device, restore_setup_command, set_setup_command, setup_query,
-};
+pub use system::{ControlSet, Service, ServiceStart};
 
-/// The hive with services, set-up and drive letters.
+/// The hive with services, drivers and set-up.
 pub const SYSTEM_HIVE: &str = r"\Windows\System32\config\SYSTEM";
 /// The hive with versions, states and DevicePath.
 pub const SOFTWARE_HIVE: &str = r"\Windows\System32\config\SOFTWARE";
@@ -28,12 +26,6 @@ pub enum BadChange {
     /// The SYSTEM hive does not say which control set Windows uses.
     #[error(r"the SYSTEM hive names no control set (Select\Current): it is not that of an installed Windows")]
     NoControlSet,
-    /// The name cannot be a computer's.
-    #[error("{0}")]
-    ComputerName(String),
-    /// Not a letter from A to Z.
-    #[error("{0:?} is no drive letter: A to Z are")]
-    DriveLetter(char),
     /// A service's name has a backslash or a slash, or an impossible length.
     #[error("{0:?} is no name of a service: 1 to 256 characters without slash and backslash are")]
     ServiceName(String),
