@@ -58,6 +58,54 @@ fn laptop() -> Vec<MachineDevice> {
     ]
 }
 
+/// A virtual machine of QEMU: virtio for disk and network, VMD nowhere.
+fn virtual_machine() -> Vec<MachineDevice> {
+    vec![
+        pci(0x1AF4, 0x1001, (0x1AF4, 0x0002), 0x010000),
+        pci(0x1AF4, 0x1000, (0x1AF4, 0x0001), 0x020000),
+        pci(0x1234, 0x1111, (0x1AF4, 0x1100), 0x030000),
+    ]
+}
+
+/// A desktop whose disk is on AHCI, with a network adapter that the package knows.
+fn desktop() -> Vec<MachineDevice> {
+    vec![
+        pci(0x8086, 0xA352, (0x1028, 0x0871), 0x010601),
+        pci(0x8086, 0x15FC, (0x1028, 0x0871), 0x020000),
+    ]
+}
+
+/// A laptop whose disk is an NVMe of its own, and whose VMD is off.
+fn nvme_laptop() -> Vec<MachineDevice> {
+    vec![
+        pci(0x144D, 0xA80A, (0x144D, 0xA801), 0x010802),
+        pci(0x8086, 0x2723, (0x8086, 0x0084), 0x028000),
+    ]
+}
+
+/// The parts of a controller's driver for everything of a class, as it is in Windows itself and in vendors' packages.
+fn of_class(class: &str, code: &str) -> String {
+    fixture("vmd.inf")
+        .replace("vmd.cat", &format!("{class}.cat"))
+        .replace("PCI\\VEN_8086&DEV_9A0B ; Tiger Lake", &format!("PCI\\CC_{code}"))
+        .replace("VEN_8086", "VEN_FFFF")
+}
+
+/// Besides all of [`package`] a driver for every AHCI, one for every NVMe, and one for a certain NVMe.
+fn storage() -> Package {
+    let exact = of_class("samsung", "010802").replace("PCI\\CC_010802", "PCI\\VEN_144D&DEV_A80A");
+    let mut all = package()
+        .signed("ahci/ahci.inf", &of_class("ahci", "010601"), "ahci/ahci.cat")
+        .signed("nvme/nvme.inf", &of_class("nvme", "010802"), "nvme/nvme.cat")
+        .signed("samsung/samsung.inf", &exact, "samsung/samsung.cat");
+    for folder in ["ahci", "nvme", "samsung"] {
+        for file in ["vmdstor.sys", "vmdlog.dll"] {
+            all = all.with(&format!("{folder}/{file}"), "x");
+        }
+    }
+    all
+}
+
 fn package() -> Package {
     Package::default()
         .signed("net/nic.inf", &fixture("nic.inf"), "net/nic64.cat")
@@ -266,4 +314,39 @@ fn a_whole_package_is_placed_without_looking_at_devices() {
     assert_eq!((signed.choices.len(), signed.left_out.len()), (5, 1));
     assert_eq!(signed.choices[0].inf.path, "vmd/vmd.inf");
     assert_eq!(plan_package(&index, "drivers", WINDOWS_11, true).choices.len(), 6);
+}
+
+#[test]
+fn every_kind_of_machine_gets_the_driver_of_its_disk_and_no_other() {
+    let index = index(&[("drivers", &storage())]);
+    let of = |devices: &[MachineDevice]| {
+        let plan = plan(&index, devices, &request());
+        let paths: Vec<String> = paths(&plan).into_iter().map(str::to_owned).collect();
+        (paths, plan.without_driver)
+    };
+    // Windows has no driver for virtio's disks, and neither has the package, whose network driver takes everything of its class.
+    assert_eq!(of(&virtual_machine()), (vec!["net/nic.inf".into()], vec![0, 2]));
+    let (paths, without) = of(&desktop());
+    assert_eq!(
+        (paths, without),
+        (vec!["ahci/ahci.inf".into(), "net/nic.inf".into()], vec![])
+    );
+    // That of the maker fits better than that of the class; nothing is for the wireless adapter.
+    assert_eq!(of(&nvme_laptop()), (vec!["samsung/samsung.inf".into()], vec![1]));
+    let (paths, _) = of(&laptop()[1..2]);
+    assert_eq!(paths, ["vmd/vmd.inf"]);
+    for devices in [virtual_machine(), desktop(), nvme_laptop(), laptop()] {
+        assert_eq!(devices.iter().filter(|device| device.is_storage()).count(), 1);
+    }
+}
+
+#[test]
+fn the_driver_of_a_disk_is_chosen_by_its_class_where_nobody_knows_the_device() {
+    let index = index(&[("drivers", &storage())]);
+    let unknown = [pci(0xC0DE, 0x0001, (0, 0), 0x010802)];
+    let plan = plan(&index, &unknown, &request());
+    assert_eq!(paths(&plan), ["nvme/nvme.inf"]);
+    assert!(plan.choices[0].inf.boot_critical);
+    let reason = plan.choices[0].reasons[0].to_string();
+    assert!(reason.contains("PCI\\CC_010802"), "{reason}");
 }
