@@ -10,7 +10,7 @@ use crate::platform::{Disk, NewPartition, Result, Role};
 use crate::{possible, system_place, target};
 
 /// The variable that names the volume of the system where the step does not.
-const SYSTEM: &str = "OSDTargetSystemDrive";
+pub const SYSTEM: &str = "OSDTargetSystemDrive";
 
 /// Compares the destinations of the sequence's images with the volumes that the disk will have.
 ///

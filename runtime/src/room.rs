@@ -4,12 +4,13 @@
 use anyhow::bail;
 use media_format::wim::info::ImageInfo;
 use task_sequence::Action;
-use task_sequence::steps::ApplyOperatingSystemImage;
+use task_sequence::steps::{ApplyOperatingSystemImage, VolumeSelector};
 
 use crate::context::{Context, resolved};
 use crate::layout::{self, Planned};
-use crate::platform::{Result, Role};
-use crate::{volumes, wim_files};
+use crate::platform::{NewPartition, Result, Role};
+use crate::windows::image;
+use crate::{image_places, volumes, wim_files};
 
 /// Bytes that the largest operating system of the sequence needs.
 pub fn needed(context: &Context<'_>) -> u64 {
@@ -47,24 +48,46 @@ pub fn check(context: &Context<'_>, planned: &Planned) -> Result<()> {
     Ok(())
 }
 
-/// Each image of a Windows comes onto a volume of its own, in the order of both.
+/// Each image of a Windows comes onto a volume of its own.
 fn check_windows(context: &Context<'_>, planned: &Planned) -> Result<()> {
-    let volumes = planned.table.partitions.iter();
-    let volumes: Vec<_> = volumes.filter(|partition| partition.role == Role::Data).collect();
-    for system in systems(context) {
-        if system.len() > volumes.len() {
-            bail!(
-                "the sequence applies {} images and the disk has {} volumes for them",
-                system.len(),
-                volumes.len()
-            );
+    let data = planned.table.partitions.iter();
+    let data: Vec<&NewPartition> = data.filter(|partition| partition.role == Role::Data).collect();
+    let numbers: Vec<u32> = data.iter().map(|partition| partition.number).collect();
+    for (options, images) in applied(context) {
+        let named = named(&options.destination, planned);
+        let Some(first) = named.or(numbers.first().copied()) else {
+            bail!("the sequence applies a Windows, and the disk has no volume for it");
+        };
+        // Images without a Windows among them are refused by the check of their own step.
+        if image::system(&images).is_err() {
+            continue;
         }
-        for (image, volume) in system.iter().zip(&volumes) {
-            let holder = format!("volume {} has", volume.number);
-            fits(image.disk_bytes(), volume.size, &holder)?;
+        for (image, number) in image::places(&images, first, &numbers)? {
+            let volume = data.iter().find(|volume| volume.number == number);
+            let size = volume.map_or(0, |volume| volume.size);
+            fits(image.disk_bytes(), size, &format!("volume {number} has"))?;
         }
     }
     Ok(())
+}
+
+/// The number of the partition that a step names as its destination; what names none that this layout makes was refused before.
+fn named(destination: &VolumeSelector, planned: &Planned) -> Option<u32> {
+    if let Some(number) = destination.partition.get() {
+        return Some(*number);
+    }
+    let text = destination.volume.as_deref();
+    let name = match (&destination.variable, text) {
+        (Some(name), _) => name,
+        (None, Some(text)) => text.trim_matches('%'),
+        (None, None) => image_places::SYSTEM,
+    };
+    let mut settings = planned.settings.iter();
+    let found = settings.find(|(_, setting)| {
+        let variable = setting.as_ref().and_then(|setting| setting.variable.as_deref());
+        variable.is_some_and(|variable| variable.eq_ignore_ascii_case(name))
+    });
+    found.map(|(number, _)| *number)
 }
 
 fn fits(needed: u64, size: u64, holder: &str) -> Result<()> {
@@ -114,13 +137,21 @@ fn home<'a>(image: &ImageInfo, volumes: &'a [(String, u64)]) -> &'a str {
     holding.max_by_key(|point| point.len()).unwrap_or("/")
 }
 
-/// The images of each operating system that the sequence applies to volumes that it does not name.
+/// The images of each operating system that the sequence applies.
 fn systems(context: &Context<'_>) -> Vec<Vec<ImageInfo>> {
+    applied(context).into_iter().map(|(_, images)| images).collect()
+}
+
+/// The steps that apply an operating system, each with its images.
+fn applied(context: &Context<'_>) -> Vec<(ApplyOperatingSystemImage, Vec<ImageInfo>)> {
     let steps = context.possible_steps().into_iter();
     steps
         .filter_map(|step| resolved(step, context.variables).ok())
-        .filter_map(|step| match &step.action {
-            Action::ApplyOperatingSystemImage(options) => images(context, options),
+        .filter_map(|step| match step.action {
+            Action::ApplyOperatingSystemImage(options) => {
+                let images = images(context, &options)?;
+                Some((options, images))
+            }
             _ => None,
         })
         .collect()

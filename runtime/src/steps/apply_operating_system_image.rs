@@ -11,7 +11,7 @@ use super::{Check, Result};
 use crate::context::{Context, Failure, resolved};
 use crate::engine::Outcome;
 use crate::journal::Volume;
-use crate::{platform, system_place, volumes};
+use crate::{platform, system_place, volumes, wim_files};
 
 mod windows;
 
@@ -25,6 +25,7 @@ pub(super) fn check(options: &ApplyOperatingSystemImage, context: &Context<'_>) 
         ));
     }
     let wim = apply_image::wim(context, options.package.as_str())?;
+    wim_files::parts(context.platform, &wim)?;
     let all = options.all_volumes.unwrap_or(false);
     let images = apply_image::images(context, &wim, options.index.unwrap_or(1), all)?;
     if !all {

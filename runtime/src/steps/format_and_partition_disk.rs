@@ -146,8 +146,8 @@ fn plan(
     };
     let planned = layout::plan(options, &mut input)
         .map_err(|error| Failure::new(format!("{}: {error}", target::describe(disk))))?;
-    room::check(context, &planned)?;
     image_places::check(context, disk, &planned)?;
+    room::check(context, &planned)?;
     context.platform.check_table(&planned.table)?;
     Ok(planned)
 }

@@ -81,6 +81,35 @@ pub fn chosen(
     wim_files::images(context.platform, wim, options.index.unwrap_or(1), all)
 }
 
+/// Which image comes onto which volume: Windows onto the first one, the others onto the rest of those that are free, in the order of
+/// both.
+///
+/// # Errors
+/// When none is a Windows, or there are more images than volumes.
+pub fn places<V: Copy + PartialEq>(
+    images: &[ImageInfo],
+    first: V,
+    free: &[V],
+) -> Result<Vec<(ImageInfo, V)>> {
+    let windows = system(images)?;
+    let others = images.iter().filter(|image| image.index != windows.index);
+    let rest = free.iter().filter(|volume| **volume != first);
+    let rest: Vec<V> = rest.copied().collect();
+    if images.len() > rest.len() + 1 {
+        bail!(
+            "the sequence applies {} images and the disk has {} volumes for them",
+            images.len(),
+            rest.len() + 1
+        );
+    }
+    let volumes = std::iter::once(first).chain(rest);
+    Ok(std::iter::once(windows)
+        .chain(others)
+        .cloned()
+        .zip(volumes)
+        .collect())
+}
+
 /// What the run has to know of it.
 ///
 /// # Errors
@@ -242,5 +271,34 @@ mod tests {
         assert!(system(&pe).unwrap_err().to_string().contains("1 (Windows)"));
         let with = [pe[1].clone(), image(9, "10.0.1", "Client")];
         assert_eq!(system(&with).unwrap(), &with[1]);
+    }
+
+    #[test]
+    fn windows_comes_onto_the_volume_that_is_named_and_the_others_follow_in_order() {
+        let data = |index| ImageInfo {
+            index,
+            ..ImageInfo::default()
+        };
+        let windows = ImageInfo {
+            index: 2,
+            ..image(9, "10.0.1", "Client")
+        };
+        let images = [data(1), windows, data(3)];
+        let placed = |first, free: &[u32]| -> Vec<(u32, u32)> {
+            let places = places(&images, first, free).unwrap();
+            places
+                .into_iter()
+                .map(|(image, volume)| (image.index, volume))
+                .collect()
+        };
+        assert_eq!(placed(3, &[3, 4, 5]), [(2, 3), (1, 4), (3, 5)]);
+        assert_eq!(placed(4, &[3, 4, 5]), [(2, 4), (1, 3), (3, 5)]);
+        // One that has an image already can be named once more.
+        assert_eq!(placed(2, &[3, 4]), [(2, 2), (1, 3), (3, 4)]);
+        let why = places(&images, 3, &[3, 4]).unwrap_err().to_string();
+        assert!(
+            why.contains("applies 3 images and the disk has 2 volumes"),
+            "{why}"
+        );
     }
 }

@@ -126,6 +126,18 @@ impl MediaBuilder {
         self.content.insert(path, wim.to_vec());
     }
 
+    /// Puts a folder with those files in the place of an image.
+    pub(crate) fn put_image_folder(&mut self, id: &str, files: &[(&str, Vec<u8>)]) {
+        let path = format!("packages/{id}");
+        self.content
+            .retain(|known, _| !known.starts_with(&format!("{path}/")));
+        for (name, bytes) in files {
+            self.content.insert(format!("{path}/{name}"), bytes.clone());
+        }
+        let package = self.packages.iter_mut().find(|package| package.id == id);
+        package.expect("a package").path = path;
+    }
+
     fn add_repository(&mut self) {
         self.add("updates", PackageKind::Updates, None, &[]);
         let list = b"hello 2.0\nlibtool 1.0\nlinux-image 6.2\n";

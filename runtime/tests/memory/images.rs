@@ -23,6 +23,14 @@ pub(crate) struct Wim {
     pub(crate) images: Vec<Image>,
 }
 
+/// What a part of a split image says besides: which part it is, of how many, of the image with that number.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Part {
+    #[serde(flatten)]
+    pub(crate) wim: Wim,
+    pub(crate) part: (u16, u16, u64),
+}
+
 /// One image of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Image {
@@ -58,6 +66,15 @@ impl Image {
             mount_point: Some(mount_point.into()),
             ..Self::new(mount_point, tree)
         }
+    }
+
+    /// Bytes of all files.
+    fn bytes(&self) -> u64 {
+        let sizes = self.entries.iter().map(|(_, stored)| match stored {
+            Stored::File(bytes, _) => bytes.len() as u64,
+            Stored::Link(_) | Stored::Folder => 0,
+        });
+        sizes.sum()
     }
 
     pub(crate) fn tree(&self) -> Tree {
@@ -115,18 +132,21 @@ impl Images for Memory {
             .read(wim)?
             .ok_or_else(|| anyhow!("opening {}: no such file", wim.display()))?;
         let images = Wim::parse(&bytes)?.images;
+        let whole = |_| (1, 1, 0);
+        let (part, total_parts, set) =
+            serde_json::from_slice(&bytes).map_or_else(whole, |found: Part| found.part);
         let describe = |(number, image): (usize, &Image)| ImageInfo {
             index: u32::try_from(number + 1).unwrap_or(u32::MAX),
             name: image.name.clone(),
             mount_point: image.mount_point.clone(),
             windows: image.windows.clone(),
-            total_bytes: bytes.len() as u64,
+            total_bytes: image.bytes(),
             ..ImageInfo::default()
         };
         Ok(WimInfo {
-            guid: uuid::Uuid::NAMESPACE_OID,
-            part: 1,
-            total_parts: 1,
+            guid: uuid::Uuid::from_u64_pair(1, set),
+            part,
+            total_parts,
             boot_index: None,
             compression: CompressionType::Xpress,
             chunk_size: 32768,
@@ -220,6 +240,8 @@ impl Memory {
 
     fn apply(&self, apply: &Apply, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
         let image = self.image(&apply.wim, apply.index)?;
+        let missing = self.image_info(&apply.wim)?.total_parts - 1;
+        anyhow::ensure!(apply.parts.len() == usize::from(missing), "parts are missing");
         let folder = match &apply.target {
             Where::Folder(folder) => folder,
             Where::NtfsVolume(device) => return self.apply_to_ntfs(&image, device),

@@ -37,5 +37,6 @@ mod windows_boot;
 mod windows_drivers;
 mod windows_runs;
 mod windows_secrets;
+mod windows_volumes;
 mod winpe_runs;
 mod world;

@@ -177,7 +177,9 @@ fn an_image_that_is_larger_than_its_volume_is_refused_before_the_disk_is_touched
         )
     };
     let mut media = deploys(small);
-    let noise: String = (0..400_000).map(|n| char::from(b'a' + (n % 26) as u8)).collect();
+    let noise: String = (0..1_200_000)
+        .map(|n| char::from(b'a' + (n % 26) as u8))
+        .collect();
     let mut home = Volume::default();
     home.put("noise", file(noise));
     let wim = Wim {

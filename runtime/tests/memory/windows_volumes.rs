@@ -1,0 +1,182 @@
+//! A Windows on several volumes: which image comes where, and whether it has room there.
+
+use media_format::manifest::MediaLayout;
+
+use crate::driver::{run_to_end, run_to_system};
+use crate::images::{Image, Part, Wim};
+use crate::windows::{info, installation};
+use crate::windows_runs::{DEPLOY, INSIDE, media, template_of, with_controller};
+use crate::world::{Volume, World, file};
+
+const DISK: &str = "type = \"format-and-partition-disk\"";
+const APPLY: &str = "package = \"windows\"\n  index = 1";
+
+/// Deploys an image file in which Windows lies between two others, onto that layout.
+fn with(partitions: &str, destination: &str, sizes: (usize, usize)) -> World {
+    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    assert!(text.contains(DISK) && text.contains(APPLY));
+    let text = text
+        .replace(DISK, &format!("{DISK}\n  partitions = [{partitions}]"))
+        .replace(
+            APPLY,
+            &format!("package = \"windows\"\n  all-volumes = true\n{destination}"),
+        );
+    let data = |name: &str, size: usize| {
+        let mut volume = Volume::default();
+        volume.put(name, file(vec![b'x'; size]));
+        Image::new(name, &volume.tree)
+    };
+    let mut windows = Image::new("Windows", &installation("IMAGE_STATE_COMPLETE"));
+    windows.windows = Some(info(9));
+    let images = vec![data("first.txt", sizes.0), windows, data("last.txt", sizes.1)];
+    let mut media = media(MediaLayout::Iso, &text);
+    media.put_image("windows", &Wim { images }.to_bytes());
+    with_controller(&media)
+}
+
+fn partition(size: &str, more: &str) -> String {
+    format!("{{ kind = \"primary\", file-system = \"ntfs\", size = \"{size}\"{more} }}")
+}
+
+/// Which of the images the NTFS volumes hold, in the order of the disk.
+fn held(world: &World) -> Vec<&'static str> {
+    let volumes = world.drives[0]
+        .parts
+        .iter()
+        .filter(|part| part.volume.kind == "ntfs");
+    let what = |volume: &Volume| {
+        let known = ["Windows/explorer.exe", "first.txt", "last.txt"];
+        let found: Vec<_> = known
+            .into_iter()
+            .filter(|path| volume.bytes(path).is_some())
+            .collect();
+        assert!(found.len() <= 1, "{found:?} on one volume");
+        found.first().copied().unwrap_or("nothing")
+    };
+    volumes.map(|part| what(&part.volume)).collect()
+}
+
+#[test]
+fn windows_comes_first_and_the_other_images_onto_the_next_volumes_in_order() {
+    let layout = [
+        partition("4 GB", ""),
+        partition("1 GB", ""),
+        partition("1 GB", ""),
+    ]
+    .join(", ");
+    let (world, report) = run_to_end(with(&layout, "", (10, 10)));
+    report.assert_succeeded();
+    assert_eq!(held(&world), ["Windows/explorer.exe", "first.txt", "last.txt"]);
+}
+
+#[test]
+fn windows_comes_onto_the_volume_that_the_step_names_and_the_others_onto_the_rest() {
+    let named = partition("4 GB", ", variable = \"WINDOWS\"");
+    let layout = [partition("1 GB", ""), named, partition("1 GB", "")].join(", ");
+    let begin = with(&layout, "  destination = { variable = \"WINDOWS\" }", (10, 10));
+    let (world, report) = run_to_system(begin.clone());
+    assert_eq!(
+        held(&world),
+        ["first.txt", "Windows/explorer.exe", "last.txt"],
+        "{}",
+        report.log
+    );
+    let (world, report) = run_to_end(begin);
+    report.assert_succeeded();
+    assert_eq!(held(&world), ["first.txt", "Windows/explorer.exe", "last.txt"]);
+}
+
+#[test]
+fn each_image_is_compared_with_the_volume_that_it_comes_onto() {
+    let large = 1_200_000;
+    let (small, room) = (partition("1 MB", ""), partition("1 GB", ""));
+    let named = partition("4 GB", ", variable = \"WINDOWS\"");
+    let destination = "  destination = { variable = \"WINDOWS\" }";
+    let refused = |layout: &[&String], destination: &str, sizes, why: &str| {
+        let layout: Vec<&str> = layout.iter().map(|text| text.as_str()).collect();
+        let begin = with(&layout.join(", "), destination, sizes);
+        let (after, report) = run_to_end(begin.clone());
+        assert!(report.reason().contains(why), "{why}: {}", report.reason());
+        assert_eq!(after.drives, begin.drives);
+    };
+    // The first image of the file comes behind Windows, and so onto the second volume.
+    refused(&[&room, &small, &room], "", (large, 10), "volume 4 has");
+    // Windows takes the last volume, and the last image of the file comes onto the one before.
+    refused(&[&room, &small, &named], destination, (10, large), "volume 4 has");
+    let why = "applies 3 images and the disk has 2 volumes";
+    refused(&[&room, &room], "", (10, 10), why);
+    for (layout, destination, sizes) in [
+        ([&room, &small, &room], "", (10, large)),
+        ([&small, &room, &named], destination, (10, large)),
+    ] {
+        let layout: Vec<&str> = layout.iter().map(|text| text.as_str()).collect();
+        let (_, report) = run_to_end(with(&layout.join(", "), destination, sizes));
+        report.assert_succeeded();
+    }
+}
+
+/// A part of a split image, which has the images of all parts as its first one has them.
+fn part(number: u16, of: u16, set: u64) -> Vec<u8> {
+    let mut windows = Image::new("Windows", &installation("IMAGE_STATE_COMPLETE"));
+    windows.windows = Some(info(9));
+    let part = Part {
+        wim: Wim {
+            images: vec![windows],
+        },
+        part: (number, of, set),
+    };
+    serde_json::to_vec(&part).unwrap()
+}
+
+fn with_folder(files: &[(&str, Vec<u8>)]) -> World {
+    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let mut media = media(MediaLayout::Iso, &text);
+    media.put_image_folder("windows", files);
+    with_controller(&media)
+}
+
+#[test]
+fn a_split_image_is_applied_from_all_its_parts_whatever_lies_beside_them() {
+    let files = [
+        ("a-second.SWM", part(2, 3, 7)),
+        ("b-first.swm", part(1, 3, 7)),
+        ("c-third.swm", part(3, 3, 7)),
+        ("of-another.swm", part(2, 2, 8)),
+        ("readme.txt", b"how to".to_vec()),
+    ];
+    let (world, report) = run_to_end(with_folder(&files));
+    report.assert_succeeded();
+    assert_eq!(held(&world)[0], "Windows/explorer.exe");
+}
+
+#[test]
+fn a_folder_without_one_whole_image_is_refused_before_the_disk_is_erased() {
+    let refused = |files: &[(&str, Vec<u8>)], why: &str| {
+        let begin = with_folder(files);
+        let (after, report) = run_to_end(begin.clone());
+        assert!(report.reason().contains(why), "{why}: {}", report.reason());
+        assert_eq!(after.drives, begin.drives);
+    };
+    let whole = || part(1, 1, 7);
+    let first = || part(1, 3, 7);
+    refused(
+        &[("1.swm", first()), ("2.swm", part(2, 3, 7))],
+        "is a split WIM of 3 parts, and 1 of them lie beside it",
+    );
+    refused(
+        &[
+            ("1.swm", first()),
+            ("2.swm", part(2, 3, 7)),
+            ("3.swm", part(3, 3, 8)),
+        ],
+        "is a split WIM of 3 parts, and 1 of them lie beside it",
+    );
+    refused(&[("2.swm", part(2, 3, 7))], "holds no WIM, ESD, or first part");
+    refused(
+        &[("readme.txt", b"none".to_vec())],
+        "holds no WIM, ESD, or first part",
+    );
+    refused(&[("a.wim", whole()), ("b.ESD", whole())], "holds 2 WIM files");
+    let (_, report) = run_to_end(with_folder(&[("a.esd", whole()), ("1.swm", first())]));
+    report.assert_succeeded();
+}
