@@ -178,3 +178,90 @@ fn what_is_no_ntfs_volume_is_refused() {
             .contains("Unix")
     );
 }
+
+/// A tree of which no compression makes less than some megabytes.
+fn make_large_tree(tree: &Path) {
+    make_tree(tree);
+    let mut state = 1_u32;
+    for number in 0..3 {
+        let noise = (0..900_000).map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        fs::write(tree.join(format!("noise{number}")), noise.collect::<Vec<u8>>()).unwrap();
+    }
+}
+
+#[track_caller]
+fn assert_holds(volume: &Path, tree: &Path) {
+    for name in ["Windows/System32/kernel.dll", "noise0", "noise2"] {
+        let content = judge("ntfscat", &[text(volume), name]);
+        assert!(content == fs::read(tree.join(name)).unwrap(), "{name} differs");
+    }
+    judge("ntfsinfo", &["-m", text(volume)]);
+}
+
+#[test]
+fn the_parts_of_a_split_image_are_applied_to_a_volume() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (tree, wim, volume) = (path("tree"), path("install.wim"), path("volume"));
+    make_large_tree(&tree);
+    make_volume(&volume);
+    judge(
+        "wimlib-imagex",
+        &["capture", text(&tree), text(&wim), "Windows", "--quiet"],
+    );
+    judge(
+        "wimlib-imagex",
+        &["split", text(&wim), text(&path("install.swm")), "1"],
+    );
+    fs::remove_file(&wim).unwrap();
+    let parts = |numbers: std::ops::RangeInclusive<u32>| -> Vec<_> {
+        numbers
+            .map(|number| path(&format!("install{number}.swm")))
+            .collect()
+    };
+    let count = fs::read_dir(folder.path()).unwrap().count() as u32 - 2;
+    assert!(count >= 3, "{count} parts");
+    let from = |parts: Vec<std::path::PathBuf>| {
+        Operation::Apply(Apply {
+            parts,
+            target: Volume::NtfsVolume(volume.clone()),
+            unix_data: false,
+            ..apply(&path("install.swm"), 1, &volume)
+        })
+    };
+    let (_, error, _) = failed(&run(from(parts(2..=count - 1))));
+    assert!(error.contains("install.swm"), "{error}");
+    make_volume(&volume);
+    done(&run(from(parts(2..=count))));
+    assert_holds(&volume, &tree);
+}
+
+/// As Windows' own media have it: an ESD.
+#[test]
+fn a_solid_image_is_applied_to_a_volume() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (tree, esd, volume) = (path("tree"), path("install.esd"), path("volume"));
+    make_large_tree(&tree);
+    make_volume(&volume);
+    let arguments = [
+        "capture",
+        text(&tree),
+        text(&esd),
+        "Windows",
+        "--solid",
+        "--quiet",
+    ];
+    judge("wimlib-imagex", &arguments);
+    let info = String::from_utf8(judge("wimlib-imagex", &["info", text(&esd), "--header"])).unwrap();
+    // LZMS, in a version of the format that only solid images have.
+    assert!(
+        info.contains("COMPRESS_LZMS") && info.contains("= 0xe00"),
+        "{info}"
+    );
+    done(&run(to_volume(&esd, &volume)));
+    assert_holds(&volume, &tree);
+}
