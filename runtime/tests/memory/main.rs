@@ -35,6 +35,7 @@ mod volumes;
 mod windows;
 mod windows_boot;
 mod windows_drivers;
+mod windows_inside;
 mod windows_runs;
 mod windows_secrets;
 mod windows_volumes;

@@ -178,6 +178,55 @@ fn ended(code: i64) -> Output {
     }
 }
 
+impl Memory {
+    fn run_in_windows(&self, program: &str, arguments: &[&str], command: &Command) -> Result<Output> {
+        match (program, arguments) {
+            ("cmd.exe", ["/d", "/s", "/c"]) => {
+                let line = command
+                    .raw
+                    .strip_prefix('"')
+                    .and_then(|raw| raw.strip_suffix('"'));
+                self.shell(
+                    line.context("cmd.exe takes the quotes around a line away")?,
+                    command,
+                )
+            }
+            (
+                "powershell.exe",
+                [
+                    "-NoProfile",
+                    "-NonInteractive",
+                    "-ExecutionPolicy",
+                    "Bypass",
+                    "-File",
+                    file,
+                    ..,
+                ],
+            ) => {
+                let script = self.read(Path::new(file))?.context("no such script")?;
+                let script = String::from_utf8(script)?;
+                let script = script
+                    .strip_prefix('\u{feff}')
+                    .context("a script in the console's code page")?;
+                self.shell(script, command)
+            }
+            ("pnputil.exe", ["/add-driver", infs, "/subdirs"]) => windows::take_drivers(self, infs),
+            // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
+            ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {
+                Ok(Output {
+                    stdout: "listed\r\n".into(),
+                    ..ended(0)
+                })
+            }
+            (program, ["/generalize", "/oobe", "/quit", "/quiet"]) if program.ends_with("sysprep.exe") => {
+                windows::generalize(self)?;
+                Ok(ended(0))
+            }
+            (program, _) => bail!("{program}: no such program"),
+        }
+    }
+}
+
 impl Processes for Memory {
     fn run(&self, command: &Command) -> Result<Output> {
         self.world_mut().commands.push(command.clone());
@@ -213,19 +262,7 @@ impl Processes for Memory {
                     ..Output::default()
                 })
             }
-            ("pnputil.exe", ["/add-driver", infs, "/subdirs"]) => windows::take_drivers(self, infs),
-            // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
-            ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {
-                Ok(Output {
-                    stdout: "listed\r\n".into(),
-                    ..ended(0)
-                })
-            }
-            (program, ["/generalize", "/oobe", "/quit", "/quiet"]) if program.ends_with("sysprep.exe") => {
-                windows::generalize(self)?;
-                Ok(ended(0))
-            }
-            (program, _) => bail!("{program}: no such program"),
+            (program, arguments) => self.run_in_windows(program, arguments, command),
         }
     }
 }

@@ -1,0 +1,132 @@
+//! Steps inside Windows: the client, scripts, and what exit codes mean.
+
+use media_format::event::Environment::{Os, Pe};
+use media_format::manifest::{Install, MediaLayout};
+use runtime::platform::Command;
+
+use crate::driver::{Report, run_to_end};
+use crate::fixture::MediaBuilder;
+use crate::windows_runs::{DEPLOY, INSIDE, media, template_of, with_controller};
+use crate::world::World;
+
+/// A deployed Windows with those applications, and further steps in it.
+fn deployed(client: &str, steps: &str, add: impl Fn(&mut MediaBuilder)) -> (World, Report) {
+    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let setup = "type = \"setup-os\"";
+    assert!(text.contains(setup));
+    let text = text.replace(setup, &format!("{setup}\n{client}"));
+    let mut media = media(MediaLayout::Iso, &(text + "\n" + steps));
+    add(&mut media);
+    run_to_end(with_controller(&media))
+}
+
+fn command(media: &mut MediaBuilder, id: &str, line: &str) {
+    media.add_application(id, Install::Command(line.into()));
+}
+
+/// The lines that cmd.exe was given.
+fn lines(world: &World) -> Vec<&str> {
+    let cmd = world
+        .commands
+        .iter()
+        .filter(|command| command.program == "cmd.exe");
+    cmd.map(|command| command.raw.trim_matches('"')).collect()
+}
+
+const CLIENT: &str = "  client-package = \"client\"\n";
+
+#[test]
+fn the_client_is_installed_in_windows_with_its_properties() {
+    let properties = format!("{CLIENT}  client-properties = \"SMSSITECODE=%SITE% /quiet\"\n");
+    let sites = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say the end\"\n";
+    let (world, report) = deployed(&properties, sites, |media| {
+        media.options.variables.insert("SITE".into(), "ABC".into());
+        command(media, "client", "say ccmsetup.exe");
+    });
+    report.assert_succeeded();
+    assert_eq!(
+        lines(&world),
+        ["say ccmsetup.exe SMSSITECODE=ABC /quiet", "say the end"]
+    );
+    assert_eq!(report.starts, [Pe, Os]);
+}
+
+#[test]
+fn a_client_that_asks_for_a_restart_gets_it_once_and_one_that_fails_ends_the_run() {
+    let (world, report) = deployed(CLIENT, "", |media| command(media, "client", "exit 3010"));
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os, Os]);
+    assert_eq!(lines(&world), ["exit 3010"]);
+    let (_, report) = deployed(CLIENT, "", |media| command(media, "client", "exit 1603"));
+    let why = "failed with 1603 (0x00000643): installing the client package \"client\" failed";
+    assert!(report.reason().contains(why), "{}", report.reason());
+}
+
+const SCRIPT: &str = "[[steps]]\ntype = \"run-script\"\nname = \"Script\"\ninterpreter = \"powershell\"\n\
+    inline = \"say caf\u{e9}\"\narguments = [\"-First\", \"a b\"]\noutput-variable = \"SAID\"\n";
+
+#[test]
+fn an_inline_script_is_run_by_powershell_from_a_file_that_is_gone_afterwards() {
+    let says = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say it was %SAID%\"\n";
+    let (world, report) = deployed("", &format!("{SCRIPT}{says}"), |_| ());
+    report.assert_succeeded();
+    let is_powershell = |one: &&Command| one.program == "powershell.exe";
+    let ran: Vec<_> = world.commands.iter().filter(is_powershell).collect();
+    let [ran] = ran[..] else { panic!("{ran:?}") };
+    let file = "/ProgramData/media-runtime/script.ps1";
+    assert_eq!(ran.arguments[4..], ["-File", file, "-First", "a b"]);
+    assert_eq!(ran.environment["OSDTimeZone"], "UTC");
+    assert_eq!(lines(&world), ["say it was caf\u{e9}"]);
+    let removed = format!("remove {} of {file}", &file[1..]);
+    assert!(world.operations.contains(&removed), "{removed}");
+    let shell = SCRIPT.replace("\"powershell\"", "\"sh\"");
+    let (_, report) = deployed("", &shell, |_| ());
+    assert!(
+        report.reason().contains("Windows has no POSIX shell"),
+        "{}",
+        report.reason()
+    );
+}
+
+fn list(ids: &str) -> String {
+    format!("[[steps]]\ntype = \"install-applications\"\nname = \"List\"\napplications = [{ids}]\n")
+}
+
+/// Windows Installer says so when it has begun a restart by itself.
+#[test]
+fn an_application_that_ends_with_1641_is_followed_by_a_restart_and_then_by_the_next() {
+    let (world, report) = deployed("", &list("\"starts-restart\", \"next\""), |media| {
+        command(media, "starts-restart", "exit 1641");
+        command(media, "next", "say next");
+    });
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os, Os]);
+    assert_eq!(lines(&world), ["exit 1641", "say next"]);
+}
+
+#[test]
+fn a_package_says_itself_which_codes_are_a_success_and_which_ask_for_a_restart() {
+    let own = |media: &mut MediaBuilder| {
+        for (id, line) in [
+            ("fine", "exit 7"),
+            ("restarts", "exit 99"),
+            ("usual", "exit 3010"),
+        ] {
+            command(media, id, line);
+            let package = media.packages.last_mut().unwrap();
+            package.success_codes = vec![7];
+            package.restart_codes = vec![99];
+        }
+    };
+    let (world, report) = deployed("", &list("\"fine\", \"restarts\""), own);
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os, Os]);
+    assert_eq!(lines(&world), ["exit 7", "exit 99"]);
+    // What is usual means nothing for a package with codes of its own.
+    let (_, report) = deployed("", &list("\"usual\""), own);
+    assert!(
+        report.reason().contains("failed with 3010"),
+        "{}",
+        report.reason()
+    );
+}
