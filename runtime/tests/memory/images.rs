@@ -1,5 +1,6 @@
 //! WIM files whose content is JSON: applied and captured in several operations, as libwim does.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use media_format::manifest::hex;
 use media_format::wim::header::CompressionType;
 use media_format::wim::info::{ImageInfo, WimInfo, WindowsInfo};
 use media_format::wim::protocol::{
-    Apply, Capture, Extract, Find, Message, Operation, Phase, Request, Summary, Volume as Where,
+    Apply, Capture, CaptureImage, Extract, Find, Message, Operation, Phase, Request, Summary, Volume as Where,
 };
 use runtime::platform::{Drivers, Files as _, Images, Result};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,12 @@ pub(crate) struct Image {
     pub(crate) mount_point: Option<String>,
     #[serde(default)]
     pub(crate) windows: Option<WindowsInfo>,
+    /// What the capture was told to say of it.
+    #[serde(default)]
+    pub(crate) about: BTreeMap<String, String>,
+    /// Bytes that it needs besides those of its files here.
+    #[serde(default)]
+    pub(crate) more_bytes: u64,
     entries: Vec<(String, Stored)>,
 }
 
@@ -56,6 +63,8 @@ impl Image {
             name: name.into(),
             mount_point: None,
             windows: None,
+            about: BTreeMap::new(),
+            more_bytes: 0,
             entries: entries.collect(),
         }
     }
@@ -74,7 +83,7 @@ impl Image {
             Stored::File(bytes, _) => bytes.len() as u64,
             Stored::Link(_) | Stored::Folder => 0,
         });
-        sizes.sum()
+        sizes.sum::<u64>() + self.more_bytes
     }
 
     pub(crate) fn tree(&self) -> Tree {
@@ -301,6 +310,7 @@ impl Memory {
             );
             wim.images.push(Image {
                 mount_point: image.mount_point.clone(),
+                about: about(image),
                 ..taken
             });
         }
@@ -343,6 +353,21 @@ impl Memory {
             .put(&key, crate::world::file(bytes));
         Ok(())
     }
+}
+
+fn about(image: &CaptureImage) -> BTreeMap<String, String> {
+    let all = [
+        ("flags", &image.flags),
+        ("display name", &image.display_name),
+        ("description", &image.description),
+        ("display description", &image.display_description),
+        ("creator", &image.creator),
+        ("version", &image.version),
+    ];
+    let given = all
+        .into_iter()
+        .filter_map(|(name, text)| Some((name.to_owned(), text.clone()?)));
+    given.collect()
 }
 
 /// `/tmp/*` leaves out what is below, `/swapfile` the file.

@@ -177,16 +177,10 @@ fn an_image_that_is_larger_than_its_volume_is_refused_before_the_disk_is_touched
         )
     };
     let mut media = deploys(small);
-    let noise: String = (0..1_200_000)
-        .map(|n| char::from(b'a' + (n % 26) as u8))
-        .collect();
-    let mut home = Volume::default();
-    home.put("noise", file(noise));
+    let mut home = Image::of_volume("/home", &Tree::new());
+    home.more_bytes = 2 << 20;
     let wim = Wim {
-        images: vec![
-            Image::of_volume("/", &fixture::reference()),
-            Image::of_volume("/home", &home.tree),
-        ],
+        images: vec![Image::of_volume("/", &fixture::reference()), home],
     };
     media.put_image("reference", &wim.to_bytes());
     refused(

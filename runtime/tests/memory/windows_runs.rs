@@ -215,6 +215,45 @@ fn an_existing_windows_is_captured_volume_by_volume_and_not_changed() {
     }
 }
 
+/// What DISM and the list of Windows set-up show.
+#[test]
+fn a_captured_windows_says_what_it_is() {
+    let about = |sequence: &str| {
+        let mut world = machine(Firmware::Uefi, &media(MediaLayout::Iso, sequence));
+        world.drives[0] = existing(GENERALIZED).drives.swap_remove(0);
+        let (world, report) = run_to_end(world);
+        report.assert_succeeded();
+        let images = captured(&world).images.into_iter();
+        let joined = |(name, text): (String, String)| format!("{name}: {text}");
+        let all = images.map(|image| image.about.into_iter().map(joined).collect());
+        all.collect::<Vec<Vec<String>>>()
+    };
+    let given = template(CAPTURE_EXISTING, &[])
+        .replace("%OSDImageVersion%", "7.1")
+        .replace("%OSDImageCreator%", "Somebody");
+    let shared = ["creator: Somebody", "description: Captured by media-builder"];
+    let windows = [
+        "display description: Captured by media-builder",
+        "display name: Windows reference",
+        "flags: Professional",
+        "version: 7.1",
+    ];
+    let expected = [
+        [&shared[..], &windows].concat(),
+        [&shared[..], &["version: 7.1"]].concat(),
+    ];
+    assert_eq!(about(&given), expected);
+    // Where nobody describes it, it is described by what it is; another volume by nothing.
+    let line = "  image-description = \"Captured by media-builder\"\n";
+    assert!(given.contains(line));
+    let all = about(&given.replace(line, ""));
+    for described in ["description: ", "display description: "] {
+        let line = format!("{described}Windows 11 Pro 10.0.26100.0");
+        assert!(all[0].contains(&line), "{all:?}");
+    }
+    assert_eq!(all[1], ["creator: Somebody", "version: 7.1"]);
+}
+
 #[test]
 fn a_windows_that_cannot_be_captured_is_refused_and_not_changed() {
     let refused = |world: World, why: &str| {

@@ -12,7 +12,7 @@ const DISK: &str = "type = \"format-and-partition-disk\"";
 const APPLY: &str = "package = \"windows\"\n  index = 1";
 
 /// Deploys an image file in which Windows lies between two others, onto that layout.
-fn with(partitions: &str, destination: &str, sizes: (usize, usize)) -> World {
+fn with(partitions: &str, destination: &str, sizes: (u64, u64)) -> World {
     let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
     assert!(text.contains(DISK) && text.contains(APPLY));
     let text = text
@@ -21,10 +21,12 @@ fn with(partitions: &str, destination: &str, sizes: (usize, usize)) -> World {
             APPLY,
             &format!("package = \"windows\"\n  all-volumes = true\n{destination}"),
         );
-    let data = |name: &str, size: usize| {
+    let data = |name: &str, more_bytes: u64| {
         let mut volume = Volume::default();
-        volume.put(name, file(vec![b'x'; size]));
-        Image::new(name, &volume.tree)
+        volume.put(name, file("content"));
+        let mut image = Image::new(name, &volume.tree);
+        image.more_bytes = more_bytes;
+        image
     };
     let mut windows = Image::new("Windows", &installation("IMAGE_STATE_COMPLETE"));
     windows.windows = Some(info(9));
