@@ -9,9 +9,6 @@ use crate::layout::{self, Planned};
 use crate::platform::{Disk, NewPartition, Result, Role};
 use crate::{possible, system_place, target};
 
-/// The variable that names the volume of the system where the step does not.
-pub const SYSTEM: &str = "OSDTargetSystemDrive";
-
 /// Compares the destinations of the sequence's images with the volumes that the disk will have.
 ///
 /// # Errors
@@ -95,7 +92,8 @@ fn check_text(context: &Context<'_>, step: &Step, selector: &VolumeSelector) -> 
     let names = |name: &str| match (&selector.variable, written.and_then(|one| one.volume.as_ref())) {
         (Some(variable), _) => variable.eq_ignore_ascii_case(name),
         (None, Some(text)) => Variables::refers_to(text, name),
-        (None, None) => name.eq_ignore_ascii_case(SYSTEM),
+        // It names the volume of a system where the step does not.
+        (None, None) => name.eq_ignore_ascii_case(system_place::NAME),
     };
     let shown = match (&selector.variable, &selector.volume) {
         (Some(variable), _) => format!("variable {variable}"),

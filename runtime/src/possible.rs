@@ -7,6 +7,7 @@ use task_sequence::{Action, Condition, EnabledStep, Step, TaskSequence, Variable
 use crate::facts::MachineFacts;
 use crate::platform::Platform;
 use crate::steps::all_variables;
+use crate::system_place;
 use crate::variables::{set_client_cache, set_place};
 
 /// The steps that are not disabled and that no condition, of their own or of a group around them, rules out.
@@ -66,6 +67,7 @@ pub fn sets(action: &Action, is_meant: &dyn Fn(&str) -> bool) -> bool {
         | Action::InstallPackage(_)
         | Action::InstallApplications(_) => true,
         Action::SetVariables(options) => all_variables(options).any(|declared| is_meant(&declared.name)),
+        Action::ApplyOperatingSystemImage(_) => is_meant(system_place::NAME),
         Action::FormatAndPartitionDisk(options) => {
             let mut names = options
                 .partitions

@@ -10,7 +10,7 @@ use crate::context::{Context, resolved};
 use crate::layout::{self, Planned};
 use crate::platform::{NewPartition, Result, Role};
 use crate::windows::image;
-use crate::{image_places, volumes, wim_files};
+use crate::{system_place, volumes, wim_files};
 
 /// Bytes that the largest operating system of the sequence needs.
 pub fn needed(context: &Context<'_>) -> u64 {
@@ -80,7 +80,7 @@ fn named(destination: &VolumeSelector, planned: &Planned) -> Option<u32> {
     let name = match (&destination.variable, text) {
         (Some(name), _) => name,
         (None, Some(text)) => text.trim_matches('%'),
-        (None, None) => image_places::SYSTEM,
+        (None, None) => system_place::NAME,
     };
     let mut settings = planned.settings.iter();
     let found = settings.find(|(_, setting)| {

@@ -6,7 +6,8 @@ use crate::context::Context;
 use crate::platform::Result;
 use crate::variables;
 
-const NAME: &str = "OSDTargetSystemDrive";
+/// The variable.
+pub const NAME: &str = "OSDTargetSystemDrive";
 
 /// The system's volumes are mounted, and the variable says where.
 ///

@@ -568,6 +568,7 @@ fn an_image_onto_a_volume_that_there_will_not_be() {
     for (disk, destination) in [
         (disk, "{ disk = 0, partition = 2 }"),
         (disk, "{ variable = 'root' }"),
+        (disk, "{ variable = 'OSDTargetSystemDrive' }"),
         // Which disk this is only the machine knows.
         ("disk = { only = true }", "{ disk = 1, partition = 2 }"),
     ] {

@@ -498,7 +498,7 @@ fn a_destination_that_will_not_be_there_is_refused_before_anything_is_erased() {
 }
 
 /// Applies the system again after a command has put users' state onto two of its volumes, one of them for the variable.
-fn applies_again(state: &str) -> World {
+fn applies_again(state: &str, destination: &str) -> World {
     let partitions = r#"disk = { only = true }
   partitions = [
     { kind = "primary", size = "2 GB", mount-point = "/", variable = "ROOT" },
@@ -518,7 +518,8 @@ fn applies_again(state: &str) -> World {
         + &command("home/junk")
         + &format!(
             "\n  [[steps.steps]]\n  type = \"set-variables\"\n  variables = {{ _SMSTSUserStatePath = '{state}' }}\n\n  \
-             [[steps.steps]]\n  type = \"apply-operating-system-image\"\n  package = \"reference\"\n  {once}\n"
+             [[steps.steps]]\n  type = \"apply-operating-system-image\"\n  package = \"reference\"\n  {whole}\n  destination = \
+             {destination}\n"
         );
     assert!(text.contains(whole));
     let text = text.replace(whole, &(once + "\n" + &more));
@@ -534,21 +535,18 @@ fn an_apply_deletes_everything_but_the_users_state() {
         ("%HOME%/state", [false, false, true, false]),
         ("/elsewhere", [false; 4]),
     ] {
-        let (world, report) = run_to_end(applies_again(state));
-        report.assert_succeeded();
-        let parts = &world.drives[0].parts;
-        let paths = [
-            (1, "var/state/of/user"),
-            (1, "var/state/junk"),
-            (2, "state/user"),
-            (2, "junk"),
-        ];
-        let found = paths.map(|(part, path)| parts[part].volume.bytes(path).is_some());
-        assert_eq!(found, there, "{state}");
-        assert!(parts[1].volume.bytes("etc/os-release").is_some());
+        for destination in [
+            "{ variable = \"ROOT\" }",
+            "{ variable = \"OSDTargetSystemDrive\" }",
+            "{ volume = \"%OSDTargetSystemDrive%\" }",
+        ] {
+            let (world, report) = run_to_end(applies_again(state, destination));
+            report.assert_succeeded();
+            state_is_kept(&world, state, there);
+        }
     }
     for state in ["%ROOT%", "%ROOT%/../x"] {
-        let (world, report) = run_to_end(applies_again(state));
+        let (world, report) = run_to_end(applies_again(state, "{ variable = \"ROOT\" }"));
         assert!(
             report.reason().contains("_SMSTSUserStatePath"),
             "{}",
@@ -557,4 +555,17 @@ fn an_apply_deletes_everything_but_the_users_state() {
         let state = world.drives[0].parts[1].volume.bytes("var/state/of/user");
         assert!(state.is_some(), "nothing was deleted");
     }
+}
+
+fn state_is_kept(world: &World, state: &str, there: [bool; 4]) {
+    let parts = &world.drives[0].parts;
+    let paths = [
+        (1, "var/state/of/user"),
+        (1, "var/state/junk"),
+        (2, "state/user"),
+        (2, "junk"),
+    ];
+    let found = paths.map(|(part, path)| parts[part].volume.bytes(path).is_some());
+    assert_eq!(found, there, "{state}");
+    assert!(parts[1].volume.bytes("etc/os-release").is_some());
 }

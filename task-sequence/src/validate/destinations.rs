@@ -5,6 +5,8 @@ use crate::steps::{Action, FormatAndPartitionDisk, VolumeSelector};
 
 /// The layout gets this many partitions more at most: an EFI system partition and one of Microsoft's, or two that a BIOS needs.
 const ADDED: usize = 2;
+/// An apply gives it a value.
+const SYSTEM: &str = "OSDTargetSystemDrive";
 
 pub(super) fn check(enabled: &[EnabledStep<'_>], given: &Given, problems: &mut Vec<Problem>) {
     let resolved = |placed: &EnabledStep<'_>| placed.step.action.resolve(given.values()).ok();
@@ -63,7 +65,8 @@ fn no_partition(selector: &VolumeSelector, layouts: &[FormatAndPartitionDisk]) -
 
 fn no_volume(selector: &VolumeSelector, given: &Given) -> Option<String> {
     let name = selector.variable.as_deref()?;
-    (!given.contains(name) && !given.has_unseen_scripts()).then(|| {
+    let by_apply = name.eq_ignore_ascii_case(SYSTEM);
+    (!by_apply && !given.contains(name) && !given.has_unseen_scripts()).then(|| {
         format!("nothing gives the variable {name} a value: write `variable = \"{name}\"` in a partition")
     })
 }
