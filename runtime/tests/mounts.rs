@@ -100,6 +100,23 @@ fn looking_at_a_volume_with_a_dirty_journal_changes_nothing_and_is_noticed() {
 }
 
 #[test]
+fn a_volume_that_somebody_looks_at_for_a_moment_is_unmounted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (linux, file) = (Linux::new(), folder.path().join("volume"));
+    fs::File::create(&file).unwrap().set_len(64 << 20).unwrap();
+    run("mkfs.ext4", &["-q", file.to_str().unwrap()]);
+    let Some(device) = Loop::new(&file) else { return };
+    let root = linux.mount(&device.0, true).unwrap();
+    let looking = fs::File::create(root.join("file")).unwrap();
+    let gone = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(looking);
+    });
+    linux.unmount(&device.0).unwrap();
+    gone.join().unwrap();
+}
+
+#[test]
 fn a_volume_and_its_view_are_shown_inside_another_one() {
     let folder = tempfile::tempdir().unwrap();
     let linux = Linux::new();

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use std::ffi::CStr;
 
 use anyhow::{Context as _, bail};
+use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
 };
@@ -41,8 +43,7 @@ impl Linux {
             return Ok(());
         };
         self.hide_all_of(&folder)?;
-        unmount(&folder, UnmountFlags::empty())
-            .with_context(|| format!("unmounting {}", device.display()))?;
+        unmount_soon(&folder).with_context(|| format!("unmounting {}", device.display()))?;
         self.mounted.borrow_mut().remove(device);
         Ok(())
     }
@@ -103,8 +104,7 @@ impl Linux {
         if !self.inside.borrow().iter().any(|(_, known)| known == at) {
             return Ok(());
         }
-        unmount(at, UnmountFlags::empty())
-            .with_context(|| format!("taking out what is shown at {}", at.display()))?;
+        unmount_soon(at).with_context(|| format!("taking out what is shown at {}", at.display()))?;
         self.inside.borrow_mut().retain(|(_, known)| known != at);
         Ok(())
     }
@@ -153,9 +153,20 @@ impl Linux {
             return Ok(());
         };
         self.hide_all_of(view)?;
-        unmount(view, UnmountFlags::empty()).with_context(|| format!("unmounting {}", view.display()))?;
-        unmount(&work, UnmountFlags::empty()).with_context(|| format!("unmounting {}", work.display()))
+        unmount_soon(view).with_context(|| format!("unmounting {}", view.display()))?;
+        unmount_soon(&work).with_context(|| format!("unmounting {}", work.display()))
     }
+}
+
+/// Somebody may look at a new mount for a moment: udev, a file manager, a program that is just being started.
+fn unmount_soon(folder: &Path) -> rustix::io::Result<()> {
+    for _ in 0..50 {
+        match unmount(folder, UnmountFlags::empty()) {
+            Err(Errno::BUSY) => std::thread::sleep(Duration::from_millis(100)),
+            other => return other,
+        }
+    }
+    unmount(folder, UnmountFlags::empty())
 }
 
 fn mount_folder(device: &Path) -> Result<PathBuf> {
