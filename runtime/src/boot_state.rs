@@ -11,6 +11,7 @@ use task_sequence::OperatingSystem;
 use crate::context::find_partition;
 use crate::in_windows::installed;
 use crate::journal::{Journal, Saved, Target};
+use crate::log::Log;
 use crate::platform::{Disk, Firmware, Platform, Result, System};
 use crate::run::Run;
 use crate::windows::planted;
@@ -59,19 +60,19 @@ pub fn states(platform: &dyn Platform, media_id: &str) -> Result<Vec<PathBuf>> {
 /// Gives up the run of the installed system that runs, whose journal is lost: the next start of the media begins anew.
 ///
 /// # Errors
-/// When its boot partition cannot be written, or secrets cannot be removed.
-pub fn give_up(platform: &dyn Platform, media_id: &str) -> Result<()> {
-    let cleaned = match platform.system() {
-        System::Windows => planted::clean_own_answers(platform, None),
-        System::Linux => Ok(()),
-    };
+/// When its boot partition cannot be written.
+pub fn give_up(platform: &dyn Platform, log: &Log, media_id: &str) -> Result<()> {
+    if platform.system() == System::Windows
+        && let Err(error) = planted::clean_own_answers(platform, log)
+    {
+        log.error(format!("{error:#}"));
+    }
     for volume in states(platform, media_id)? {
         let boot = platform.mount(&volume, true)?;
         platform.remove(&boot.join(paths::state(media_id)))?;
         platform.remove(&boot.join(paths::JOURNAL))?;
     }
-    stop_starting(platform)?;
-    cleaned
+    stop_starting(platform)
 }
 
 /// Removes what a run with a lost journal has left on a machine whose disk it did not partition. On a disk of its own it is what

@@ -29,7 +29,7 @@ const REMOVED: &[&str] = &[
     "etc/adjtime",
     "etc/udev/rules.d/70-persistent-net.rules",
     "etc/NetworkManager/system-connections/*",
-    "etc/systemd/network/*-media-runtime.network",
+    "etc/systemd/network/*-media-runtime*.network",
     "etc/network/interfaces.d/media-runtime*",
     "var/lib/dhcp/*",
     "var/lib/dhclient/*",

@@ -14,17 +14,34 @@ use crate::{possible, system_place, target};
 /// # Errors
 /// When one of them is none of these.
 pub fn check(context: &Context<'_>, disk: &Disk, planned: &Planned) -> Result<()> {
+    if is_open(context) {
+        return Ok(());
+    }
     for step in context.possible_steps() {
         let Ok(known) = resolved(step, context.variables) else {
             continue;
         };
         if let Some(selector) = destination(&known.action) {
-            let checked =
-                check_numbers(selector, disk, planned).and_then(|()| check_text(context, step, selector));
+            let checked = check_numbers(selector, disk, planned)
+                .and_then(|()| check_text(context, step, selector, planned));
             checked.with_context(|| format!("the destination of step \"{}\"", step.name()))?;
         }
     }
     Ok(())
+}
+
+/// Whether a step before the partitioning may say by variables which partitions there will be. Each image looks again when it comes.
+fn is_open(context: &Context<'_>) -> bool {
+    let listed = |name: &str| name.to_lowercase().starts_with("osdpartitions");
+    let enabled = context.sequence.enabled_steps();
+    let partitions = enabled.iter().position(|placed| match &placed.step.action {
+        Action::FormatAndPartitionDisk(options) => options.partitions.is_empty(),
+        _ => false,
+    });
+    let before = &enabled[..partitions.unwrap_or(0)];
+    before
+        .iter()
+        .any(|placed| possible::sets(&placed.step.action, &listed))
 }
 
 fn destination(action: &Action) -> Option<&VolumeSelector> {
@@ -87,7 +104,12 @@ fn holds_image(partition: &NewPartition) -> bool {
 }
 
 /// Partitions get their ids when they are made: what names a volume by a text gets it from a variable that a step sets.
-fn check_text(context: &Context<'_>, step: &Step, selector: &VolumeSelector) -> Result<()> {
+fn check_text(
+    context: &Context<'_>,
+    step: &Step,
+    selector: &VolumeSelector,
+    planned: &Planned,
+) -> Result<()> {
     let written = destination(&step.action);
     let names = |name: &str| match (&selector.variable, written.and_then(|one| one.volume.as_ref())) {
         (Some(variable), _) => variable.eq_ignore_ascii_case(name),
@@ -104,7 +126,12 @@ fn check_text(context: &Context<'_>, step: &Step, selector: &VolumeSelector) -> 
     };
     let enabled = context.sequence.enabled_steps();
     let mut before = enabled.iter().take_while(|other| !std::ptr::eq(other.step, step));
-    if before.any(|other| possible::sets(&other.step.action, &names)) {
+    // Those that variables gave to the partitioning are written in no step.
+    let mut named = planned
+        .settings
+        .iter()
+        .filter_map(|(_, settings)| settings.as_ref()?.variable.as_deref());
+    if named.any(names) || before.any(|other| possible::sets(&other.step.action, &names)) {
         return Ok(());
     }
     bail!(

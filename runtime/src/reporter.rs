@@ -15,7 +15,7 @@ const REDRAWN_EVERY: Duration = Duration::from_secs(1);
 /// Whoever follows the serial port gives up after some minutes of silence.
 const HEARD_EVERY: Duration = Duration::from_secs(60);
 
-/// Held while somebody is asked: what is redrawn would hide the question.
+/// Held while somebody is asked: what is said or redrawn would hide the question.
 static TERMINALS: Mutex<()> = Mutex::new(());
 
 /// Keeps the screen as it is until the guard is dropped.
@@ -74,7 +74,9 @@ impl Shared {
     }
 
     fn keep_alive(&mut self, heard_every: Duration) {
-        if !self.running {
+        // While somebody is asked, at the serial port too, nothing may come between.
+        let free = TERMINALS.try_lock();
+        if !self.running || free.is_err() {
             return;
         }
         if self.said.elapsed() >= heard_every {
@@ -82,7 +84,6 @@ impl Shared {
         }
         if let Some((terminal, screen)) = &self.screen
             && let Some(text) = screen.again()
-            && let Ok(_free) = TERMINALS.try_lock()
         {
             write(terminal, &text);
         }

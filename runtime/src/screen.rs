@@ -32,6 +32,8 @@ const COLUMNS: usize = 78;
 struct State {
     sequence: String,
     place: String,
+    /// Nobody else writes to the terminal: in an installed system people log in there.
+    alone: bool,
     step: String,
     number: usize,
     of: usize,
@@ -127,7 +129,13 @@ impl Screen {
 
     /// The text of the same a little later, while the run goes on.
     pub fn again(&self) -> Option<String> {
-        self.state.is_running().then(|| self.drawn())
+        let text = self.state.is_running().then(|| self.drawn())?;
+        if self.state.alone {
+            return Some(text);
+        }
+        // Somebody may be typing below: the cursor goes back there, and what is below stays.
+        let text = text.trim_end_matches("\x1b[J").replace("\x1b[?25l", "");
+        Some(format!("\x1b7{text}\x1b8"))
     }
 
     fn elapsed(&self) -> Duration {
@@ -159,6 +167,7 @@ impl State {
             } => {
                 self.sequence.clone_from(sequence);
                 self.place = place(*environment).into();
+                self.alone = *environment == Environment::Pe;
             }
             Event::Step { number, of, name, .. } => {
                 (self.number, self.of) = (*number, *of);
@@ -432,6 +441,24 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("  runs     0:01:00  Apply\n"), "{text}");
+    }
+
+    #[test]
+    fn in_an_installed_system_the_cursor_stays_where_somebody_types() {
+        let mut screen = Screen::new();
+        for (environment, moved) in [(Environment::Pe, false), (Environment::Os, true)] {
+            screen.show(&Event::Started {
+                media: "m".into(),
+                sequence: "Build".into(),
+                environment,
+                resumed: false,
+                elapsed: 0,
+            });
+            let again = screen.again().unwrap_or_default();
+            assert!(again.contains("Build"), "{again:?}");
+            assert_eq!(again.starts_with("\x1b7") && again.ends_with("\x1b8"), moved);
+            assert_eq!(again.ends_with("\x1b[J"), !moved);
+        }
     }
 
     #[test]

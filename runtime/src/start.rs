@@ -114,12 +114,12 @@ fn nothing_to_resume(start: &Start<'_>) -> Result<()> {
                 start
                     .log
                     .warning("the journal of an earlier run is damaged: a new run begins");
-                boot_state::give_up(start.platform, media_id)?;
+                boot_state::give_up(start.platform, start.log, media_id)?;
             }
             Ok(())
         }
         (Environment::Os, true) => {
-            boot_state::give_up(start.platform, media_id)?;
+            boot_state::give_up(start.platform, start.log, media_id)?;
             bail!(
                 "both copies of the run's journal are damaged, so the run cannot go on; start the machine from the \
                  media to build it from the beginning"

@@ -576,6 +576,22 @@ fn an_image_onto_a_volume_that_there_will_not_be() {
     }
 }
 
+/// ConfigMgr's variables give the partitions where the step lists none.
+#[test]
+fn volumes_that_variables_describe_are_no_mistake() {
+    let given = "OSDPartitions = '1'\nOSDPartitions0Type = 'Primary'\nOSDPartitions0FileSystem = 'ext4'\n\
+                 OSDPartitions0VolumeLetterVariable = 'OSDISK'\n";
+    let steps = "[[steps]]\ntype = 'format-and-partition-disk'\ndisk = { number = 0 }\n\
+                 [[steps]]\ntype = 'apply-operating-system-image'\npackage = 'debian'\ndestination = { variable = 'OSDISK' }\n";
+    assert_eq!(
+        found("linux", &format!("[variables]\n{given}{steps}"), &media()),
+        ""
+    );
+    let set = format!("[[steps]]\ntype = 'set-variables'\n[steps.variables]\n{given}{steps}");
+    let set = set.replace("{ variable = 'OSDISK' }", "{ disk = 0, partition = 7 }");
+    assert_eq!(found("linux", &set, &media()), "");
+}
+
 #[test]
 fn a_linux_is_not_joined_to_a_domain_by_variables_either() {
     let variables = [

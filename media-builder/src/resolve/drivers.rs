@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use disk_image::SourceId;
 use media_format::drivers::{Architecture, DriverIndex, DriverInf, FORMAT, RefusedInf};
 use media_format::manifest::PackageKind;
-use windows_setup::drivers::{Listing, index_inf};
+use windows_setup::drivers::{Listing, index_inf, is_driver_inf};
 
 use super::packages::ResolvedPackage;
 use super::sources::Sources;
@@ -80,32 +80,50 @@ fn judge(
     let mut warnings = Vec::new();
     for broken in refused {
         let what = format!("{}: {}", files.place(&broken.path), broken.reason);
-        if skip {
+        if skip || !files.read(&broken.path).is_ok_and(|bytes| is_driver_inf(&bytes)) {
             warnings.push(format!("{what}; it is left out"));
         } else {
             let help = format!("mend or remove the file, or write `{SKIP}` to take the package without it");
             complain(format!("the driver cannot be read: {what}"), Some(help));
         }
     }
-    let usable = |inf: &&DriverInf| why_unusable(inf).is_none();
-    if (skip || refused.is_empty()) && !infs.iter().any(|inf| usable(&inf)) {
-        let whys = infs
-            .iter()
-            .filter_map(|inf| Some(format!("{}: {}", inf.path, why_unusable(inf)?)));
-        let whys: Vec<String> = whys.collect();
-        let why = match (whys.is_empty(), refused.is_empty()) {
-            (true, true) => "it has no INF file".to_owned(),
-            (true, false) => "none of its INF files can be read".to_owned(),
-            (false, _) => whys.join("; "),
-        };
-        let help = "give the folder of the unpacked drivers, with all their files".to_owned();
-        let id = package.id.get_ref();
+    if infs.iter().any(|inf| why_unusable(inf).is_none()) {
+        return warnings;
+    }
+    let why = why_nothing(infs, refused);
+    let what = format!(
+        "nothing of the driver package {} can be used: {why}",
+        package.id.get_ref()
+    );
+    if skip {
+        warnings.push(what);
+    } else {
+        let help = "give the folder of the unpacked drivers, with all their files";
         complain(
-            format!("nothing of the driver package {id} can be used: {why}"),
-            Some(help),
+            what,
+            Some(format!(
+                "{help}, or write `{SKIP}` to build the media all the same"
+            )),
         );
     }
     warnings
+}
+
+fn why_nothing(infs: &[DriverInf], refused: &[RefusedInf]) -> String {
+    /// More says the same, mostly.
+    const MOST: usize = 5;
+    let whys = infs
+        .iter()
+        .filter_map(|inf| Some(format!("{}: {}", inf.path, why_unusable(inf)?)));
+    let mut whys: Vec<String> = whys.take(MOST).collect();
+    if infs.len() > MOST {
+        whys.push(format!("and {} more", infs.len() - MOST));
+    }
+    match (whys.is_empty(), refused.is_empty()) {
+        (true, true) => "it has no INF file".to_owned(),
+        (true, false) => "none of its INF files can be read".to_owned(),
+        (false, _) => whys.join("; "),
+    }
 }
 
 /// Why no machine would be given it: the images that media apply are for x64.
@@ -161,11 +179,12 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// `autorun.inf` is no driver's: it tells old systems what to start from a disc.
+    /// `autorun.inf` is no driver's: it tells old systems what to start from a disc. Nor is what macOS puts beside a file (`._NAME`).
     fn infs(&self) -> impl Iterator<Item = &'a str> {
         let is_inf = |path: &str| {
             let path = path.to_lowercase();
-            path.ends_with(".inf") && path.rsplit('/').next() != Some("autorun.inf")
+            let name = path.rsplit('/').next().unwrap_or(&path);
+            name.ends_with(".inf") && name != "autorun.inf" && !name.starts_with("._")
         };
         self.by_path.keys().copied().filter(move |path| is_inf(path))
     }

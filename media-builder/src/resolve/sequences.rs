@@ -67,7 +67,9 @@ pub(super) fn read(project: &Project, problems: &mut Problems) -> Vec<Sequence> 
         }
     }
     embed(&mut sequences, problems);
-    check_offered(&sequences, problems);
+    if sequences.len() == project.settings.sequences.len() {
+        check_offered(&sequences, problems);
+    }
     sequences
 }
 

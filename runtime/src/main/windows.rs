@@ -89,7 +89,7 @@ fn go_on() -> Result<()> {
     let consoles = Consoles::open(&serial, None);
     let finished = continue_run(&platform, id.trim(), &log, &consoles);
     let finished = finished.unwrap_or_else(|error| {
-        if let Err(error) = planted::clean_own_answers(&platform, Some(&log)) {
+        if let Err(error) = planted::clean_own_answers(&platform, &log) {
             log.error(format!("{error:#}"));
         }
         over(&log, &consoles, &error)

@@ -200,11 +200,20 @@ pub(super) fn empty(context: &Context<'_>, id: &str) -> Result<()> {
 
 /// All but the folder to which those names lead.
 fn empty_folder(context: &Context<'_>, folder: &Path, kept: &[String]) -> Result<()> {
-    for name in content(context, folder)? {
+    let names = content(context, folder)?;
+    // Volumes of Windows know a name in any case, and a name is rather kept than deleted by mistake.
+    let exact = kept.first().is_some_and(|first| names.contains(first));
+    let is_kept = |name: &str, first: &str| match exact {
+        true => name == first,
+        false => name.eq_ignore_ascii_case(first),
+    };
+    for name in names {
         let path = folder.join(&name);
         match kept.split_first() {
-            Some((first, [])) if *first == name => context.log.info(format!("keeps {}", path.display())),
-            Some((first, rest)) if *first == name && context.platform.is_folder(&path) => {
+            Some((first, [])) if is_kept(&name, first) => {
+                context.log.info(format!("keeps {}", path.display()));
+            }
+            Some((first, rest)) if is_kept(&name, first) && context.platform.is_folder(&path) => {
                 empty_folder(context, &path, rest)?;
             }
             _ => context.platform.remove(&path)?,

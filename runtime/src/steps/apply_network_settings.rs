@@ -115,7 +115,16 @@ fn write_interfaces(platform: &dyn Platform, root: &Path, adapters: &[Adapter]) 
     let file = root.join("etc/network/interfaces");
     let text = platform.read(&file)?.unwrap_or_default();
     let mut text = String::from_utf8_lossy(&text).into_owned();
-    let reads_folder = |line: &str| line.trim_start().starts_with("source") && line.contains("interfaces.d");
+    // Some read only files with an ending that ours has not.
+    let reads_folder = |line: &str| {
+        let mut words = line.split_whitespace();
+        let place = words
+            .next()
+            .filter(|word| word.starts_with("source"))
+            .and(words.next());
+        let place = place.and_then(|place| place.split_once("interfaces.d"));
+        place.is_some_and(|(_, rest)| ["", "/", "/*"].contains(&rest))
+    };
     if text.lines().any(reads_folder) {
         return Ok(());
     }
@@ -138,10 +147,12 @@ fn write_keyfiles(platform: &dyn Platform, root: &Path, adapters: &[Adapter]) ->
 
 fn write_networkd(platform: &dyn Platform, root: &Path, adapters: &[Adapter]) -> platform::Result<()> {
     for (number, adapter) in adapters.iter().enumerate() {
-        let path = root.join(format!(
-            "etc/systemd/network/{:02}-media-runtime.network",
-            10 + number
-        ));
+        // All of them stand before what netplan writes, `10-netplan-…`: the first one that fits an adapter counts.
+        let name = match number {
+            0 => "10-media-runtime".to_owned(),
+            more => format!("10-media-runtime-{}", more + 1),
+        };
+        let path = root.join(format!("etc/systemd/network/{name}.network"));
         platform.write(&path, networkd(adapter).as_bytes(), 0o644)?;
     }
     Ok(())

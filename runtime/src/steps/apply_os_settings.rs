@@ -10,7 +10,7 @@ use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::platform::{self, Platform};
-use crate::shadow;
+use crate::{possible, shadow};
 
 mod keyboard;
 mod locale;
@@ -24,13 +24,36 @@ pub(super) fn check(options: &ApplyOsSettings, context: &Context<'_>) -> Check {
     if context.is_windows() {
         return windows::check(options, context);
     }
-    check_linux(options)?;
+    options.computer_name.as_deref().map_or(Ok(()), check_name)?;
+    // What a step gives before this one runs is looked at then.
+    if !options
+        .input_locale
+        .as_deref()
+        .is_some_and(|text| text.contains('%'))
+    {
+        keyboard::check(options)?;
+    }
+    if !may_be_given(context, "OSDLocalAdminPassword") {
+        check_password(options)?;
+    }
     time_zone::check(options, context)
+}
+
+fn may_be_given(context: &Context<'_>, variable: &str) -> bool {
+    let is_it = |name: &str| name.eq_ignore_ascii_case(variable);
+    let enabled = context.sequence.enabled_steps();
+    enabled
+        .iter()
+        .any(|placed| possible::sets(&placed.step.action, &is_it))
 }
 
 fn check_linux(options: &ApplyOsSettings) -> Check {
     options.computer_name.as_deref().map_or(Ok(()), check_name)?;
     keyboard::check(options)?;
+    check_password(options)
+}
+
+fn check_password(options: &ApplyOsSettings) -> Check {
     let enabled = options.administrator.get() == Some(&AdministratorState::Enabled);
     let random = options.random_administrator_password == Setting::Value(true);
     if enabled && options.administrator_password.is_none() && !random {

@@ -1,14 +1,15 @@
 //! Finds the drivers for the machine's devices in the driver packages of the media, and puts them into the applied Windows.
 
 use task_sequence::steps::AutoApplyDrivers;
-use windows_setup::drivers::{Request, System, plan};
+use windows_setup::drivers::{Choice, Request, System, plan};
 
 use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::windows::{drivers, image};
 
-/// Drivers for this machine that are all unsigned are found before the disk is erased: nobody expects them to be passed over.
+/// A disk controller whose drivers are all unsigned is found before the disk is erased: Windows might not find its disk. Others are
+/// passed over with a warning, since Windows may have its own.
 pub(super) fn check(options: &AutoApplyDrivers, context: &Context<'_>) -> Check {
     let index = context.media.drivers(context.platform)?;
     for package in &options.packages {
@@ -24,14 +25,27 @@ pub(super) fn check(options: &AutoApplyDrivers, context: &Context<'_>) -> Check 
         ..signed.clone()
     };
     let (signed, any) = (plan(&index, &devices, &signed), plan(&index, &devices, &any));
-    if signed.choices.is_empty() && !any.choices.is_empty() {
-        return Err(Failure::new(format!(
-            "all drivers for this machine are unsigned ({}): give signed ones, or use apply-driver-package with \
-             `allow-unsigned = true`",
-            drivers::why_nothing(&signed)
-        )));
+    let unsigned = any.choices.iter().filter(|_| signed.choices.is_empty());
+    let names = |choices: &[&Choice<'_>]| {
+        let names = choices
+            .iter()
+            .map(|choice| format!("{}/{}", choice.inf.package, choice.inf.path));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (needed, others): (Vec<_>, Vec<_>) = unsigned.partition(|choice| choice.inf.boot_critical);
+    if !others.is_empty() {
+        context
+            .log
+            .warning(format!("unsigned, so passed over: {}", names(&others)));
     }
-    Ok(())
+    if needed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "all drivers for this machine's disk controller are unsigned ({}): give signed ones, or use apply-driver-package \
+         with `allow-unsigned = true`",
+        names(&needed)
+    )))
 }
 
 fn request(options: &AutoApplyDrivers, system: System) -> Request {

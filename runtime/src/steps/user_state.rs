@@ -11,11 +11,27 @@ const NAME: &str = "_SMSTSUserStatePath";
 /// The names that lead to the folder from the root of the volume with that id; none where it lies elsewhere.
 ///
 /// # Errors
-/// When it names the whole volume, or leads out of it.
+/// When it names the whole volume, leads out of it, or lies on no volume of the run: somebody expects it to stay.
 pub(super) fn on_volume(context: &Context<'_>, id: &str) -> Result<Vec<String>> {
-    let written = context.variables.get(NAME).unwrap_or_default().replace('\\', "/");
-    let Some(path) = by_volume(&written, id).or_else(|| by_system(context, &written, id)) else {
+    let written = context.variables.get(NAME).unwrap_or_default();
+    let written = context.variables.expand(written).replace('\\', "/");
+    if written.is_empty() {
         return Ok(vec![]);
+    }
+    let on = |id: &str| by_volume(&written, id).or_else(|| by_system(context, &written, id));
+    let Some(path) = on(id) else {
+        if context
+            .target()?
+            .volumes
+            .iter()
+            .any(|volume| on(&volume.id).is_some())
+        {
+            return Ok(vec![]);
+        }
+        bail!(
+            "{NAME} is \"{written}\", which lies on no volume of the run, and what is on this one is to be deleted: set it to \
+             \"%VOLUME%/state\" with the variable of a partition, by a set-variables step after the partitioning, or clear it"
+        );
     };
     let names: Vec<String> = path
         .split('/')

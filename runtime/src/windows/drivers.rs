@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use media_format::drivers::{Architecture, DriverInf, Signature};
 use media_format::paths;
 use uuid::Uuid;
-use windows_setup::drivers::{Choice, Plan, System};
+use windows_setup::drivers::{Choice, Plan, System, WhyLeftOut};
 use windows_setup::offline_registry::{
     BootDriver, ControlSet, SOFTWARE_HIVE, SYSTEM_HIVE, boot_driver_queries, device_path, device_path_query,
     without_boot_driver, without_device_paths,
@@ -69,7 +69,11 @@ pub fn log(context: &Context<'_>, plan: &Plan<'_>) {
 pub fn why_nothing(plan: &Plan<'_>) -> String {
     /// More would not fit on a screen, and mostly says the same.
     const MOST: usize = 5;
-    let left = plan.left_out.iter().take(MOST);
+    // What could be mended stands before what is for other machines.
+    let is_other = |why: &WhyLeftOut| matches!(why, WhyLeftOut::Architecture(_) | WhyLeftOut::NoDevice);
+    let mut left: Vec<_> = plan.left_out.iter().collect();
+    left.sort_by_key(|left| is_other(&left.why));
+    let left = left.iter().take(MOST);
     let mut whys: Vec<String> = left.map(|left| format!("{}: {}", left.path, left.why)).collect();
     match plan.left_out.len() {
         0 => whys.push("it has no INF file".into()),

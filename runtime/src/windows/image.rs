@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use media_format::wim::info::{ImageInfo, WindowsInfo};
 use media_format::wim::protocol::{Find, Operation, Request};
-use task_sequence::Action;
 use task_sequence::steps::ApplyOperatingSystemImage;
+use task_sequence::{Action, Step};
 use windows_setup::unattend::{Architecture, Image};
 
 use crate::context::{Context, resolved};
@@ -42,11 +42,16 @@ pub fn system(images: &[ImageInfo]) -> Result<&ImageInfo> {
     })
 }
 
-/// The Windows of the first step of the sequence that applies one, where its settings are known already.
+/// The Windows that the sequence applies, where there is only one step that may and its settings are known already.
 ///
 /// # Errors
 /// When its image is missing, or no Windows that this machine starts.
 pub fn of_sequence(context: &Context<'_>) -> Result<Option<WindowsSystem>> {
+    let steps = context.possible_steps();
+    let applies = |step: &&&Step| matches!(step.action, Action::ApplyOperatingSystemImage(_));
+    if steps.iter().filter(applies).count() != 1 {
+        return Ok(None);
+    }
     let applied = applied(context)?;
     applied.map(|(_, image)| as_system(&image)).transpose()
 }

@@ -148,17 +148,34 @@ fn restore_setup_complete(platform: &dyn Platform, root: &Path) -> Result<()> {
 pub fn remove_answers(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
     let place = volume::locate(platform, root, unattend::PLACE);
     let removed = place.and_then(|path| platform.remove(&path));
-    removed.and(clean_answers(platform, Some(log), root, known))
+    removed.and(clean_answers(platform, log, root, known, Unreadable::Goes))
+}
+
+/// An answer file that cannot be understood, and may hold secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Something may still need it.
+    Stays,
+    /// It is removed.
+    Goes,
 }
 
 /// Takes the secrets out of the answer files of a Windows that has used them. The files stay: sysprep reads them once more.
 ///
 /// # Errors
 /// When a file cannot be cleaned; the others were.
-pub fn clean_answers(platform: &dyn Platform, log: Option<&Log>, root: &Path, known: &[&str]) -> Result<()> {
+pub fn clean_answers(
+    platform: &dyn Platform,
+    log: &Log,
+    root: &Path,
+    known: &[&str],
+    unreadable: Unreadable,
+) -> Result<()> {
     let places = unattend::LEFT_BEHIND.iter();
-    let cleaned =
-        places.map(|place| clean_file(platform, log, &volume::locate(platform, root, place)?, known));
+    let cleaned = places.map(|place| {
+        let path = volume::locate(platform, root, place)?;
+        clean_file(platform, log, &path, known, unreadable)
+    });
     // All of them, whatever becomes of one.
     cleaned.fold(Ok(()), Result::and)
 }
@@ -168,36 +185,46 @@ pub fn clean_answers(platform: &dyn Platform, log: Option<&Log>, root: &Path, kn
 ///
 /// # Errors
 /// When a file cannot be read or cleaned.
-pub fn clean_own_answers(platform: &dyn Platform, log: Option<&Log>) -> Result<()> {
+pub fn clean_own_answers(platform: &dyn Platform, log: &Log) -> Result<()> {
     let root = platform.root();
     let script = platform.read(&volume::locate(platform, &root, SETUP_COMPLETE)?)?;
     if !script.is_some_and(|text| is_ours(&text)) {
         return Ok(());
     }
-    clean_answers(platform, log, &root, &[]).context("taking secrets out of answer files")
+    // Its values are not known any more, so that one in a command could not be found: the file of the run goes as a whole.
+    remove_answers(platform, log, &root, &[]).context("taking secrets out of answer files")
 }
 
-fn clean_file(platform: &dyn Platform, log: Option<&Log>, path: &Path, known: &[&str]) -> Result<()> {
+fn clean_file(
+    platform: &dyn Platform,
+    log: &Log,
+    path: &Path,
+    known: &[&str],
+    unreadable: Unreadable,
+) -> Result<()> {
     let Some(text) = platform.read(path)? else {
         return Ok(());
     };
-    match unattend::remove_secrets(&text, known) {
-        Ok(cleaned) if cleaned.removed.is_empty() => Ok(()),
-        Ok(cleaned) => {
+    match (unattend::remove_secrets(&text, known), unreadable) {
+        (Ok(cleaned), _) if cleaned.removed.is_empty() => Ok(()),
+        (Ok(cleaned), _) => {
             platform.write(path, cleaned.text.as_bytes(), 0o600)?;
             let names = cleaned.removed.join(", ");
-            if let Some(log) = log {
-                log.info(format!("removed from {}: {names}", path.display()));
-            }
+            log.info(format!("removed from {}: {names}", path.display()));
             Ok(())
         }
-        Err(error) => {
-            if let Some(log) = log {
-                log.warning(format!(
-                    "{} cannot be understood, so it is removed with what secrets it may hold: {error}",
-                    path.display()
-                ));
-            }
+        (Err(error), Unreadable::Stays) => {
+            log.warning(format!(
+                "{} cannot be understood, so what secrets it may hold stay in it until the end of the run: {error}",
+                path.display()
+            ));
+            Ok(())
+        }
+        (Err(error), Unreadable::Goes) => {
+            log.warning(format!(
+                "{} cannot be understood, so it is removed with what secrets it may hold: {error}",
+                path.display()
+            ));
             platform.remove(path)
         }
     }

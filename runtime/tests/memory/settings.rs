@@ -223,4 +223,15 @@ fn an_administrator_without_a_password_is_not_enabled() {
         &deploys(&text, &[]),
         &["Apply the settings of the system", "has no password"],
     );
+
+    // A step gives it before.
+    let begin = text.find("[[steps]]").unwrap();
+    let gives = "[[steps]]\ntype = \"set-variables\"\nvariables = { OSDLocalAdminPassword = \"given\" }\n";
+    let text = format!("{}{gives}{}", &text[..begin], &text[begin..]);
+    let (world, _) = deployed(&text, &[]);
+    assert!(
+        content(&world, "etc/shadow").contains("root:$"),
+        "{}",
+        content(&world, "etc/shadow")
+    );
 }

@@ -533,7 +533,8 @@ fn an_apply_deletes_everything_but_the_users_state() {
         ("%ROOT%/var/state", [true, true, false, false]),
         ("%OSDTargetSystemDrive%/home/state", [false, false, true, false]),
         ("%HOME%/state", [false, false, true, false]),
-        ("/elsewhere", [false; 4]),
+        ("%ROOT%/VAR/State", [true, true, false, false]),
+        ("", [false; 4]),
     ] {
         for destination in [
             "{ variable = \"ROOT\" }",
@@ -545,7 +546,7 @@ fn an_apply_deletes_everything_but_the_users_state() {
             state_is_kept(&world, state, there);
         }
     }
-    for state in ["%ROOT%", "%ROOT%/../x"] {
+    for state in ["%ROOT%", "%ROOT%/../x", "/elsewhere", "%NOWHERE%/state"] {
         let (world, report) = run_to_end(applies_again(state, "{ variable = \"ROOT\" }"));
         assert!(
             report.reason().contains("_SMSTSUserStatePath"),

@@ -79,11 +79,26 @@ fn a_package_of_which_windows_can_use_nothing_is_refused_before_the_disk_is_eras
 }
 
 #[test]
-fn drivers_for_the_machine_that_are_all_unsigned_are_refused_before_the_disk_is_erased() {
+fn drivers_for_the_disk_controller_that_are_all_unsigned_are_refused_before_the_disk_is_erased() {
     let world = with(&deploys(), INF, Signature::Unsigned);
     refused_untouched(
         &world,
-        &["all drivers for this machine are unsigned", "vmd/vmd.inf"],
+        &[
+            "all drivers for this machine's disk controller are unsigned",
+            "vmd/vmd.inf",
+        ],
+    );
+    // What Windows can start without is passed over.
+    let other = INF.replace("SERVICE_BOOT_START = 0x0", "SERVICE_BOOT_START = 0x3");
+    assert_ne!(other, INF);
+    let (_, report) = run_to_end(with(&deploys(), &other, Signature::Unsigned));
+    report.assert_succeeded();
+    assert!(
+        report
+            .log
+            .contains("unsigned, so passed over: drivers/vmd/vmd.inf"),
+        "{}",
+        report.log
     );
     // A machine that needs none of them is set up.
     let mut other = world;

@@ -17,7 +17,13 @@ pub(super) fn check(enabled: &[EnabledStep<'_>], given: &Given, problems: &mut V
             _ => None,
         })
         .collect();
-    if layouts.is_empty() {
+    // Variables that only the run knows may say which partitions there will be.
+    let open = |layout: &FormatAndPartitionDisk| layout.partitions.is_empty();
+    let by_variables = given
+        .names()
+        .any(|name| name.to_lowercase().starts_with("osdpartitions"));
+    let open = layouts.iter().any(open) && (by_variables || given.has_unseen_scripts());
+    if layouts.is_empty() || open {
         return;
     }
     for placed in enabled {
@@ -25,7 +31,7 @@ pub(super) fn check(enabled: &[EnabledStep<'_>], given: &Given, problems: &mut V
         let found = action.as_ref().and_then(destination).and_then(|selector| {
             other_disk(selector, &layouts)
                 .or_else(|| no_partition(selector, &layouts))
-                .or_else(|| no_volume(selector, given))
+                .or_else(|| no_volume(selector, &layouts, given))
         });
         if let Some(message) = found {
             error(placed, format!("`destination`: {message}"), problems);
@@ -63,10 +69,14 @@ fn no_partition(selector: &VolumeSelector, layouts: &[FormatAndPartitionDisk]) -
     (wanted > most).then(|| format!("it names partition {wanted}, and the disk will have {most} at most"))
 }
 
-fn no_volume(selector: &VolumeSelector, given: &Given) -> Option<String> {
+fn no_volume(selector: &VolumeSelector, layouts: &[FormatAndPartitionDisk], given: &Given) -> Option<String> {
     let name = selector.variable.as_deref()?;
-    let by_apply = name.eq_ignore_ascii_case(SYSTEM);
-    (!by_apply && !given.contains(name) && !given.has_unseen_scripts()).then(|| {
+    let mut named = layouts
+        .iter()
+        .flat_map(|layout| &layout.partitions)
+        .filter_map(|partition| partition.variable.as_deref());
+    let by_run = name.eq_ignore_ascii_case(SYSTEM) || named.any(|other| other.eq_ignore_ascii_case(name));
+    (!by_run && !given.contains(name) && !given.has_unseen_scripts()).then(|| {
         format!("nothing gives the variable {name} a value: write `variable = \"{name}\"` in a partition")
     })
 }

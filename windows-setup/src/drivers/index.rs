@@ -80,6 +80,18 @@ pub fn index_inf(
     Ok(entry.inf)
 }
 
+/// Whether Windows would look into a file with the ending `inf` for drivers: one without the signature of Windows NT, such as
+/// the settings of a setup program, a driver of Windows 95 or what other systems put beside files, is no driver with errors.
+pub fn is_driver_inf(bytes: &[u8]) -> bool {
+    match Inf::parse(bytes) {
+        Err(error) => !matches!(
+            error.problem,
+            InfProblem::OutsideOfSections | InfProblem::NoSection("Version") | InfProblem::Signature(_)
+        ),
+        Ok(_) => true,
+    }
+}
+
 struct Read {
     inf: DriverInf,
     version: Version,

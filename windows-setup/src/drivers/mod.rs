@@ -9,7 +9,7 @@ mod rank;
 
 use media_format::drivers::Architecture;
 
-pub use index::{Listing, index_inf};
+pub use index::{Listing, index_inf, is_driver_inf};
 pub use matching::{Candidate, Machine, matches};
 pub use plan::{Choice, LeftOut, Plan, Reason, Request, WhyLeftOut, plan, plan_package};
 pub use rank::{Place, rank};

@@ -37,14 +37,14 @@ pub struct Cleaned {
 }
 
 /// Takes passwords, product keys and the blobs of an offline domain join out of an answer file, and every
-/// secret in `known` wherever it stands: in a command, an attribute or a comment.
+/// secret in `known` of four characters or more wherever it stands: in a command, an attribute or a comment.
 pub fn remove_secrets(file: &[u8], known: &[&str]) -> Result<Cleaned, Error> {
     let text = source::decode(file)?;
     let document = source::parse(&text)?;
     let known: Vec<&str> = known
         .iter()
         .copied()
-        .filter(|secret| !secret.is_empty())
+        .filter(|secret| secret.chars().count() >= SHORTEST)
         .collect();
     let mut removal = Removal {
         text: &text,
@@ -59,6 +59,18 @@ pub fn remove_secrets(file: &[u8], known: &[&str]) -> Result<Cleaned, Error> {
         removed,
     })
 }
+
+/// A shorter secret is found in words that are none: where one belongs, in a password, all is removed whatever it is.
+const SHORTEST: usize = 4;
+/// What says which component and which system is meant holds no secret, and without it the file is none.
+const STRUCTURE: [&str; 6] = [
+    "name",
+    "pass",
+    "processorArchitecture",
+    "publicKeyToken",
+    "language",
+    "versionScope",
+];
 
 struct Removal<'a> {
     text: &'a str,
@@ -95,7 +107,8 @@ impl Removal<'_> {
     }
 
     fn attributes(&mut self, node: Node<'_, '_>) {
-        for attribute in node.attributes() {
+        let free = |attribute: &roxmltree::Attribute<'_, '_>| !STRUCTURE.contains(&attribute.name());
+        for attribute in node.attributes().filter(free) {
             if let Some(hidden) = self.hidden(attribute.value()) {
                 let hidden = quick_xml::escape::escape(hidden.as_str()).into_owned();
                 self.replace(node, attribute.range_value(), hidden);

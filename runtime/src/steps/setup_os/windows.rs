@@ -5,6 +5,7 @@ use task_sequence::steps::{ApplyNetworkSettings, ApplyOsSettings, BootFiles as W
 use windows_setup::secure_boot::BootFiles;
 
 use crate::context::Context;
+use crate::windows::planted::Unreadable;
 use crate::windows::{answers, boot, boot_files, drivers, planted, recovery};
 use crate::{boot_state, platform, variables, winpe_boot};
 
@@ -58,7 +59,9 @@ pub(super) fn make_startable(options: &SetupOs, context: &mut Context<'_>) -> pl
 pub(super) fn arrive(context: &Context<'_>) {
     let known = variables::secrets(context.variables);
     let root = context.platform.root();
-    if let Err(error) = planted::clean_answers(context.platform, Some(context.log), &root, &known) {
+    if let Err(error) =
+        planted::clean_answers(context.platform, context.log, &root, &known, Unreadable::Stays)
+    {
         context.log.warning(format!(
             "secrets may still be in answer files, from which the end of the run removes them: {error:#}"
         ));
