@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use task_sequence::Action;
+use task_sequence::{Action, Step};
 
 use super::apply_image;
 use crate::context::{Context, resolved};
 use crate::platform::Result;
-use crate::{volumes, wim_files};
+use crate::{possible, volumes, wim_files};
 
 /// The images of a system, in the order in which they are applied.
 pub(super) struct AppliedImages(Vec<Applied>);
@@ -24,6 +24,17 @@ impl AppliedImages {
     /// The images that are applied before the step that is meant; nothing where that is not known: there is none, or a command may
     /// change what came out of it.
     pub(super) fn before(context: &Context<'_>, is_meant: impl Fn(&Action) -> bool) -> Option<Self> {
+        // Which of several images is applied may depend on what a step finds out.
+        let applies = |step: &&Step| matches!(step.action, Action::ApplyOperatingSystemImage(_));
+        let later = possible::later(
+            context.sequence,
+            context.platform,
+            context.variables,
+            context.here,
+        );
+        if later.iter().any(applies) {
+            return None;
+        }
         let mut images = Vec::new();
         for step in context.possible_steps() {
             match resolved(step, context.variables).ok()?.action {
