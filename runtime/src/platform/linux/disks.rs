@@ -263,18 +263,27 @@ fn bus(folder: &Path, name: &str) -> Bus {
     }
 }
 
-/// The serial number where the driver shows it, else from page 0x80 of a SCSI disk's vital product data.
+/// The serial number where the driver shows it, else from page 0x80 of a SCSI disk's vital product data, else that of the USB device:
+/// of most of those Linux reads no such pages, because many cannot bear it.
 fn serial(folder: &Path) -> String {
     let plain = first_of(&[folder.join("serial"), folder.join("device/serial")]);
     if !plain.is_empty() {
         return plain;
     }
     let page = fs::read(folder.join("device/vpd_pg80")).unwrap_or_default();
-    let text = page.get(4..).unwrap_or_default();
-    String::from_utf8_lossy(text)
-        .trim()
-        .trim_end_matches('\0')
-        .to_owned()
+    let text = String::from_utf8_lossy(page.get(4..).unwrap_or_default());
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    if text.is_empty() {
+        return usb_serial(folder).unwrap_or_default();
+    }
+    text.to_owned()
+}
+
+/// Interfaces, hosts and targets lie between a disk and the device that is plugged in; only that has an `idVendor`.
+fn usb_serial(folder: &Path) -> Option<String> {
+    let disk = fs::canonicalize(folder.join("device")).ok()?;
+    let device = disk.ancestors().find(|folder| folder.join("idVendor").exists())?;
+    Some(read(device.join("serial")))
 }
 
 fn partitions(folder: &Path, disk: &str, found: Option<&table::Table>) -> Vec<Partition> {
@@ -398,5 +407,23 @@ mod tests {
     fn what_is_no_disk_is_left_out() {
         assert!(is_disk("sda") && is_disk("sr0") && is_disk("nvme0n1") && is_disk("mmcblk0"));
         assert!(!is_disk("loop0") && !is_disk("mmcblk0boot0") && !is_disk("dm-0"));
+    }
+
+    /// As the kernel shows a stick: the disk's folder links to a device some folders below the one that was plugged in.
+    #[test]
+    fn a_stick_has_the_serial_number_of_its_usb_device() {
+        let sys = tempfile::tempdir().unwrap();
+        let device = sys.path().join("usb2/2-1/2-1:1.0/host6/target6:0:0/6:0:0:0");
+        let block = device.join("block/sda");
+        fs::create_dir_all(&block).unwrap();
+        std::os::unix::fs::symlink(&device, block.join("device")).unwrap();
+        fs::write(sys.path().join("usb2/idVendor"), "1d6b\n").unwrap();
+        fs::write(sys.path().join("usb2/serial"), "the hub's\n").unwrap();
+        fs::write(sys.path().join("usb2/2-1/idVendor"), "46f4\n").unwrap();
+        assert_eq!(serial(&block), "", "a device without a serial number");
+        fs::write(sys.path().join("usb2/2-1/serial"), "DISK1\n").unwrap();
+        assert_eq!(serial(&block), "DISK1");
+        fs::write(device.join("vpd_pg80"), b"\0\x80\0\x08WD-1234\0").unwrap();
+        assert_eq!(serial(&block), "WD-1234", "the disk in a case says more than the case");
     }
 }
