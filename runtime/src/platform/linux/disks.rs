@@ -424,6 +424,10 @@ mod tests {
         fs::write(sys.path().join("usb2/2-1/serial"), "DISK1\n").unwrap();
         assert_eq!(serial(&block), "DISK1");
         fs::write(device.join("vpd_pg80"), b"\0\x80\0\x08WD-1234\0").unwrap();
-        assert_eq!(serial(&block), "WD-1234", "the disk in a case says more than the case");
+        assert_eq!(
+            serial(&block),
+            "WD-1234",
+            "the disk in a case says more than the case"
+        );
     }
 }
