@@ -42,6 +42,10 @@ const ADDED: [(&str, &str); 9] = [
     ),
     ("/Windows/servicing", "the updates"),
     (
+        "/Windows/Setup/Scripts/of-the-image.txt",
+        "the image's own SetupComplete.cmd, which ours called",
+    ),
+    (
         "/Windows/System32/drivers/standahci.sys",
         "the driver of the disk controller, which the boot loader has to find",
     ),
@@ -56,7 +60,7 @@ const ADDED: [(&str, &str); 9] = [
 /// What the run leaves behind must not be in an image.
 const TRACES: [&str; 3] = [
     "/ProgramData/media-runtime",
-    "/Windows/Setup/Scripts/SetupComplete.cmd",
+    "/Windows/Setup/Scripts/SetupComplete.before-media-runtime.cmd",
     "/media-runtime",
 ];
 
@@ -169,6 +173,11 @@ fn what_was_applied_comes_back_with_streams_security_and_links() {
     assert_kept(&before, &after);
     assert_nothing_else(&before, &after);
     assert!(after.entries.contains_key("/Tools/origin.txt"));
+    let own_script = "/Windows/Setup/Scripts/of-the-image.txt";
+    assert!(
+        after.entries.contains_key(own_script),
+        "its own script did not run"
+    );
     for trace in TRACES {
         assert!(!after.entries.contains_key(trace), "{trace} was captured");
     }

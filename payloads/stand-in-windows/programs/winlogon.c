@@ -2,8 +2,8 @@
  * winlogon.exe of the stand-in: the process that a start of Windows is for. It runs set-up where the registry says so, as
  * windeploy.exe does, and stays: Wine ends the services with the last process of a user.
  *
- * Set-up: the commands of the specialize pass (the stand-in's first process has taken them from the answer file), the state
- * of set-up and of the image, SetupComplete.cmd.
+ * Set-up: the commands of the specialize pass (the stand-in's first process has taken them from the answer file),
+ * SetupComplete.cmd, the state of set-up and of the image.
  */
 #include <stdio.h>
 #include <wchar.h>
@@ -71,12 +71,14 @@ int wmain(void)
     fflush(stdout);
     if (type == RUN_SETUP) {
         specialize();
+        printf("set-up comes to its end\n");
+        fflush(stdout);
+        if (GetFileAttributesW(SETUP_COMPLETE) != INVALID_FILE_ATTRIBUTES)
+            run((wchar_t[]){L"cmd.exe /c " SETUP_COMPLETE});
         if (complete())
             printf("the state of set-up cannot be written\n");
         printf("set-up is over\n");
         fflush(stdout);
-        if (GetFileAttributesW(SETUP_COMPLETE) != INVALID_FILE_ATTRIBUTES)
-            run((wchar_t[]){L"cmd.exe /c " SETUP_COMPLETE});
     }
     Sleep(INFINITE);
     return 0;

@@ -15,8 +15,6 @@ use windows_service::service::{
 use windows_service::service_control_handler::{self, ServiceControlHandlerResult, ServiceStatusHandle};
 use windows_service::{define_windows_service, service_dispatcher};
 
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 define_windows_service!(entry, serve);
 
 /// Serves Windows' service manager until the service ends.
@@ -44,10 +42,7 @@ fn answer(control: ServiceControl) -> ServiceControlHandlerResult {
 
 fn work(handle: &ServiceStatusHandle) -> Result<()> {
     tell(handle, ServiceState::Running)?;
-    let platform = Windows::new();
-    while !installed::is_set_up(&platform)? {
-        std::thread::sleep(LOOK_EVERY);
-    }
+    installed::wait_for_set_up(&Windows::new())?;
     let done = super::go_on();
     tell(handle, ServiceState::Stopped)?;
     done

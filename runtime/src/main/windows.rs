@@ -33,6 +33,7 @@ const USAGE: &str = "media-runtime runs the task sequence of a media.\n\n\
     media-runtime start            prepares this Windows, restarts into the boot image and captures it there\n\n\
     Inside a Windows that the run has set up:\n  \
     media-runtime service          goes on with the run once Windows is set up (started by Windows)\n  \
+    media-runtime setup-called     says that SetupComplete.cmd has begun (called by it)\n  \
     media-runtime setup-complete   says that Windows is set up (called by SetupComplete.cmd)\n  \
     media-runtime continue         goes on with the run at once\n  \
     media-runtime --version";
@@ -42,6 +43,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("start") => start_here(),
         Some("service") => service::run(),
+        Some("setup-called") => installed::set_up_has_called(&Windows::new()),
         Some("setup-complete") => installed::set_up_is_over(&Windows::new()),
         Some("continue") => go_on(),
         Some("--version") => {

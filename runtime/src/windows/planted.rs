@@ -72,18 +72,17 @@ fn plant_setup_complete(platform: &dyn Platform, root: &Path) -> Result<()> {
     platform.write(&path, setup_complete().as_bytes(), 0o755)
 }
 
-/// A script of the image is kept and called.
+/// A script of the image is kept and called; the run goes on once it has ended.
 fn setup_complete() -> String {
     let name = BEFORE.rsplit('/').next().unwrap_or(BEFORE);
     let folder = paths::INSTALLED_WINDOWS.replace('/', "\\");
+    let runtime = format!(r#""%SystemDrive%\{folder}\{}""#, paths::WINDOWS_PROGRAM);
     [
         "@echo off".to_owned(),
         MARK.to_owned(),
+        format!("{runtime} setup-called"),
         format!(r#"if exist "%~dp0{name}" call "%~dp0{name}""#),
-        format!(
-            r#""%SystemDrive%\{folder}\{}" setup-complete"#,
-            paths::WINDOWS_PROGRAM
-        ),
+        format!("{runtime} setup-complete"),
         String::new(),
     ]
     .join("\r\n")
@@ -227,5 +226,27 @@ fn clean_file(
             ));
             platform.remove(path)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn set_up_calls_the_images_own_script_and_then_the_runtime() {
+        let said = setup_complete();
+        let lines: Vec<_> = said.split("\r\n").collect();
+        assert_eq!(
+            lines,
+            [
+                "@echo off",
+                MARK,
+                r#""%SystemDrive%\ProgramData\media-runtime\media-runtime.exe" setup-called"#,
+                r#"if exist "%~dp0SetupComplete.before-media-runtime.cmd" call "%~dp0SetupComplete.before-media-runtime.cmd""#,
+                r#""%SystemDrive%\ProgramData\media-runtime\media-runtime.exe" setup-complete"#,
+                "",
+            ]
+        );
     }
 }
