@@ -32,7 +32,7 @@ const CHANGED: [(&str, &str); 2] = [
 ];
 
 /// What the run and the running system added, by the beginning of the path, and why.
-const ADDED: [(&str, &str); 9] = [
+const ADDED: [(&str, &str); 10] = [
     ("/Tools", "a command of the boot image put it there"),
     ("/Program Files/Stand-in Library", "installed by the MSI"),
     ("/Program Files/Stand-in Editor", "installed by its setup program"),
