@@ -199,14 +199,43 @@ fn an_image_that_does_not_come_back_as_planned_gets_no_name() {
     }
 }
 
-#[test]
-fn the_boot_menu_looks_for_the_state_of_its_own_media() {
-    let fixture = Fixture::new();
-    fixture.succeed(&["build", "-o", "media.iso"]);
+fn menu(fixture: &Fixture) -> String {
     let image = Image::open(&fixture.path("media.iso")).unwrap();
     let mut menu = String::new();
     let mut file = image.boot().unwrap().open("boot/grub/grub.cfg").unwrap();
     file.read_to_string(&mut menu).unwrap();
+    menu
+}
+
+/// Who may edit an entry of the menu can ask the boot image for a shell.
+#[test]
+fn the_boot_menu_is_locked_unless_the_media_allows_a_shell() {
+    let fixture = Fixture::new();
+    fixture.edit("media.toml", "name = ", "network = \"192.0.2.10/24\"\nname = ");
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let locked = menu(&fixture);
+    assert!(locked.contains("\nset superusers=nobody\n") && !locked.contains("media.shell"));
+    assert!(locked.contains(" media.ip=192.0.2.10/24\n"), "{locked}");
+    let entries = || locked.lines().filter(|line| line.starts_with("menuentry "));
+    assert_eq!(entries().count(), 2);
+    assert!(
+        entries().all(|line| line.contains(" --unrestricted ")),
+        "{locked}"
+    );
+    fixture.edit("media.toml", "name = ", "shell = true\nname = ");
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let open = menu(&fixture);
+    assert!(
+        open.contains(" media.shell=1 ") && !open.contains("superusers"),
+        "{open}"
+    );
+}
+
+#[test]
+fn the_boot_menu_looks_for_the_state_of_its_own_media() {
+    let fixture = Fixture::new();
+    fixture.succeed(&["build", "-o", "media.iso"]);
+    let menu = menu(&fixture);
     let report = fixture.succeed(&["inspect", "media.iso", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     let id = report["manifest"]["media-id"].as_str().unwrap();

@@ -6,6 +6,7 @@
 //! reports on its console, [`hive`] and [`wim`] what is spoken with the workers, [`drivers`] the index of the driver
 //! packages.
 
+mod boot_arguments;
 pub mod drivers;
 pub mod event;
 pub mod hive;
@@ -15,4 +16,5 @@ pub mod paths;
 pub mod state;
 pub mod wim;
 
+pub use boot_arguments::boot_arguments;
 pub use manifest::Manifest;

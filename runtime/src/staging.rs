@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use media_format::paths;
+use media_format::manifest::Options;
+use media_format::{boot_arguments, paths};
 
 use crate::journal::Target;
 use crate::media::Media;
@@ -182,7 +183,7 @@ pub fn plant_runtime(platform: &dyn Platform, root: &Path, program: &Path, media
     let users = platform.read(&custom)?.unwrap_or_default();
     let users = without_ours(&users).unwrap_or(users);
     // Before the user's part, which may start something itself.
-    let ours = custom_menu(&media.manifest.media_id).into_bytes();
+    let ours = custom_menu(&media.manifest.media_id, &media.manifest.options).into_bytes();
     platform.write(&custom, &[ours, users].concat(), 0o644)
 }
 
@@ -215,18 +216,19 @@ fn unit() -> String {
 }
 
 /// Reaches the boot image from the installed system's own GRUB when the media is not first, or not there.
-fn custom_menu(media_id: &str) -> String {
+fn custom_menu(media_id: &str, options: &Options) -> String {
     format!(
         "{BEGIN}search --no-floppy --file /{state} --set=media_state\n\
          if [ -n \"$media_state\" ]; then\n\
          \x20 load_env --file ($media_state)/{state} next media\n\
          \x20 if [ \"$next\" = \"pe\" -a \"$media\" = \"{media_id}\" ]; then\n\
-         \x20   linux ($media_state)/{kernel} media.id={media_id} console=tty0 console=ttyS0,115200 quiet panic=15\n\
+         \x20   linux ($media_state)/{kernel} {arguments}\n\
          \x20   initrd ($media_state)/{initrd}\n\
          \x20   boot\n\
          \x20 fi\n\
          fi\n{END}",
         state = paths::state(media_id),
+        arguments = boot_arguments(media_id, options),
         kernel = paths::KERNEL,
         initrd = paths::INITRD,
     )
@@ -288,9 +290,21 @@ pub fn fstab(target: &Target) -> String {
 mod tests {
     use super::*;
 
+    /// A machine that starts its disk first comes back with the network that the media has.
+    #[test]
+    fn the_systems_own_menu_starts_the_boot_image_as_the_media_does() {
+        let options = Options {
+            network: "192.0.2.10/24".into(),
+            ..Options::default()
+        };
+        let menu = custom_menu("4b2c", &options);
+        let line = menu.lines().find(|line| line.contains(paths::KERNEL)).unwrap();
+        assert!(line.ends_with(&boot_arguments("4b2c", &options)), "{line}");
+    }
+
     #[test]
     fn the_users_part_of_grubs_file_comes_back_byte_for_byte() {
-        let ours = custom_menu("4b2c");
+        let ours = custom_menu("4b2c", &Options::default());
         for users in [&b""[..], b"set timeout=3\n", b"no line end, and no text \xff"] {
             let both = [ours.as_bytes(), users].concat();
             assert_eq!(without_ours(&both).as_deref(), Some(users));

@@ -1,12 +1,16 @@
 //! The boot menu: it first looks for the state of a run, then starts the boot image.
 
-use media_format::paths;
+use media_format::{boot_arguments, paths};
 
 use crate::resolve::ResolvedMedia;
 
 const TEMPLATE: &str = include_str!("../../../templates/grub.cfg");
 /// Seconds that an attended media shows its menu.
 const MENU_SECONDS: &str = "5";
+
+/// A superuser without a password: nobody edits an entry or comes to GRUB's command line, which would lead to a shell.
+const LOCKED: &str = "set superusers=nobody\n";
+const OPEN: &str = "";
 
 /// The text of `grub.cfg`.
 pub(super) fn text(media: &ResolvedMedia) -> String {
@@ -19,23 +23,13 @@ pub(super) fn text(media: &ResolvedMedia) -> String {
         .replace("@ID@", &media.media_id.to_string())
         .replace("@TIMEOUT@", timeout)
         .replace("@STATE@", &paths::state(&media.media_id.to_string()))
+        .replace("@LOCK@", if settings.shell { OPEN } else { LOCKED })
         .replace("@KERNEL@", paths::KERNEL)
         .replace("@INITRD@", paths::INITRD)
-        .replace("@ARGUMENTS@", &arguments(media))
-}
-
-/// The kernel's command line. After a panic, which can be read for a while, the machine starts again and the run goes on.
-fn arguments(media: &ResolvedMedia) -> String {
-    let settings = &media.project.settings;
-    let mut arguments = format!(
-        "media.id={} console=tty0 console=ttyS0,115200 quiet panic=15",
-        media.media_id
-    );
-    if settings.shell {
-        arguments.push_str(" media.shell=1");
-    }
-    arguments.push_str(&format!(" media.ip={}", settings.network.get_ref()));
-    arguments
+        .replace(
+            "@ARGUMENTS@",
+            &boot_arguments(&media.media_id.to_string(), &super::options(media)),
+        )
 }
 
 /// A name on one line, without what would end the template's placeholders or quotes.
