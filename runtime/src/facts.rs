@@ -97,6 +97,10 @@ impl Facts for MachineFacts<'_> {
             .platform
             .run(&command)
             .map_err(|e| FactError::new("installed software", format!("{e:#}")))?;
+        if output.code != 0 {
+            let said = format!("dpkg-query ended with {}: {}", output.code, output.stderr.trim());
+            return Err(FactError::new("installed software", said));
+        }
         Ok(output.stdout.lines().filter_map(software).collect())
     }
 

@@ -43,7 +43,7 @@ struct State {
     step_began: Duration,
     running: bool,
     ended: VecDeque<Line>,
-    failure: Vec<String>,
+    failure: Failure,
     result: Option<Vec<String>>,
 }
 
@@ -174,6 +174,8 @@ impl State {
                 self.step.clone_from(name);
                 self.step_began = elapsed;
                 self.running = true;
+                // What has failed before was no reason to stop.
+                self.failure = Failure::default();
                 (self.phase, self.done, self.total) = (String::new(), 0, 0);
             }
             Event::Progress { phase, done, total } => {
@@ -186,11 +188,11 @@ impl State {
                 reason,
             } => {
                 if outcome == "failed" {
-                    self.failure = vec![
-                        format!("Step:   {name}"),
-                        format!("Reason: {}", reason.as_deref().unwrap_or_default()),
-                        format!("Code:   {}", code_text(*code)),
-                    ];
+                    self.failure = Failure {
+                        step: name.clone(),
+                        reason: reason.clone().unwrap_or_default(),
+                        code: *code,
+                    };
                 }
                 self.ended(name, outcome, elapsed);
             }
@@ -238,10 +240,7 @@ impl State {
             lines.extend(captured.iter().map(|path| format!("Captured to {path}")));
         } else {
             lines.push(FAILED.into());
-            if self.failure.is_empty() {
-                lines.extend(reason.iter().map(|reason| format!("Reason: {reason}")));
-            }
-            lines.extend(self.failure.iter().cloned());
+            lines.extend(self.failure.lines(reason.as_deref()));
         }
         lines.extend(log.iter().map(|path| format!("Log:    {path}")));
         lines
@@ -350,6 +349,29 @@ fn place(environment: Environment) -> &'static str {
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// The step that failed last.
+#[derive(Debug, Default)]
+struct Failure {
+    step: String,
+    reason: String,
+    code: i64,
+}
+
+impl Failure {
+    /// What ended the run: this step where the run says the same, else what the run says.
+    fn lines(&self, ended: Option<&str>) -> Vec<String> {
+        let by_this = !self.step.is_empty() && ended.is_none_or(|ended| ended.contains(&self.reason));
+        if !by_this {
+            return ended.iter().map(|reason| format!("Reason: {reason}")).collect();
+        }
+        vec![
+            format!("Step:   {}", self.step),
+            format!("Reason: {}", self.reason),
+            format!("Code:   {}", code_text(self.code)),
+        ]
+    }
 }
 
 #[cfg(test)]
@@ -488,6 +510,37 @@ mod tests {
         assert!(lines.iter().all(|line| line.len() <= COLUMNS), "{lines:#?}");
         let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
         assert!(words.join(" ").contains(reason.trim()), "{lines:#?}");
+    }
+
+    /// The run went on after the step, and then something else ended it.
+    #[test]
+    fn the_reason_shown_is_the_one_that_ended_the_run() {
+        let failed = Event::StepEnded {
+            name: "Optional".into(),
+            outcome: "failed".into(),
+            code: 1,
+            reason: Some("no such package".into()),
+        };
+        let ended = |reason: &str| Event::Ended {
+            succeeded: false,
+            reason: Some(reason.into()),
+            captured: None,
+            log: None,
+        };
+        let other = text(
+            &state(&[failed.clone(), ended("the machine restarts for ever")]),
+            0,
+        );
+        assert!(other.contains("Reason: the machine restarts for ever"), "{other}");
+        assert!(!other.contains("no such package"), "{other}");
+        let same = text(
+            &state(&[failed, ended("step \"Optional\" failed with 1: no such package")]),
+            0,
+        );
+        assert!(
+            same.contains("Step:   Optional") && same.contains("Code:   1"),
+            "{same}"
+        );
     }
 
     #[test]

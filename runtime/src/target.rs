@@ -63,6 +63,8 @@ pub struct Rule {
     pub max_size: Option<u64>,
     /// How it is attached; naming USB allows removable disks.
     pub bus: Option<String>,
+    /// Removable disks are possible, too.
+    pub removable: bool,
     /// A disk with content may be erased.
     pub erase: bool,
     /// Disks with the table identifier that an interrupted run of this media gave to them: such a disk counts as empty,
@@ -129,7 +131,7 @@ pub fn select(
         .bus
         .as_deref()
         .is_some_and(|bus| bus.eq_ignore_ascii_case("usb"));
-    let named = rule.serial.is_some() || usb_named;
+    let named = rule.serial.is_some() || usb_named || rule.removable;
     let possible: Vec<&Disk> = disks
         .iter()
         .filter(|disk| !disk.is_media && !excluded.contains(&disk.path))
@@ -181,7 +183,7 @@ fn fits(number: usize, disk: &Disk, rule: &Rule) -> bool {
 fn alias(name: &str, bus: Bus) -> bool {
     matches!(
         (name.to_ascii_lowercase().as_str(), bus),
-        ("ata" | "ide", Bus::Ata) | ("sas" | "raid", Bus::Scsi)
+        ("ata" | "ide", Bus::Ata) | ("sas" | "raid", Bus::Scsi) | ("sd", Bus::Mmc)
     )
 }
 
@@ -259,6 +261,7 @@ fn rule_text(rule: &Rule) -> String {
     parts.extend(rule.min_size.map(|size| format!("at least {size} bytes")));
     parts.extend(rule.max_size.map(|size| format!("at most {size} bytes")));
     parts.extend(rule.bus.as_ref().map(|bus| format!("bus {bus}")));
+    parts.extend(rule.removable.then(|| "removable or not".to_owned()));
     parts.join(", ")
 }
 
@@ -304,6 +307,36 @@ mod tests {
             select(&disks, &only(), &excluded).unwrap().disk().path,
             disks[0].path
         );
+    }
+
+    #[test]
+    fn a_removable_disk_is_possible_where_the_rule_says_so() {
+        let mut stick = disk("sda", 10, Bus::Usb);
+        stick.removable = true;
+        let removable = Rule {
+            removable: true,
+            ..only()
+        };
+        assert!(select(std::slice::from_ref(&stick), &only(), &[]).is_err());
+        assert!(select(std::slice::from_ref(&stick), &removable, &[]).is_ok());
+        let both = [stick.clone(), disk("sdb", 10, Bus::Ata)];
+        let refusal = select(&both, &removable, &[]).unwrap_err();
+        assert!(
+            matches!(refusal, Refusal::Ambiguous { count: 2, .. }),
+            "{refusal}"
+        );
+        stick.is_media = true;
+        assert!(select(&[stick], &removable, &[]).is_err(), "the media");
+    }
+
+    #[test]
+    fn a_card_is_named_by_its_bus() {
+        let disks = [disk("mmcblk0", 10, Bus::Mmc), disk("sda", 10, Bus::Ata)];
+        let cards = Rule {
+            bus: Some("mmc".into()),
+            ..only()
+        };
+        assert_eq!(select(&disks, &cards, &[]).unwrap().disk(), &disks[0]);
     }
 
     #[test]

@@ -318,6 +318,23 @@ fn a_script_needs_its_interpreter() {
     assert!(found("windows", &script("pe", sh), &winpe).contains("write it for PowerShell"));
 }
 
+#[test]
+fn a_boot_image_has_no_accounts() {
+    let script = |target: &str, step: &str| {
+        format!(
+            "[[steps]]\ntype = 'restart-computer'\ntarget = '{target}'\n[[steps]]\n{step}\naccount = 'builder'\n"
+        )
+    };
+    for step in [
+        "type = 'run-command-line'\ncommand = 'true'",
+        "type = 'run-script'\ninline = 'true'\ninterpreter = 'sh'",
+    ] {
+        let said = found("linux", &script("pe", step), &media());
+        assert!(said.contains("which has no accounts"), "{said}");
+        assert_eq!(found("linux", &script("os", step), &media()), "");
+    }
+}
+
 /// System, type of step, settings, and what is wrong with them.
 const LOOKS: &[(&str, &str, &str, &str)] = &[
     (

@@ -37,6 +37,7 @@ fn bus(kind: u32) -> Bus {
     match kind {
         2 | 3 | 11 => Bus::Ata,
         7 => Bus::Usb,
+        12 | 13 => Bus::Mmc,
         17 => Bus::Nvme,
         1 | 6 | 8 | 9 | 10 => Bus::Scsi,
         _ => Bus::Other,

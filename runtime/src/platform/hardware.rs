@@ -159,7 +159,7 @@ pub fn disks(disks: &[Disk]) -> Vec<Row> {
         let interface = match disk.bus {
             Bus::Ata => "IDE",
             Bus::Usb => "USB",
-            Bus::Nvme | Bus::Scsi | Bus::Virtio | Bus::Other => "SCSI",
+            Bus::Nvme | Bus::Scsi | Bus::Virtio | Bus::Mmc | Bus::Other => "SCSI",
         };
         row(&[
             ("Index", disk.number.to_string()),

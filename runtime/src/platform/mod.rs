@@ -59,6 +59,8 @@ pub enum Bus {
     Usb,
     /// virtio-blk.
     Virtio,
+    /// eMMC and SD cards.
+    Mmc,
     /// Anything else.
     Other,
 }
@@ -72,6 +74,7 @@ impl Bus {
             Self::Scsi => "scsi",
             Self::Usb => "usb",
             Self::Virtio => "virtio",
+            Self::Mmc => "mmc",
             Self::Other => "other",
         }
     }

@@ -76,6 +76,8 @@ fn content_that_may_be_needed_later_is_compared_before_anything_is_erased() {
     for condition in [
         r#"{ variable = "Site", equals = "north" }"#,
         r#"{ file = "/opt/later" }"#,
+        r#"{ variable = "_SMSTSLastActionSucceeded", equals = "false" }"#,
+        r#"{ variable = "_SMSTSIPAddresses", like = "192.0.2.*" }"#,
     ] {
         refused(
             &with_damaged_package(condition),

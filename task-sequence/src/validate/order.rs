@@ -22,6 +22,7 @@ pub(super) fn check(
 ) {
     check_places(enabled, problems);
     check_scripts(system, enabled, media, problems);
+    check_accounts(enabled, problems);
     check_disks(enabled, problems);
     check_captures(enabled, problems);
 }
@@ -94,6 +95,22 @@ fn check_scripts(
             _ => continue,
         };
         error(placed, message.into(), problems);
+    }
+}
+
+/// A boot image has one account.
+fn check_accounts(enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
+    for (placed, at) in enabled.iter().zip(places(enabled)) {
+        let has_account = match &placed.step.action {
+            Action::RunCommandLine(options) => options.account.is_some(),
+            Action::RunScript(options) => options.account.is_some(),
+            _ => false,
+        };
+        if has_account && at == Where::Pe {
+            let message = "`account` is not possible here: the machine is in the boot image, which has no accounts; remove it, or \
+                           put the step behind `setup-os`";
+            error(placed, message.into(), problems);
+        }
     }
 }
 

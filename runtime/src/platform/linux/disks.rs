@@ -255,6 +255,7 @@ fn bus(folder: &Path, name: &str) -> Bus {
         .to_string();
     match () {
         () if name.starts_with("nvme") => Bus::Nvme,
+        () if name.starts_with("mmcblk") => Bus::Mmc,
         () if device.contains("/usb") => Bus::Usb,
         () if name.starts_with("vd") => Bus::Virtio,
         () if device.contains("/ata") => Bus::Ata,

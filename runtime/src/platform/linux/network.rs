@@ -78,20 +78,30 @@ fn options(share: &str, account: &Account) -> Result<std::ffi::CString> {
         None => (None, account.user.as_str()),
     };
     let address = address(share)?;
-    let mut text = format!("ip={address},vers=3.1.1,unc={}", share.replace('/', "\\"));
+    let unc = value("share", share)?.replace('/', "\\");
+    let mut text = format!("ip={address},vers=3.1.1,unc={unc}");
     if user.is_empty() {
         text.push_str(",guest");
     } else {
         // A comma ends an option; doubled it is part of the password (kernel, fs_context of cifs).
         text.push_str(&format!(
-            ",user={user},pass={}",
+            ",user={},pass={}",
+            value("account", user)?,
             account.password.replace(',', ",,")
         ));
     }
     if let Some(domain) = domain {
-        text.push_str(&format!(",domain={domain}"));
+        text.push_str(&format!(",domain={}", value("domain", domain)?));
     }
     Ok(std::ffi::CString::new(text)?)
+}
+
+/// Only a password may have commas: elsewhere the kernel would take what follows for an option of its own.
+fn value<'a>(what: &str, text: &'a str) -> Result<&'a str> {
+    if text.contains(',') {
+        bail!("{what} {text} has a comma, which the kernel's cifs cannot take; use one without");
+    }
+    Ok(text)
 }
 
 /// The kernel wants an address.
@@ -164,6 +174,22 @@ mod tests {
         machine.shares.borrow_mut().push((share.into(), theirs.into()));
         assert_eq!(machine.connected(share, Some(theirs)).as_deref(), Some(theirs));
         assert_eq!(machine.connected("//server/other", None), None);
+    }
+
+    #[test]
+    fn what_would_become_an_option_of_the_mount_is_refused() {
+        let account = |user: &str| Account {
+            user: user.into(),
+            password: String::new(),
+        };
+        for (share, user) in [
+            ("//10.0.2.100/captures", "a,guest"),
+            ("//10.0.2.100/captures", "LAB,guest\\capture"),
+            ("//10.0.2.100/cap,tures", "capture"),
+        ] {
+            let refused = options(share, &account(user)).unwrap_err().to_string();
+            assert!(refused.contains("comma"), "{share} {user}: {refused}");
+        }
     }
 
     #[test]
