@@ -14,7 +14,7 @@ use crate::libwim::{self, Event, Verdict, Wim};
 use crate::printed::text;
 use crate::report::Report;
 use crate::scan::{self, BadNames, Rules, SharedRules};
-use crate::{flush, verify};
+use crate::{flush, reparse, verify};
 
 pub(crate) fn run(request: &Capture, report: &Arc<Report>) -> Result<Summary, Failure> {
     request.images.iter().try_for_each(check)?;
@@ -40,6 +40,9 @@ fn scan_all(request: &Capture, report: &Arc<Report>) -> Result<Wim, Failure> {
         let found = scan(&mut wim, image, &rules)?;
         bad.count += found.count;
         bad.named.extend(found.named);
+        if matches!(image.source, Volume::NtfsVolume(_)) {
+            reparse::judge(&mut wim, index, report)?;
+        }
         set_properties(&mut wim, image, index)?;
     }
     judge_names(bad, request.on_bad_name, report)?;

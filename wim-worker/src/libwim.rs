@@ -35,6 +35,9 @@ const INIT_CASE_INSENSITIVE: c_int = 0x20;
 const ERROR_INVALID_PARAM: c_int = 24;
 const ERROR_PATH_DOES_NOT_EXIST: c_int = 49;
 
+const ITERATE_RECURSIVE: c_int = 0x1;
+const ATTRIBUTE_REPARSE_POINT: u32 = 0x400;
+
 const MSG_EXTRACT_FILE_STRUCTURE: c_int = 3;
 const MSG_EXTRACT_STREAMS: c_int = 4;
 const MSG_EXTRACT_METADATA: c_int = 6;
@@ -97,10 +100,32 @@ struct VerifyStreams {
     completed_bytes: u64,
 }
 
+/// The beginning of `wimlib_dir_entry`.
+#[repr(C)]
+struct DirEntry {
+    filename: *const c_char,
+    dos_name: *const c_char,
+    full_path: *const c_char,
+    depth: usize,
+    security_descriptor: *const c_char,
+    security_descriptor_size: usize,
+    attributes: u32,
+    reparse_tag: u32,
+}
+
 #[repr(C)]
 struct TestFileExclusion {
     path: *const c_char,
     will_exclude: bool,
+}
+
+/// A file or folder that is more than its data.
+#[derive(Debug)]
+pub(crate) struct ReparsePoint {
+    /// In the image.
+    pub(crate) path: String,
+    /// Its kind.
+    pub(crate) tag: u32,
 }
 
 type ProgressFunction = extern "C" fn(c_int, *mut c_void, *mut c_void) -> c_int;
@@ -388,6 +413,24 @@ impl Wim {
         }
     }
 
+    /// Every file and folder of an image that is a reparse point.
+    pub(crate) fn reparse_points(&mut self, image: u32) -> Result<Vec<ReparsePoint>, LibError> {
+        let (root, image) = (c_text("/")?, c_image(image)?);
+        let mut found: Vec<ReparsePoint> = Vec::new();
+        // SAFETY: `root` and `found` outlive the call, and `collect` takes the latter for what it is.
+        let code = unsafe {
+            wimlib_iterate_dir_tree(
+                self.raw.as_ptr(),
+                image,
+                root.as_ptr(),
+                ITERATE_RECURSIVE,
+                collect,
+                ptr::from_mut(&mut found).cast(),
+            )
+        };
+        check(code).map(|()| found)
+    }
+
     /// Reads every stream and compares it with its SHA-1.
     pub(crate) fn verify(&mut self) -> Result<(), LibError> {
         // SAFETY: the WIM is valid for as long as `self` lives.
@@ -436,6 +479,22 @@ impl Drop for Decompressor {
 
 /// That it is called at all says that the path is there.
 extern "C" fn ignore(_: *const c_void, _: *mut c_void) -> c_int {
+    0
+}
+
+extern "C" fn collect(entry: *const c_void, found: *mut c_void) -> c_int {
+    // SAFETY: the library gives a directory entry, for the time of this call.
+    let entry = unsafe { &*entry.cast::<DirEntry>() };
+    if entry.attributes & ATTRIBUTE_REPARSE_POINT != 0 {
+        // SAFETY: the path is a text that ends with a zero.
+        let path = unsafe { CStr::from_ptr(entry.full_path) };
+        // SAFETY: this is the list of `reparse_points`, which nothing else uses meanwhile.
+        let found = unsafe { &mut *found.cast::<Vec<ReparsePoint>>() };
+        found.push(ReparsePoint {
+            path: path.to_string_lossy().into_owned(),
+            tag: entry.reparse_tag,
+        });
+    }
     0
 }
 

@@ -12,6 +12,7 @@ mod flush;
 mod inject;
 mod libwim;
 mod printed;
+mod reparse;
 mod report;
 mod scan;
 mod split;

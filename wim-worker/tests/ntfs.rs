@@ -265,3 +265,43 @@ fn a_solid_image_is_applied_to_a_volume() {
     done(&run(to_volume(&esd, &volume)));
     assert_holds(&volume, &tree);
 }
+
+/// Gives a file of the volume a reparse point of that kind, as Windows' filters do. A mount needs a namespace of its own.
+fn pack(volume: &Path, file: &str, tag: &str) {
+    let script = "mkdir -p \"$0.mount\"; ntfs-3g \"$0\" \"$0.mount\"; echo text >\"$0.mount/$1\"; \
+                  setfattr -n system.ntfs_reparse_data -v \"0x${2}1000000001000000020000000100000000000000\" \"$0.mount/$1\"; \
+                  umount \"$0.mount\"";
+    let shell = ["--mount", "sh", "-ec", script, text(volume), file, tag];
+    let as_root = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0;
+    let mapped = if as_root {
+        &[][..]
+    } else {
+        &["--map-root-user"][..]
+    };
+    judge("unshare", &[mapped, &shell[..]].concat());
+}
+
+#[test]
+fn what_windows_has_packed_is_named_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (volume, wim) = (path("volume"), path("a.wim"));
+    make_volume(&volume);
+    pack(&volume, "compressed.dll", "17000080");
+    let messages = run(Operation::Capture(capture(&wim, vec![from_volume(&volume)])));
+    done(&messages);
+    let warnings = warnings(&messages);
+    assert!(
+        warnings.iter().any(|text| text.contains("compactos:never")),
+        "{warnings:?}"
+    );
+    pack(&path("volume"), "deduplicated.txt", "13000080");
+    fs::remove_file(&wim).unwrap();
+    let (_, error, hint) = failed(&run(Operation::Capture(capture(
+        &wim,
+        vec![from_volume(&volume)],
+    ))));
+    assert!(error.contains("such as /deduplicated.txt"), "{error}");
+    assert!(hint.contains("Unoptimization"), "{hint}");
+    assert!(!wim.exists());
+}
