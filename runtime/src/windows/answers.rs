@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use task_sequence::steps::{ApplyNetworkSettings, ApplyOperatingSystemImage, ApplyOsSettings};
 use task_sequence::{Action, Variables};
-use windows_setup::unattend::{self, Machine, Settings};
+use windows_setup::unattend::{self, Kept, Languages, Machine, Merged, Settings};
 
 use super::{image, volume};
 use crate::context::Context;
@@ -63,17 +63,46 @@ fn refuse_domain(context: &Context<'_>, joins: bool) -> Result<()> {
 /// # Errors
 /// When the file cannot be understood or written.
 pub fn add(context: &Context<'_>, settings: &Settings) -> Result<()> {
+    for kept in with(context, settings)? {
+        context
+            .log
+            .info(format!("the answer file decides, not the step: {kept}"));
+    }
+    Ok(())
+}
+
+/// Adds what nobody has said to the answer file on the Windows volume: nobody sits there to answer the pages of the first start,
+/// and it asks for each language that no answer file names.
+///
+/// # Errors
+/// When the file cannot be understood or written.
+pub fn complete(context: &Context<'_>) -> Result<()> {
+    let nothing = (ApplyOsSettings::default(), ApplyNetworkSettings::default());
+    let rest = Settings {
+        languages: Languages::of(&context.windows()?.language),
+        ..settings(context, &nothing.0, &nothing.1)?
+    };
+    // What was said before stays, as it should.
+    with(context, &rest).map(drop)
+}
+
+/// Writes the answer file with these settings, too; what it decides itself is answered.
+fn with(context: &Context<'_>, settings: &Settings) -> Result<Vec<Kept>> {
     let system = context.windows()?;
     let path = place(context)?;
-    let text = match context.platform.read(&path)? {
-        None => unattend::answer_file(settings, &system.image()?)?,
+    let (text, kept) = match context.platform.read(&path)? {
+        None => (unattend::answer_file(settings, &system.image()?)?, Vec::new()),
         // Its variables were expanded when it was put there.
-        Some(file) => merged(context, &file, &Variables::new(), settings, system)?,
+        Some(file) => {
+            let merged = merged(context, &file, &Variables::new(), settings, system)?;
+            (merged.text, merged.kept)
+        }
     };
     context
         .platform
         .write(&path, text.as_bytes(), MODE)
-        .context("writing the answer file")
+        .context("writing the answer file")?;
+    Ok(kept)
 }
 
 fn place(context: &Context<'_>) -> Result<PathBuf> {
@@ -87,15 +116,10 @@ fn merged(
     variables: &Variables,
     settings: &Settings,
     system: &WindowsSystem,
-) -> Result<String> {
+) -> Result<Merged> {
     let merged = unattend::merge(file, variables, settings, &system.image()?)?;
-    for kept in &merged.kept {
-        context
-            .log
-            .info(format!("the answer file decides, not the step: {kept}"));
-    }
     refuse_domain(context, merged.joins_domain)?;
-    Ok(merged.text)
+    Ok(merged)
 }
 
 /// The user's own answer file as it comes onto the volume, if the step names one.
@@ -128,7 +152,7 @@ pub fn of_user(
     let merged = merged(context, &text, context.variables, &nothing, system);
     merged
         .with_context(|| format!("the answer file {file}"))
-        .map(Some)
+        .map(|merged| Some(merged.text))
 }
 
 /// Puts the user's own answer file onto the Windows volume.

@@ -33,6 +33,7 @@ mod settings;
 mod signed_programs;
 mod volumes;
 mod windows;
+mod windows_answers;
 mod windows_boot;
 mod windows_drivers;
 mod windows_inside;

@@ -113,6 +113,21 @@ pub struct Languages {
     pub user_locale: Option<String>,
 }
 
+impl Languages {
+    /// One language for everything that the first start would ask for.
+    #[must_use]
+    pub fn of(language: &str) -> Self {
+        let language = || Some(language.to_owned());
+        Self {
+            input_locale: language(),
+            system_locale: language(),
+            ui_language: language(),
+            ui_language_fallback: None,
+            user_locale: language(),
+        }
+    }
+}
+
 /// What a machine becomes a member of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Membership {

@@ -1,7 +1,7 @@
 //! Makes the applied Windows start, plants the runtime in it, and tells set-up what is still to be told.
 
 use anyhow::Context as _;
-use task_sequence::steps::{ApplyNetworkSettings, ApplyOsSettings, BootFiles as Wanted, SetupOs};
+use task_sequence::steps::{BootFiles as Wanted, SetupOs};
 use windows_setup::secure_boot::BootFiles;
 
 use crate::context::Context;
@@ -22,13 +22,8 @@ fn wanted(options: &SetupOs) -> Option<BootFiles> {
 }
 
 pub(super) fn make_startable(options: &SetupOs, context: &mut Context<'_>) -> platform::Result<()> {
-    let nothing = answers::settings(
-        context,
-        &ApplyOsSettings::default(),
-        &ApplyNetworkSettings::default(),
-    )?;
-    // Also without a step for them: nobody sits there to answer the pages of the first start.
-    answers::add(context, &nothing)?;
+    // Also without a step for them.
+    answers::complete(context)?;
     let root = context.system_root(true)?;
     let target = context.target()?.clone();
     let boot_partition = context.mount(&target.state, true)?;

@@ -1,0 +1,80 @@
+//! What Windows set-up is told, as the first start of the applied Windows reads it.
+
+use media_format::manifest::MediaLayout;
+
+use crate::driver::run_to_system;
+use crate::windows_runs::{DEPLOY, INSIDE, media, template_of, with_controller};
+
+/// The template that deploys, without the steps of those types.
+fn deploys(without: &[&str]) -> String {
+    let text = DEPLOY.replace("\"reference\"", "\"windows\"");
+    template_of(&text, &[&INSIDE, without].concat())
+}
+
+/// The answer file of a sequence, with the user's own beside it.
+fn answers(sequence: &str, own: &str) -> String {
+    let mut media = media(MediaLayout::Iso, sequence);
+    media.add_wim("answers", own.as_bytes());
+    let (world, report) = run_to_system(with_controller(&media));
+    let bytes = world.drives[0].parts[2]
+        .volume
+        .bytes("Windows/Panther/Unattend/Unattend.xml");
+    let bytes = bytes.unwrap_or_else(|| panic!("no answer file: {}", report.log));
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The four without which the first start asks, in order.
+fn locales(answers: &str) -> [Vec<&str>; 4] {
+    ["InputLocale", "SystemLocale", "UILanguage", "UserLocale"].map(|name| {
+        let parts = answers.split(&format!("<{name}>")).skip(1).collect::<Vec<_>>();
+        parts
+            .iter()
+            .map(|part| part.split('<').next().unwrap_or_default())
+            .collect()
+    })
+}
+
+#[test]
+fn the_first_start_asks_for_no_language_where_no_step_names_one() {
+    let told = answers(&deploys(&["apply-os-settings", "apply-network-settings"]), "none");
+    // The language of the image.
+    assert_eq!(locales(&told), [["nl-NL"]; 4], "{told}");
+    let oobe = told.find("oobeSystem").unwrap();
+    assert!(told.find("InputLocale").unwrap() > oobe, "{told}");
+}
+
+#[test]
+fn a_language_of_the_sequence_stays_and_the_others_are_those_of_the_image() {
+    let text = deploys(&[]);
+    let without = |text: &str, name: &str| {
+        let line = format!("  {name} = \"en-US\"\n");
+        assert!(text.contains(&line));
+        text.replace(&line, "")
+    };
+    let names = ["system-locale", "ui-language", "user-locale"];
+    let text = names.iter().fold(text, |text, name| without(&text, name));
+    let told = answers(&text, "none");
+    assert_eq!(
+        locales(&told),
+        [["en-US"], ["nl-NL"], ["nl-NL"], ["nl-NL"]],
+        "{told}"
+    );
+}
+
+#[test]
+fn the_users_own_answer_file_decides_on_languages() {
+    let own = "<unattend xmlns=\"urn:schemas-microsoft-com:unattend\"><settings pass=\"oobeSystem\"><component \
+               name=\"Microsoft-Windows-International-Core\" processorArchitecture=\"amd64\" \
+               publicKeyToken=\"31bf3856ad364e35\" language=\"neutral\" versionScope=\"nonSxS\">\
+               <UserLocale>fr-FR</UserLocale></component></settings></unattend>";
+    let step = "  package = \"windows\"\n";
+    let text = deploys(&["apply-os-settings"]);
+    assert!(text.contains(step));
+    let named = format!("{step}  answer-package = \"answers\"\n  answer-file = \"own.xml\"\n");
+    let told = answers(&text.replace(step, &named), own);
+    assert_eq!(
+        locales(&told),
+        [["nl-NL"], ["nl-NL"], ["nl-NL"], ["fr-FR"]],
+        "{told}"
+    );
+}
