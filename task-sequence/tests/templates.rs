@@ -29,6 +29,9 @@ fn read(path: &Path) -> TaskSequence {
     parse(&path.display().to_string(), &text).unwrap_or_else(|found| panic!("{}", render(&found)))
 }
 
+/// The secrets that it tells them to name.
+const SECRETS: &[&str] = &["OSDLocalAdminPassword"];
+
 fn media() -> MediaFacts {
     let packages = PACKAGES.iter().map(|(id, kind)| {
         let facts = PackageFacts {
@@ -40,6 +43,7 @@ fn media() -> MediaFacts {
     });
     MediaFacts {
         packages: packages.collect(),
+        secrets: SECRETS.iter().map(|name| (*name).to_owned()).collect(),
         ..MediaFacts::default()
     }
 }
@@ -67,6 +71,18 @@ fn every_template_is_read_and_has_no_problem() {
         .flat_map(|system| kinds.map(|kind| format!("{system}-{kind}")))
         .collect();
     assert_eq!(seen, wanted);
+}
+
+#[test]
+fn a_deployed_windows_can_be_logged_on_to_by_whoever_has_the_secret() {
+    let sequence = read(&folder().join("windows-deploy.toml"));
+    let without = MediaFacts {
+        secrets: [].into(),
+        ..media()
+    };
+    let problems = validate(&sequence, &without);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].message.contains("needs `administrator-password`"));
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use windows_setup::offline_registry::{CREATED_USER, FIRST_START};
+
 use super::{pending, powershell, registry};
 use crate::context::{beginning, code_text};
 use crate::log::Log;
@@ -129,6 +131,8 @@ pub fn generalize(
     if keep_activation {
         machine.set_value(PROTECTION, "SkipRearm", &Data::Number(1))?;
     }
+    // A run that has set this Windows up left it: whoever sets up the image would not be asked for a user.
+    machine.remove_value(&format!(r"HKLM\SOFTWARE\{FIRST_START}"), CREATED_USER)?;
     let folder = machine.root().join(FOLDER);
     let logs = folder.join("Panther");
     // What an earlier attempt said is not this one's reason.
@@ -199,6 +203,17 @@ mod tests {
 
     fn log() -> Log {
         Log::default()
+    }
+
+    #[test]
+    fn a_generalized_windows_asks_for_a_user_again() {
+        let key = format!(r"HKLM\SOFTWARE\{FIRST_START}");
+        let machine = Fake::default().does("sysprep.exe", |machine| {
+            machine.put_value(STATE, "ImageState", Data::Text(GENERALIZED.into()));
+        });
+        machine.put_value(&key, CREATED_USER, Data::Number(1));
+        generalize(&machine, &log(), false, None).unwrap();
+        assert_eq!(machine.value(&key, CREATED_USER).unwrap(), None);
     }
 
     #[test]

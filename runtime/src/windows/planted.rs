@@ -7,7 +7,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use media_format::paths;
-use windows_setup::offline_registry::{ControlSet, SYSTEM_HIVE, Service, ServiceStart};
+use windows_setup::offline_registry::{
+    ControlSet, SOFTWARE_HIVE, SYSTEM_HIVE, Service, ServiceStart, created_user_query, without_created_user,
+};
 use windows_setup::unattend;
 
 use super::hives::Hive;
@@ -110,12 +112,20 @@ pub fn remove(platform: &dyn Platform, log: &Log, root: &Path, ours: bool, known
     if ours {
         remove_files(platform, log, root, known)?;
         drivers::remove(platform, root).context("removing what names the placed drivers")?;
+        remove_created_user(platform, root).context("removing the note of set-up about users")?;
     }
     let hive = Hive::at(platform, root, SYSTEM_HIVE)?;
     let edit = control_set(&hive)?.without_service(paths::WINDOWS_SERVICE)?;
     hive.edit(vec![edit])
         .context("removing the service of the runtime")?;
     platform.remove(&volume::locate(platform, root, paths::INSTALLED_WINDOWS)?)
+}
+
+/// Our answers keep the first start from asking for a user. In the image that would leave its machines without one.
+fn remove_created_user(platform: &dyn Platform, root: &Path) -> Result<()> {
+    let hive = Hive::at(platform, root, SOFTWARE_HIVE)?;
+    let current = hive.value(created_user_query())?;
+    hive.edit(without_created_user(current.as_ref()).into_iter().collect())
 }
 
 /// Takes out what set-up was given, in a Windows that runs as in one that does not.

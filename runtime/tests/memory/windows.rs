@@ -9,6 +9,7 @@ use media_format::wim::info::WindowsInfo;
 use runtime::platform::{Data, Files as _, Output, Registry as _, Result};
 use windows_setup::drivers::ids::{DeviceIds, MachineDevice};
 use windows_setup::drivers::{Listing, index_inf};
+use windows_setup::offline_registry::{CREATED_USER, FIRST_START};
 
 use crate::fixture::MediaBuilder;
 use crate::hives::{hive, value};
@@ -161,8 +162,13 @@ pub(crate) fn installed_folder(machine: &Memory) -> PathBuf {
     }
 }
 
-/// What sysprep leaves when it succeeds.
+/// What sysprep leaves when it succeeds, and a note of set-up that comes late.
 pub(crate) fn generalize(machine: &Memory) -> Result<()> {
+    machine.set_value(
+        &format!(r"HKLM\SOFTWARE\{FIRST_START}"),
+        CREATED_USER,
+        &Data::Number(1),
+    )?;
     let state = Data::Text("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE".into());
     machine.set_value(&format!(r"HKLM\SOFTWARE\{STATE}"), "ImageState", &state)
 }

@@ -5,10 +5,11 @@ use media_format::hive::Value;
 use media_format::manifest::MediaLayout;
 use runtime::context::beginning;
 use runtime::platform::{Bus, Firmware};
+use windows_setup::offline_registry::{CREATED_USER, FIRST_START};
 
 use crate::cuts::cut_everywhere;
 use crate::driver::{run_to_end, run_to_system};
-use crate::fixture::{CAPTURE_CANARY, JOIN_CANARY, MediaBuilder, SHARE, machine};
+use crate::fixture::{ADMIN_CANARY, CAPTURE_CANARY, JOIN_CANARY, MediaBuilder, SHARE, machine};
 use crate::hives::value;
 use crate::images::Wim;
 use crate::windows::{
@@ -55,7 +56,8 @@ pub(crate) const INSIDE: [&str; 3] = [
 pub(crate) fn media(layout: MediaLayout, sequence: &str) -> MediaBuilder {
     let mut media = MediaBuilder::new(layout, sequence)
         .secret("OSDCaptureAccountPassword", CAPTURE_CANARY)
-        .secret("OSDJoinPassword", JOIN_CANARY);
+        .secret("OSDJoinPassword", JOIN_CANARY)
+        .secret("OSDLocalAdminPassword", ADMIN_CANARY);
     let variables = &mut media.options.variables;
     variables.insert("OSDCaptureAccount".into(), "capturer".into());
     add_drivers(&mut media);
@@ -110,6 +112,8 @@ fn a_windows_is_built_and_captured_without_a_trace_of_the_run() {
     let path = value(software, r"Microsoft\Windows\CurrentVersion", "DevicePath");
     assert_ne!(path, None);
     assert!(!format!("{path:?}").contains("media-runtime"), "{path:?}");
+    // Whoever sets up the image is asked for a user.
+    assert_eq!(value(software, FIRST_START, CREATED_USER), None);
 }
 
 #[test]

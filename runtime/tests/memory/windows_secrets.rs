@@ -26,7 +26,7 @@ fn copy() -> String {
 
 /// A machine that is set up from an image that has such a copy in it.
 fn with(sequence: &str) -> World {
-    let mut media = media(MediaLayout::Iso, sequence).secret("OSDLocalAdminPassword", ADMIN_CANARY);
+    let mut media = media(MediaLayout::Iso, sequence);
     let tree = with_files(installation("IMAGE_STATE_COMPLETE"), &[(COPY, copy().as_bytes())]);
     media.put_image("windows", &wim(&tree, Some(info(9))));
     with_controller(&media)
@@ -35,11 +35,9 @@ fn with(sequence: &str) -> World {
 /// Joins a domain, with an administrator that has a password; then those steps.
 fn deploys(steps: &str) -> String {
     let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
-    let disabled = "administrator = \"disabled\"\n  random-administrator-password = true";
     let workgroup = "join = \"workgroup\"\n  workgroup = \"WORKGROUP\"";
-    assert!(text.contains(disabled) && text.contains(workgroup));
+    assert!(text.contains("%OSDLocalAdminPassword%") && text.contains(workgroup));
     let text = text
-        .replace(disabled, "administrator-password = \"%OSDLocalAdminPassword%\"")
         .replace(
             workgroup,
             "join = \"domain\"\n  domain = \"lab.example\"\n  account = \"lab\\\\joiner\"\n  password = \"%OSDJoinPassword%\"",

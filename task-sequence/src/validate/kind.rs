@@ -4,8 +4,7 @@ use super::{EnabledStep, Given, Problem, error, keyboard};
 use crate::model::OperatingSystem;
 use crate::setting::has_variable;
 use crate::steps::{
-    Action, AdministratorState, ApplyNetworkSettings, ApplyOsSettings, FileSystem, FormatAndPartitionDisk,
-    JoinKind, Partition,
+    Action, ApplyNetworkSettings, ApplyOsSettings, FileSystem, FormatAndPartitionDisk, JoinKind, Partition,
 };
 
 pub(super) fn check(
@@ -84,10 +83,7 @@ fn by_variables(action: &Action, given: &Given) -> Vec<String> {
     let resolved = action.resolve(given.values());
     match resolved.as_ref().unwrap_or(action) {
         Action::ApplyNetworkSettings(options) => offline_join(options).into_iter().collect(),
-        Action::ApplyOsSettings(options) => {
-            let password = no_password(options, given);
-            password.into_iter().chain(unknown_keyboard(options)).collect()
-        }
+        Action::ApplyOsSettings(options) => unknown_keyboard(options).into_iter().collect(),
         _ => Vec::new(),
     }
 }
@@ -95,17 +91,6 @@ fn by_variables(action: &Action, given: &Given) -> Vec<String> {
 fn offline_join(options: &ApplyNetworkSettings) -> Option<String> {
     (options.join.get() == Some(&JoinKind::Domain)).then(|| {
         "a Linux system joins a domain while it runs: use a `join-domain-or-workgroup` step after `setup-os`".into()
-    })
-}
-
-/// Nothing would happen: what lets root in is a password.
-fn no_password(options: &ApplyOsSettings, given: &Given) -> Option<String> {
-    const VARIABLE: &str = "OSDLocalAdminPassword";
-    let enabled = options.administrator.get() == Some(&AdministratorState::Enabled);
-    let is_given =
-        options.administrator_password.is_some() || given.contains(VARIABLE) || given.has_unseen_scripts();
-    (enabled && !is_given).then(|| {
-        format!("`administrator = \"enabled\"` needs `administrator-password`, or the variable {VARIABLE}")
     })
 }
 

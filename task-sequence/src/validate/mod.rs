@@ -11,6 +11,7 @@ use crate::setting::words;
 use crate::steps::Action;
 use crate::variables::Variables;
 
+mod accounts;
 mod check;
 mod contents;
 mod destinations;
@@ -189,6 +190,7 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     questions::check(sequence, &enabled, media, &given, &mut problems);
     destinations::check(&enabled, &given, &mut problems);
     unknown::check(&enabled, &given, &mut problems);
+    accounts::check(sequence.operating_system, &enabled, &given, &mut problems);
     contents::check(sequence.operating_system, &enabled, media, &given, &mut problems);
     effect::check(sequence.operating_system, &enabled, &given, &mut problems);
     problems

@@ -251,7 +251,7 @@ fn starts_system(action: &Action) -> bool {
     to_system(action) || place.starts_in_os() && !place.starts_in_pe()
 }
 
-fn joins_domain(action: &Action) -> bool {
+pub(super) fn joins_domain(action: &Action) -> bool {
     match action {
         Action::ApplyNetworkSettings(options) => {
             options.join.get() == Some(&JoinKind::Domain)

@@ -12,7 +12,10 @@ use thiserror::Error;
 
 pub use boot_driver::{BootDriver, boot_driver_queries, without_boot_driver};
 pub use installation::{ImageState, Installation, NotAnInstallation};
-pub use software::{device_path, device_path_query, without_device_paths};
+pub use software::{
+    CREATED_USER, FIRST_START, created_user_query, device_path, device_path_query, without_created_user,
+    without_device_paths,
+};
 pub use system::{ControlSet, Service, ServiceStart};
 
 /// The hive with services, drivers and set-up.

@@ -56,6 +56,29 @@ pub fn without_device_paths(current: Option<&Value>, beginning: &str) -> Vec<Edi
     vec![Edit::set(KEY, NAME, Value::ExpandSz(others))]
 }
 
+/// The key in which Windows set-up notes what its first start need not do.
+pub const FIRST_START: &str = r"Microsoft\Windows\CurrentVersion\Setup\OOBE";
+/// Says that there is a user, so that the first start passes over the page that asks for one.
+pub const CREATED_USER: &str = "UnattendCreatedUser";
+
+/// What [`without_created_user`] needs.
+#[must_use]
+pub fn created_user_query() -> Query {
+    Query::Value {
+        key: FIRST_START.into(),
+        name: CREATED_USER.into(),
+    }
+}
+
+/// Takes the note out that there is a user: whoever sets up a captured image is asked for one. Nothing where there is none.
+#[must_use]
+pub fn without_created_user(current: Option<&Value>) -> Option<Edit> {
+    current.map(|_| Edit::DeleteValue {
+        key: FIRST_START.into(),
+        name: CREATED_USER.into(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

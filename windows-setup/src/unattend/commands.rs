@@ -4,6 +4,7 @@ use super::Error;
 use super::network;
 use super::settings::{Administrator, Licensing, Settings, SetupCommand};
 use super::tree::{Element, Meets};
+use crate::offline_registry::{CREATED_USER, FIRST_START};
 
 /// Longer lines are refused by Windows.
 const LONGEST_LINE: usize = 259;
@@ -92,9 +93,8 @@ fn licensing(licensing: Licensing) -> Vec<SetupCommand> {
 
 /// The first start asks for a user unless the answer file made one; this is how set-up remembers that.
 fn no_user_page() -> SetupCommand {
-    let key = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\OOBE";
     command(
         "pass over the page that asks for a user",
-        format!("reg.exe add {key} /v UnattendCreatedUser /t REG_DWORD /d 1 /f"),
+        format!(r"reg.exe add HKLM\SOFTWARE\{FIRST_START} /v {CREATED_USER} /t REG_DWORD /d 1 /f"),
     )
 }

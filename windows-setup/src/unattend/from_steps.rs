@@ -70,10 +70,15 @@ fn licensing(os: &ApplyOsSettings) -> Result<Option<Licensing>, Error> {
 fn administrator(os: &ApplyOsSettings, machine: &Machine) -> Result<Option<Administrator>, Error> {
     let random = os.random_administrator_password.unwrap_or(false);
     match (os.administrator.get(), &os.administrator_password) {
-        (Some(AdministratorState::Disabled), _) => {
+        _ if random => Ok(Some(Administrator::Disabled(unknown_password(machine)))),
+        (Some(AdministratorState::Disabled), None) => {
             Ok(Some(Administrator::Disabled(unknown_password(machine))))
         }
-        _ if random => Ok(Some(Administrator::Disabled(unknown_password(machine)))),
+        (Some(AdministratorState::Disabled), Some(_)) => Err(Error::setting(
+            "administrator",
+            "the account is disabled, so nobody could use the password that is given (also by OSDLocalAdminPassword): \
+             write \"enabled\", or `random-administrator-password = true`",
+        )),
         (_, Some(password)) => Ok(Some(Administrator::Enabled(password.clone()))),
         (Some(AdministratorState::Enabled), None) => Err(Error::setting(
             "administrator-password",

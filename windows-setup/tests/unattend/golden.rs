@@ -341,6 +341,12 @@ fn a_disabled_administrator_has_a_password_that_only_the_machine_knows() {
     }
     let why = from(&os("administrator = 'enabled'"), &ApplyNetworkSettings::default()).unwrap_err();
     assert!(why.to_string().contains("administrator-password"));
+    let dropped = "administrator = 'disabled'\nadministrator-password = 'known'";
+    let why = from(&os(dropped), &ApplyNetworkSettings::default()).unwrap_err();
+    assert!(why.to_string().contains("random-administrator-password") && !why.to_string().contains("known'"));
+    let named = os(&format!("{dropped}\nrandom-administrator-password = true"));
+    let settings = from(&named, &ApplyNetworkSettings::default()).unwrap();
+    assert!(matches!(settings.administrator, Some(Administrator::Disabled(_))));
     let nothing = from(&ApplyOsSettings::default(), &ApplyNetworkSettings::default()).unwrap();
     assert_eq!((nothing.administrator, nothing.membership), (None, None));
 }
