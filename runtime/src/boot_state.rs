@@ -344,7 +344,7 @@ fn clean_windows(run: &Run<'_>, target: &Target) -> Result<()> {
             run.platform,
             run.log,
             &root,
-            target.ours,
+            target,
             &variables::secrets(&run.variables),
         )?;
     }

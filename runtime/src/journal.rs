@@ -106,6 +106,9 @@ pub struct WindowsSystem {
     pub language: String,
     /// A server.
     pub server: bool,
+    /// The run keeps it from encrypting its volume, until it is captured.
+    #[serde(default)]
+    pub encryption_prevented: bool,
 }
 
 /// A volume that the run made.

@@ -10,7 +10,7 @@ use task_sequence::steps::{ApplyNetworkSettings, ApplyOperatingSystemImage, Appl
 use task_sequence::{Action, Variables};
 use windows_setup::unattend::{self, Kept, Languages, Machine, Merged, Settings};
 
-use super::{image, volume};
+use super::{device_encryption, image, volume};
 use crate::context::Context;
 use crate::journal::WindowsSystem;
 use crate::platform::Result;
@@ -76,10 +76,13 @@ pub fn add(context: &Context<'_>, settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When the file cannot be understood or written.
-pub fn complete(context: &Context<'_>) -> Result<()> {
+pub fn complete(context: &mut Context<'_>) -> Result<()> {
+    let path = place(context)?;
+    let prevent_device_encryption = device_encryption::is_prevented(context, &path)?;
     let nothing = (ApplyOsSettings::default(), ApplyNetworkSettings::default());
     let rest = Settings {
         languages: Languages::of(&context.windows()?.language),
+        prevent_device_encryption,
         ..settings(context, &nothing.0, &nothing.1)?
     };
     // What was said before stays, as it should.

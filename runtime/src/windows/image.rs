@@ -151,6 +151,7 @@ pub fn as_system(image: &ImageInfo) -> Result<WindowsSystem> {
         name: name((major, minor, build), server).into(),
         language: language(windows),
         server,
+        encryption_prevented: false,
     })
 }
 

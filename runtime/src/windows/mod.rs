@@ -4,6 +4,7 @@
 pub mod answers;
 pub mod boot;
 pub mod boot_files;
+pub mod device_encryption;
 pub mod drivers;
 pub mod existing;
 pub mod hives;

@@ -13,8 +13,9 @@ use windows_setup::offline_registry::{
 use windows_setup::unattend;
 
 use super::hives::Hive;
-use super::{drivers, volume};
+use super::{device_encryption, drivers, volume};
 use crate::context::Context;
+use crate::journal::Target;
 use crate::log::Log;
 use crate::platform::{Platform, Result};
 
@@ -104,20 +105,27 @@ pub fn is_there(platform: &dyn Platform, root: &Path) -> Result<bool> {
 }
 
 /// Takes everything of the run out of the Windows under `root`; its folder goes last, so that a cut before it leads here
-/// again. Only a Windows that the run has set up (`ours`) was given answers and drivers; `known` are the secrets of the run.
+/// again. Only a Windows that the run has set up was given answers and drivers; `known` are the secrets of the run.
 ///
 /// # Errors
 /// When something cannot be removed.
-pub fn remove(platform: &dyn Platform, log: &Log, root: &Path, ours: bool, known: &[&str]) -> Result<()> {
-    if ours {
+pub fn remove(
+    platform: &dyn Platform,
+    log: &Log,
+    root: &Path,
+    target: &Target,
+    known: &[&str],
+) -> Result<()> {
+    if target.ours {
         remove_files(platform, log, root, known)?;
         drivers::remove(platform, root).context("removing what names the placed drivers")?;
         remove_created_user(platform, root).context("removing the note of set-up about users")?;
     }
     let hive = Hive::at(platform, root, SYSTEM_HIVE)?;
-    let edit = control_set(&hive)?.without_service(paths::WINDOWS_SERVICE)?;
-    hive.edit(vec![edit])
-        .context("removing the service of the runtime")?;
+    let set = control_set(&hive)?;
+    let mut edits = vec![set.without_service(paths::WINDOWS_SERVICE)?];
+    edits.extend(device_encryption::allowed_again(&set, target));
+    hive.edit(edits).context("removing the service of the runtime")?;
     platform.remove(&volume::locate(platform, root, paths::INSTALLED_WINDOWS)?)
 }
 

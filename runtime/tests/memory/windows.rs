@@ -10,6 +10,7 @@ use runtime::platform::{Data, Files as _, Output, Registry as _, Result};
 use windows_setup::drivers::ids::{DeviceIds, MachineDevice};
 use windows_setup::drivers::{Listing, index_inf};
 use windows_setup::offline_registry::{CREATED_USER, FIRST_START};
+use windows_setup::unattend::PLACE;
 
 use crate::fixture::MediaBuilder;
 use crate::hives::{hive, value};
@@ -162,13 +163,18 @@ pub(crate) fn installed_folder(machine: &Memory) -> PathBuf {
     }
 }
 
-/// What sysprep leaves when it succeeds, and a note of set-up that comes late.
+/// What sysprep leaves when it succeeds, and what set-up has done as it was told.
 pub(crate) fn generalize(machine: &Memory) -> Result<()> {
     machine.set_value(
         &format!(r"HKLM\SOFTWARE\{FIRST_START}"),
         CREATED_USER,
         &Data::Number(1),
     )?;
+    let told = machine.read(&Path::new("/").join(PLACE))?.unwrap_or_default();
+    if String::from_utf8_lossy(&told).contains("<PreventDeviceEncryption>true<") {
+        let key = r"HKLM\SYSTEM\CurrentControlSet\Control\BitLocker";
+        machine.set_value(key, "PreventDeviceEncryption", &Data::Number(1))?;
+    }
     let state = Data::Text("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE".into());
     machine.set_value(&format!(r"HKLM\SOFTWARE\{STATE}"), "ImageState", &state)
 }

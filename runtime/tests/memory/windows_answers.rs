@@ -2,8 +2,13 @@
 
 use media_format::manifest::MediaLayout;
 
-use crate::driver::run_to_system;
-use crate::windows_runs::{DEPLOY, INSIDE, media, template_of, with_controller};
+use crate::driver::{run_to_end, run_to_system};
+use crate::hives::value;
+use crate::windows::SYSTEM_HIVE;
+use crate::windows_runs::{
+    BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of, with_controller,
+};
+use crate::world::Node;
 
 /// The template that deploys, without the steps of those types.
 fn deploys(without: &[&str]) -> String {
@@ -21,6 +26,23 @@ fn answers(sequence: &str, own: &str) -> String {
         .bytes("Windows/Panther/Unattend/Unattend.xml");
     let bytes = bytes.unwrap_or_else(|| panic!("no answer file: {}", report.log));
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// An answer file of the user's own with a setting of that component.
+fn own(pass: &str, component: &str, setting: &str) -> String {
+    format!(
+        "<unattend xmlns=\"urn:schemas-microsoft-com:unattend\"><settings pass=\"{pass}\"><component \
+         name=\"Microsoft-Windows-{component}\" processorArchitecture=\"amd64\" publicKeyToken=\"31bf3856ad364e35\" \
+         language=\"neutral\" versionScope=\"nonSxS\">{setting}</component></settings></unattend>"
+    )
+}
+
+/// The sequence with that answer file.
+fn with_own(sequence: &str) -> String {
+    let step = "  package = \"windows\"\n";
+    assert!(sequence.contains(step));
+    let named = format!("{step}  answer-package = \"answers\"\n  answer-file = \"own.xml\"\n");
+    sequence.replace(step, &named)
 }
 
 /// The four without which the first start asks, in order.
@@ -63,18 +85,57 @@ fn a_language_of_the_sequence_stays_and_the_others_are_those_of_the_image() {
 
 #[test]
 fn the_users_own_answer_file_decides_on_languages() {
-    let own = "<unattend xmlns=\"urn:schemas-microsoft-com:unattend\"><settings pass=\"oobeSystem\"><component \
-               name=\"Microsoft-Windows-International-Core\" processorArchitecture=\"amd64\" \
-               publicKeyToken=\"31bf3856ad364e35\" language=\"neutral\" versionScope=\"nonSxS\">\
-               <UserLocale>fr-FR</UserLocale></component></settings></unattend>";
-    let step = "  package = \"windows\"\n";
-    let text = deploys(&["apply-os-settings"]);
-    assert!(text.contains(step));
-    let named = format!("{step}  answer-package = \"answers\"\n  answer-file = \"own.xml\"\n");
-    let told = answers(&text.replace(step, &named), own);
+    let own = own(
+        "oobeSystem",
+        "International-Core",
+        "<UserLocale>fr-FR</UserLocale>",
+    );
+    let told = answers(&with_own(&deploys(&["apply-os-settings"])), &own);
     assert_eq!(
         locales(&told),
         [["nl-NL"], ["nl-NL"], ["nl-NL"], ["fr-FR"]],
         "{told}"
     );
+}
+
+const PREVENTED: &str = "<PreventDeviceEncryption>true</PreventDeviceEncryption>";
+
+/// What the captured image says of the encryption of its volume.
+fn prevented_in_image(sequence: &str, own: &str) -> bool {
+    let mut media = media(MediaLayout::Iso, sequence);
+    media.add_wim("answers", own.as_bytes());
+    let (world, report) = run_to_end(with_controller(&media));
+    report.assert_succeeded();
+    let tree = captured(&world).images[0].tree().clone();
+    let Node::File(hive, _) = &tree[SYSTEM_HIVE] else {
+        panic!("no hive")
+    };
+    value(
+        hive,
+        r"ControlSet001\Control\BitLocker",
+        "PreventDeviceEncryption",
+    )
+    .is_some()
+}
+
+#[test]
+fn a_reference_does_not_encrypt_its_volume_and_its_image_does_as_windows_does() {
+    let captures = template(BUILD_AND_CAPTURE, &INSIDE);
+    let told = answers(&captures, "none");
+    assert!(told.contains(PREVENTED), "{told}");
+    assert!(told.find(PREVENTED).unwrap() < told.find("oobeSystem").unwrap());
+    assert!(!prevented_in_image(&captures, "none"));
+    // What is not captured is nobody's business.
+    assert!(!answers(&deploys(&[]), "none").contains("PreventDeviceEncryption"));
+}
+
+#[test]
+fn the_users_own_answer_file_decides_on_encryption_for_the_image_too() {
+    let captures = with_own(&template(BUILD_AND_CAPTURE, &INSIDE));
+    let own = |value: &str| {
+        let setting = format!("<PreventDeviceEncryption>{value}</PreventDeviceEncryption>");
+        own("oobeSystem", "SecureStartup-FilterDriver", &setting)
+    };
+    assert!(prevented_in_image(&captures, &own("true")));
+    assert!(!answers(&captures, &own("false")).contains(PREVENTED));
 }

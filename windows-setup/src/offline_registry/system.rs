@@ -59,6 +59,24 @@ impl ControlSet {
         Ok(Edit::DeleteKey { key })
     }
 
+    /// Asks whether Windows is kept from encrypting its volume by itself.
+    #[must_use]
+    pub fn device_encryption_query(&self) -> Query {
+        Query::Value {
+            key: self.key(BITLOCKER),
+            name: PREVENT.into(),
+        }
+    }
+
+    /// Windows decides by itself again whether it encrypts its volume.
+    #[must_use]
+    pub fn without_device_encryption_setting(&self) -> Edit {
+        Edit::DeleteValue {
+            key: self.key(BITLOCKER),
+            name: PREVENT.into(),
+        }
+    }
+
     pub(super) fn service_key(&self, name: &str) -> Result<String, BadChange> {
         match (1..=256).contains(&name.chars().count()) && !name.contains(['/', '\\']) {
             true => Ok(self.key(&format!(r"Services\{name}"))),
@@ -66,6 +84,10 @@ impl ControlSet {
         }
     }
 }
+
+/// Where set-up notes it. Facts: Microsoft, "BitLocker drive encryption in Windows for OEMs".
+const BITLOCKER: &str = r"Control\BitLocker";
+const PREVENT: &str = "PreventDeviceEncryption";
 
 /// A program of its own, not a driver, and not shared.
 const OWN_PROCESS: u32 = 0x10;

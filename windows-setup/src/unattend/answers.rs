@@ -21,6 +21,10 @@ pub(super) fn tree(settings: &Settings, image: &Image) -> Result<Element, Error>
             vec![
                 ("Microsoft-Windows-Deployment", commands::specialize(settings)?),
                 ("Microsoft-Windows-Shell-Setup", shell::specialize(settings)?),
+                (
+                    "Microsoft-Windows-SecureStartup-FilterDriver",
+                    shell::encryption(settings, image),
+                ),
                 ("Microsoft-Windows-UnattendedJoin", network::membership(settings)?),
                 ("Microsoft-Windows-TCPIP", network::addresses(settings)?),
                 ("Microsoft-Windows-DNS-Client", network::names(settings)?),

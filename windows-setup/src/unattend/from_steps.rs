@@ -33,6 +33,7 @@ impl Settings {
             time_zone: os.time_zone.clone(),
             languages: languages(os),
             hide_first_start: true,
+            prevent_device_encryption: false,
             membership: membership(network)?,
             dns_domain: network.dns_domain.clone(),
             dns_suffixes: network.dns_suffixes.clone(),

@@ -71,6 +71,14 @@ pub fn merge(own: &[u8], variables: &Variables, settings: &Settings, image: &Ima
     })
 }
 
+/// Whether an answer file gives a setting of that name a value, in whatever pass.
+pub fn says(file: &[u8], setting: &str) -> Result<bool, Error> {
+    let text = source::decode(file)?;
+    let document = source::parse(&text)?;
+    let mut nodes = document.descendants();
+    Ok(nodes.any(|node| node.tag_name().name() == setting && !is_empty(node)))
+}
+
 fn after_expansion(error: Error) -> Error {
     match error {
         Error::File { line, column, why } => Error::File {

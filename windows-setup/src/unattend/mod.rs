@@ -21,11 +21,12 @@ mod tree;
 
 pub use error::Error;
 pub use from_steps::Machine;
-pub use merge::{Kept, Merged, merge};
+pub use merge::{Kept, Merged, merge, says};
 pub use secrets::{Cleaned, LEFT_BEHIND, PLACE, REMOVED, remove_secrets};
 pub use settings::{
     Adapter, Administrator, Architecture, Image, Languages, Licensing, Membership, Settings, SetupCommand,
 };
+pub use shell::PREVENT_DEVICE_ENCRYPTION;
 
 /// The answer file that says all of these settings, in UTF-8.
 pub fn answer_file(settings: &Settings, image: &Image) -> Result<String, Error> {

@@ -65,6 +65,8 @@ pub struct Settings {
     pub languages: Languages,
     /// Whether the pages of the first start are passed over, so that nobody has to sit there.
     pub hide_first_start: bool,
+    /// Whether Windows is kept from encrypting its volume by itself.
+    pub prevent_device_encryption: bool,
     /// What the machine becomes a member of.
     pub membership: Option<Membership>,
     /// The DNS domain of the machine.

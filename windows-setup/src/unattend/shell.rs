@@ -1,10 +1,10 @@
-//! Names, keys, languages, the administrator and the pages of the first start.
+//! Names, keys, languages, the administrator, encryption and the pages of the first start.
 
 use base64ct::{Base64, Encoding};
 use task_sequence::validate::{computer_name, product_key};
 
 use super::Error;
-use super::settings::{Administrator, Image, Settings};
+use super::settings::{Administrator, Architecture, Image, Settings};
 use super::time_zone;
 use super::tree::Element;
 
@@ -41,6 +41,20 @@ pub(super) fn specialize(settings: &Settings) -> Result<Vec<Element>, Error> {
         zone(settings)?,
     ];
     Ok(children.into_iter().flatten().collect())
+}
+
+/// The setting that keeps Windows from encrypting its volume by itself.
+pub const PREVENT_DEVICE_ENCRYPTION: &str = "PreventDeviceEncryption";
+/// The first version that encrypts by itself, and has the setting.
+const ENCRYPTS_SINCE: (u32, u32) = (6, 3);
+
+/// The children of Microsoft-Windows-SecureStartup-FilterDriver.
+pub(super) fn encryption(settings: &Settings, image: &Image) -> Vec<Element> {
+    let prevents = settings.prevent_device_encryption && image.version >= ENCRYPTS_SINCE;
+    // Of this component a Windows for x86 has other settings only.
+    let known = prevents && image.architecture != Architecture::X86;
+    let element = known.then(|| Element::text(PREVENT_DEVICE_ENCRYPTION, "true"));
+    element.into_iter().collect()
 }
 
 /// The children of Microsoft-Windows-International-Core.

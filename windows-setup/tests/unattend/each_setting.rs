@@ -190,6 +190,15 @@ fn set_up() -> Vec<Example> {
             |s| s.hide_first_start = true,
         ),
         example(
+            "prevent-device-encryption",
+            &[(
+                "specialize",
+                "Microsoft-Windows-SecureStartup-FilterDriver",
+                "PreventDeviceEncryption",
+            )],
+            |s| s.prevent_device_encryption = true,
+        ),
+        example(
             "driver-paths",
             &[
                 (

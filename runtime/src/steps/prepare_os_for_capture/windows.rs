@@ -17,7 +17,7 @@ pub(super) fn prepare(context: &mut Context<'_>) -> platform::Result<()> {
     if planted::is_there(context.platform, &root)? {
         let root = volumes::assemble(context.platform, &target, true)?;
         let known = variables::secrets(context.variables);
-        planted::remove(context.platform, context.log, &root, target.ours, &known)
+        planted::remove(context.platform, context.log, &root, &target, &known)
             .context("taking the run's own traces out of Windows")?;
     }
     context
