@@ -8,16 +8,17 @@ use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::windows::{drivers, image};
 
-/// A package of which this Windows can use nothing is found before the disk is erased, where its image is known by then.
+/// A package of which no Windows that the sequence may apply can use anything is found before the disk is erased.
 pub(super) fn check(options: &ApplyDriverPackage, context: &Context<'_>) -> Check {
     let index = context.media.drivers(context.platform)?;
     context.package(options.package.as_str())?;
-    let Some(system) = image::of_sequence(context)? else {
-        return Ok(());
-    };
     let unsigned = options.allow_unsigned.unwrap_or(false);
-    let plan = plan_package(&index, options.package.as_str(), system.system(), unsigned);
-    refuse_nothing(options, &plan)
+    let checked = image::candidates(context)?.into_iter().map(|system| {
+        let plan = plan_package(&index, options.package.as_str(), system.system(), unsigned);
+        refuse_nothing(options, &plan)
+    });
+    // It may be for one of them only.
+    checked.reduce(Check::or).unwrap_or(Ok(()))
 }
 
 fn refuse_nothing(options: &ApplyDriverPackage, plan: &Plan<'_>) -> Check {

@@ -1,6 +1,8 @@
 //! Finds the drivers for the machine's devices in the driver packages of the media, and puts them into the applied Windows.
 
+use media_format::drivers::DriverIndex;
 use task_sequence::steps::AutoApplyDrivers;
+use windows_setup::drivers::ids::MachineDevice;
 use windows_setup::drivers::{Choice, Request, System, plan};
 
 use super::{Check, Result};
@@ -15,16 +17,26 @@ pub(super) fn check(options: &AutoApplyDrivers, context: &Context<'_>) -> Check 
     for package in &options.packages {
         context.package(package.as_str())?;
     }
-    let Some(system) = image::of_sequence(context)? else {
-        return Ok(());
-    };
     let devices = context.platform.devices();
-    let signed = request(options, system.system());
+    let checked = image::candidates(context)?.into_iter().map(|system| {
+        let signed = request(options, system.system());
+        refuse_unsigned(context, &index, &devices, &signed)
+    });
+    // They may be for one of them only.
+    checked.reduce(Check::or).unwrap_or(Ok(()))
+}
+
+fn refuse_unsigned(
+    context: &Context<'_>,
+    index: &DriverIndex,
+    devices: &[MachineDevice],
+    signed: &Request,
+) -> Check {
     let any = Request {
         allow_unsigned: true,
         ..signed.clone()
     };
-    let (signed, any) = (plan(&index, &devices, &signed), plan(&index, &devices, &any));
+    let (signed, any) = (plan(index, devices, signed), plan(index, devices, &any));
     let unsigned = any.choices.iter().filter(|_| signed.choices.is_empty());
     let names = |choices: &[&Choice<'_>]| {
         let names = choices

@@ -42,7 +42,7 @@ pub fn settings(
 pub fn check(context: &Context<'_>, settings: &Settings) -> Result<()> {
     let joins = matches!(settings.membership, Some(unattend::Membership::Domain { .. }));
     refuse_domain(context, joins)?;
-    if let Some(system) = image::of_sequence(context)? {
+    for system in image::candidates(context)? {
         unattend::answer_file(settings, &system.image()?)?;
     }
     Ok(())

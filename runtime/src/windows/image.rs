@@ -42,18 +42,35 @@ pub fn system(images: &[ImageInfo]) -> Result<&ImageInfo> {
     })
 }
 
-/// The Windows that the sequence applies, where there is only one step that may and its settings are known already.
+/// The Windows that the sequence may apply, by every step that may. Where none is known yet, the newest that there can be, as a client
+/// and as a server: what no image would accept is wrong for these, too.
 ///
 /// # Errors
-/// When its image is missing, or no Windows that this machine starts.
-pub fn of_sequence(context: &Context<'_>) -> Result<Option<WindowsSystem>> {
+/// When only one step may, and its image is missing, or no Windows that this machine starts.
+pub fn candidates(context: &Context<'_>) -> Result<Vec<WindowsSystem>> {
     let steps = context.possible_steps();
     let applies = |step: &&&Step| matches!(step.action, Action::ApplyOperatingSystemImage(_));
-    if steps.iter().filter(applies).count() != 1 {
-        return Ok(None);
-    }
-    let applied = applied(context)?;
-    applied.map(|(_, image)| as_system(&image)).transpose()
+    let known = if steps.iter().filter(applies).count() == 1 {
+        let applied = applied(context)?;
+        Vec::from_iter(applied.map(|(_, image)| as_system(&image)).transpose()?)
+    } else {
+        // What is wrong with an image of several is said by its own step.
+        let images = steps.iter().filter_map(|step| of_step(context, step));
+        let systems = images.filter_map(|image| as_system(&image.ok()?.1).ok());
+        systems.collect()
+    };
+    Ok(if known.is_empty() { newest() } else { known })
+}
+
+fn newest() -> Vec<WindowsSystem> {
+    let system = |server| WindowsSystem {
+        architecture: Architecture::Amd64.wim(),
+        version: (10, 0),
+        build: u32::MAX,
+        server,
+        ..WindowsSystem::default()
+    };
+    [false, true].map(system).into()
 }
 
 /// The WIM and in it the Windows of the first step of the sequence that applies one.
@@ -61,16 +78,24 @@ pub fn of_sequence(context: &Context<'_>) -> Result<Option<WindowsSystem>> {
 /// # Errors
 /// When its image is missing.
 pub fn applied(context: &Context<'_>) -> Result<Option<(PathBuf, ImageInfo)>> {
-    let mut steps = context.possible_steps().into_iter();
-    let found = steps.find_map(|step| match resolved(step, context.variables).ok()?.action {
-        Action::ApplyOperatingSystemImage(options) => Some(options),
+    let steps = context.possible_steps();
+    let found = steps.iter().find_map(|step| of_step(context, step));
+    found.transpose()
+}
+
+/// The WIM and in it the Windows of a step; nothing where it applies none, or its settings are not known yet.
+fn of_step(context: &Context<'_>, step: &Step) -> Option<Result<(PathBuf, ImageInfo)>> {
+    match resolved(step, context.variables).ok()?.action {
+        Action::ApplyOperatingSystemImage(options) => Some(of_options(context, &options)),
         _ => None,
-    });
-    let Some(options) = found else { return Ok(None) };
+    }
+}
+
+fn of_options(context: &Context<'_>, options: &ApplyOperatingSystemImage) -> Result<(PathBuf, ImageInfo)> {
     let wim = wim_files::first(context.platform, context.content(options.package.as_str())?)?;
-    let images = chosen(context, &wim, &options)?;
+    let images = chosen(context, &wim, options)?;
     let system = system(&images)?.clone();
-    Ok(Some((wim, system)))
+    Ok((wim, system))
 }
 
 /// The images that the step applies.

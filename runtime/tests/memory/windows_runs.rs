@@ -330,6 +330,38 @@ fn what_cannot_become_a_windows_is_refused_before_anything_is_changed() {
     refused(&domain, &good, "domain");
 }
 
+/// Only the run decides which of the two it is.
+fn one_of_two(sequence: &str, images: [&str; 2]) -> String {
+    let package = "  package = \"windows\"\n  index = 1\n";
+    assert!(sequence.contains(package));
+    let step = "\n  [[steps.steps]]\n  type = \"apply-operating-system-image\"\n";
+    let cached = "{ variable = \"_SMSTSClientCache\", exists = true }";
+    let [one, other] = images.map(|image| package.replace("windows", image));
+    let both = format!("{one}  when = {cached}\n{step}{other}  when = {{ none = [{cached}] }}\n");
+    sequence.replace(package, &both)
+}
+
+#[test]
+fn settings_are_judged_before_the_disk_is_erased_though_the_image_is_not_known() {
+    let sequence = template(BUILD_AND_CAPTURE, &INSIDE);
+    let good = wim(&installation("IMAGE_STATE_COMPLETE"), Some(info(9)));
+    let name = |text: &str| text.replace("\"REFERENCE\"", "\"SIXTEEN-CHARS-XX\"");
+    let key = |text: &str| text.replace("  time-zone =", "  product-key = \"ABCDE\"\n  time-zone =");
+    let two = one_of_two(&sequence, ["windows", "windows"]);
+    for (text, why) in [(name(&two), "16 characters"), (key(&two), "product-key")] {
+        refused_untouched(Firmware::Uefi, &text, &good, why);
+    }
+    let mut media = media(MediaLayout::Iso, &two);
+    media.put_image("windows", &good);
+    run_to_end(with_controller(&media)).1.assert_succeeded();
+    // Only a step says which image it is.
+    let sets = "[[steps]]\ntype = \"set-variables\"\nvariables = { Image = \"1\" }\n\n";
+    let open = sequence.replace("index = 1", "index = \"%Image%\"");
+    let begin = open.find("[[steps]]").unwrap();
+    let open = format!("{}{sets}{}", &open[..begin], &open[begin..]);
+    refused_untouched(Firmware::Uefi, &name(&open), &good, "16 characters");
+}
+
 #[test]
 fn a_boot_image_with_a_program_for_drivers_adds_them_by_it() {
     let deploys = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);

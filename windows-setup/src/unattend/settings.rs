@@ -25,6 +25,15 @@ impl Architecture {
         }
     }
 
+    /// The number by which the XML of a WIM means it.
+    pub const fn wim(self) -> u32 {
+        match self {
+            Self::X86 => 0,
+            Self::Amd64 => 9,
+            Self::Arm64 => 12,
+        }
+    }
+
     /// The word that stands for it in an answer file.
     pub const fn as_str(self) -> &'static str {
         match self {
