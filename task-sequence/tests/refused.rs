@@ -192,15 +192,7 @@ fn what_only_the_run_knows_takes_all_of_the_kind_along() {
 
 #[test]
 fn settings_without_effect_are_refused_and_those_that_say_what_happens_anyway_are_not() {
-    let capture = "destination = 'media:x.wim'\nsystem-root = 'C:\\Windows'";
     let cases = [
-        ("format-and-partition-disk", "boot-disk = false", "`boot-disk`"),
-        ("format-and-partition-disk", "efi-volume = 'S:'", "`efi-volume`"),
-        (
-            "format-and-partition-disk",
-            "partitions = [{ kind = 'primary', size = 'rest', bootable = true }]",
-            "`bootable`",
-        ),
         (
             "format-and-partition-disk",
             "partitions = [{ kind = 'hidden', size = 'rest' }]",
@@ -211,7 +203,6 @@ fn settings_without_effect_are_refused_and_those_that_say_what_happens_anyway_ar
             "partitions = [{ kind = 'logical', size = 'rest' }]",
             "cannot be made",
         ),
-        ("capture-operating-system-image", capture, "`system-root`"),
         ("prepare-os-for-capture", "shut-down = true", "`shut-down`"),
         (
             "prepare-os-for-capture",
@@ -249,7 +240,41 @@ fn settings_without_effect_are_refused_and_those_that_say_what_happens_anyway_ar
 }
 
 #[test]
-fn variables_that_ask_for_something_without_effect_are_refused_too() {
+fn what_sequences_of_configmgr_say_and_no_run_needs_is_a_warning_at_most() {
+    let capture =
+        |root: &str| format!("destination = 'media:x.wim'\nimage-name = 'x'\nsystem-root = '{root}'");
+    let prepared = step("prepare-os-for-capture", "");
+    let captures = |root: &str| prepared.clone() + &step("capture-operating-system-image", &capture(root));
+    let disk = |settings: &str| step("format-and-partition-disk", settings);
+    let partition = |kind: &str| {
+        disk(&format!(
+            "partitions = [{{ kind = '{kind}', size = '512 MB', bootable = true }}, {{ kind = 'primary', size = 'rest' }}]"
+        ))
+    };
+    for (text, wanted) in [
+        (disk("boot-disk = false"), "`boot-disk`"),
+        (disk("efi-volume = 'S:'"), "`efi-volume`"),
+        (partition("primary"), "`bootable`"),
+        (captures("E:\\System"), "`system-root`"),
+    ] {
+        let said = found("windows", &text, &media());
+        assert!(
+            said.contains(wanted) && said.lines().count() == 1,
+            "{wanted}: {said}"
+        );
+        assert!(said.starts_with("warning: "), "{said}");
+    }
+    for text in [
+        partition("efi"),
+        captures("C:\\Windows"),
+        captures("d:\\WINDOWS\\"),
+    ] {
+        assert_eq!(found("windows", &text, &media()), "", "{text}");
+    }
+}
+
+#[test]
+fn variables_that_ask_for_something_without_effect_are_seen_too() {
     let disk = step("format-and-partition-disk", "");
     let media = with_variables(&[
         ("OSDGPTBootDisk", "false"),

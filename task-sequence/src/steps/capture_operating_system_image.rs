@@ -36,7 +36,7 @@ pub struct CaptureOperatingSystemImage {
     /// How the image is compressed; XPRESS where absent.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub compression: Setting<Compression>,
-    /// The folder of the system on its volume; refused, because the system is found without it.
+    /// The folder of the system on its volume; not looked at, because the system is found without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_root: Option<String>,
     /// Further patterns that are not captured: `/home/*` from the root of the system, `*.bak` anywhere.

@@ -165,7 +165,7 @@ pub struct Partition {
     /// Whether it is formatted quickly; true by default.
     #[serde(default, skip_serializing_if = "Setting::is_absent")]
     pub quick: Setting<bool>,
-    /// Whether an MBR partition is marked active; `true` is refused, because what the machine starts from is marked anyway.
+    /// Whether an MBR partition is marked active; not looked at, because what the machine starts from is marked anyway.
     #[serde(default, skip_serializing_if = "Setting::is_absent")]
     pub bootable: Setting<bool>,
     /// Where the volume belongs in an installed Linux: `/`, `/home`, `/boot`.

@@ -26,10 +26,10 @@ pub struct FormatAndPartitionDisk {
     /// A disk that is not empty may be erased; otherwise it is refused.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub erase_existing: Setting<bool>,
-    /// Whether a disk gets the partitions to boot from where `partitions` has none; always so: `false` is refused.
+    /// Whether a disk gets the partitions to boot from where `partitions` has none; always so: `false` is not looked at.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub boot_disk: Setting<bool>,
-    /// The letter of the EFI system partition; refused, because it gets none.
+    /// The letter of the EFI system partition; not looked at, because it gets none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub efi_volume: Option<String>,
 }

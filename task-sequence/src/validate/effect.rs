@@ -1,8 +1,8 @@
-//! Settings that are read and that no runtime acts upon yet: what they ask for would not happen.
+//! Settings that are read and that no runtime acts upon: what some ask for would not happen, what others ask for happens anyway.
 
-use super::{EnabledStep, Given, Problem, error};
+use super::{EnabledStep, Given, Problem, Severity, error};
 use crate::model::OperatingSystem;
-use crate::setting::Setting;
+use crate::setting::{Setting, has_variable};
 use crate::steps::{Action, FormatAndPartitionDisk, Partition, PartitionKind, PrepareOsForCapture};
 
 pub(super) fn check(
@@ -20,17 +20,58 @@ pub(super) fn check(
         for message in without_effect(system, &action) {
             error(placed, message, problems);
         }
+        let harmless = needless(&action).into_iter();
+        problems.extend(harmless.map(|message| Problem::of_step(Severity::Warning, placed, message)));
     }
+}
+
+/// What sequences of ConfigMgr say and a run does not need: the machine starts all the same.
+fn needless(action: &Action) -> Vec<String> {
+    match action {
+        Action::FormatAndPartitionDisk(options) => needless_of_disk(options),
+        Action::CaptureOperatingSystemImage(options) => {
+            let elsewhere = options.system_root.as_deref().filter(|root| !is_usual_root(root));
+            asked([(
+                elsewhere.is_some(),
+                "`system-root` (OSDTargetSystemRoot) is not looked at: the system is found without it",
+            )])
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `C:\Windows`, `D:\WINDOWS\`, or the root of a Linux.
+fn is_usual_root(root: &str) -> bool {
+    let root = root.trim_end_matches(['/', '\\']);
+    let folder = root.get(1..).unwrap_or_default();
+    root.is_empty() || folder.is_empty() || folder.eq_ignore_ascii_case(r":\Windows") || has_variable(root)
+}
+
+fn needless_of_disk(options: &FormatAndPartitionDisk) -> Vec<String> {
+    // Of the partition that the firmware reads it is true.
+    let other =
+        |partition: &Partition| partition.kind != PartitionKind::Efi && differs(&partition.bootable, false);
+    asked([
+        (
+            differs(&options.boot_disk, true),
+            "`boot-disk` (OSDGPTBootDisk) is not looked at: the disk of a run always gets the partitions that the machine \
+             starts from, where `partitions` has none",
+        ),
+        (
+            options.efi_volume.is_some(),
+            "`efi-volume` (TSUEFIDrive) is not looked at: the EFI system partition is found without a letter",
+        ),
+        (
+            options.partitions.iter().any(other),
+            "`bootable` (OSDPartitions#Bootable) is not looked at: what the machine starts from is marked without it",
+        ),
+    ])
 }
 
 fn without_effect(system: OperatingSystem, action: &Action) -> Vec<String> {
     match action {
         Action::FormatAndPartitionDisk(options) => of_disk(options),
         Action::PrepareOsForCapture(options) => of_preparation(options),
-        Action::CaptureOperatingSystemImage(options) => asked([(
-            options.system_root.is_some(),
-            "`system-root` (OSDTargetSystemRoot) has no effect: the system is found without it; remove it",
-        )]),
         Action::RunCommandLine(options) => {
             of_program(system, options.account.is_some(), options.password.is_some())
         }
@@ -54,20 +95,6 @@ fn differs(setting: &Setting<bool>, happens: bool) -> bool {
 fn of_disk(options: &FormatAndPartitionDisk) -> Vec<String> {
     let any = |asks: fn(&Partition) -> bool| options.partitions.iter().any(asks);
     asked([
-        (
-            differs(&options.boot_disk, true),
-            "`boot-disk` (OSDGPTBootDisk) has no effect: a disk always gets the partitions that the machine starts \
-             from; remove it",
-        ),
-        (
-            options.efi_volume.is_some(),
-            "`efi-volume` (TSUEFIDrive) has no effect: the EFI system partition gets no letter; remove it",
-        ),
-        (
-            any(|partition| differs(&partition.bootable, false)),
-            "`bootable` (OSDPartitions#Bootable) has no effect: what the machine starts from is marked without it; \
-             remove it",
-        ),
         (
             any(|partition| partition.kind == PartitionKind::Hidden),
             "`kind = \"hidden\"` has no effect: nothing hides a partition; write \"primary\", or \"recovery\" for the \

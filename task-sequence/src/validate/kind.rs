@@ -71,6 +71,10 @@ fn network_of_windows(options: &ApplyNetworkSettings) -> Vec<String> {
         ("adapters.wins", some(|adapter| !adapter.wins.is_empty())),
         ("adapters.netbios", some(|adapter| !adapter.netbios.is_absent())),
         (
+            "adapters.gateway-metric",
+            some(|adapter| !adapter.gateway_metric.is_absent()),
+        ),
+        (
             "adapters.register-in-dns",
             some(|adapter| !adapter.register_in_dns.is_absent()),
         ),

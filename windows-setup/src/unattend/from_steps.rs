@@ -147,6 +147,7 @@ fn adapter(written: &steps::Adapter, mac: String) -> Adapter {
         dhcp: written.dhcp.unwrap_or(written.addresses.is_empty()),
         addresses: written.addresses.clone(),
         gateways: written.gateways.clone(),
+        gateway_metric: written.gateway_metric.get().copied(),
         dns: written.dns.clone(),
         dns_suffix: written.dns_suffix.clone(),
         register_in_dns: written.register_in_dns.get().copied(),

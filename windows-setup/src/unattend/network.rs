@@ -129,7 +129,7 @@ fn addresses_of(adapter: &Adapter) -> Result<Vec<Element>, Error> {
     }
     children.push(Element::text("Identifier", identifier(adapter)?));
     children.extend(numbered("UnicastIpAddresses", &adapter.addresses));
-    children.extend(routes(&adapter.gateways)?);
+    children.extend(routes(adapter)?);
     Ok(children)
 }
 
@@ -163,22 +163,24 @@ fn numbered(name: &'static str, texts: &[String]) -> Option<Element> {
     (!texts.is_empty()).then(|| Element::group(name, items.collect()))
 }
 
-fn routes(gateways: &[String]) -> Result<Option<Element>, Error> {
+fn routes(adapter: &Adapter) -> Result<Option<Element>, Error> {
     let route = |(number, gateway): (usize, &String)| {
         let everything = if address("adapters.gateways", gateway)?.is_ipv4() {
             "0.0.0.0/0"
         } else {
             "::/0"
         };
-        let children = vec![
-            Element::text("Identifier", number.to_string()),
-            Element::text("NextHopAddress", gateway),
-            Element::text("Prefix", everything),
+        let metric = adapter.gateway_metric.map(|metric| metric.to_string());
+        let children = [
+            Some(Element::text("Identifier", number.to_string())),
+            metric.map(|metric| Element::text("Metric", metric)),
+            Some(Element::text("NextHopAddress", gateway)),
+            Some(Element::text("Prefix", everything)),
         ];
-        Ok(Element::group("Route", children).attribute("wcm:action", "add"))
+        Ok(Element::group("Route", children.into_iter().flatten().collect()).attribute("wcm:action", "add"))
     };
     let routes = (1_usize..)
-        .zip(gateways)
+        .zip(&adapter.gateways)
         .map(route)
         .collect::<Result<Vec<_>, Error>>()?;
     Ok((!routes.is_empty()).then(|| Element::group("Routes", routes)))

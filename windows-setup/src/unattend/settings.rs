@@ -170,6 +170,8 @@ pub struct Adapter {
     pub addresses: Vec<String>,
     /// Its gateways.
     pub gateways: Vec<String>,
+    /// How much the way over them costs.
+    pub gateway_metric: Option<u32>,
     /// The servers that it asks for names.
     pub dns: Vec<String>,
     /// The domain that short names belong to.

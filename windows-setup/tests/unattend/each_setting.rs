@@ -277,6 +277,7 @@ const HOP: Place = (
     TCPIP,
     "Interfaces/Interface/Routes/Route/NextHopAddress",
 );
+const METRIC: Place = ("specialize", TCPIP, "Interfaces/Interface/Routes/Route/Metric");
 const ROUTE: Place = (
     "specialize",
     TCPIP,
@@ -298,6 +299,16 @@ fn adapters() -> Vec<Example> {
                 a.dhcp = false;
                 a.addresses = texts(&["192.0.2.5/24", "2001:db8::5/64"]);
                 a.gateways = texts(&["192.0.2.1", "2001:db8::1"]);
+            },
+        ),
+        adapter(
+            "adapter-metric",
+            &[DHCP, FOUND, ADDRESS, ROUTE, METRIC, HOP, PREFIX],
+            |a| {
+                a.dhcp = false;
+                a.addresses = texts(&["192.0.2.5/24"]);
+                a.gateways = texts(&["192.0.2.1"]);
+                a.gateway_metric = Some(5);
             },
         ),
         adapter("adapter-name", &[COMMAND, DHCP, FOUND], |a| {

@@ -27,6 +27,9 @@ pub struct Adapter {
     /// Its gateways.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gateways: Vec<String>,
+    /// How much the way over its gateways costs: Windows takes the cheapest one; only in Windows.
+    #[serde(skip_serializing_if = "Setting::is_absent")]
+    pub gateway_metric: Setting<u32>,
     /// The servers that it asks for names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dns: Vec<String>,
@@ -56,7 +59,7 @@ words! {
     }
 }
 
-settings!(Adapter { mac, name, dhcp, addresses, gateways, dns, dns_suffix, register_in_dns, wins, netbios });
+settings!(Adapter { mac, name, dhcp, addresses, gateways, gateway_metric, dns, dns_suffix, register_in_dns, wins, netbios });
 
 /// The variables of the n-th adapter; `#` stands for n, counted from 0.
 pub(super) const MAPPED: &[(&str, &str)] = &[
@@ -66,11 +69,13 @@ pub(super) const MAPPED: &[(&str, &str)] = &[
     ("OSDAdapter#IPAddressList", "adapters.addresses"),
     ("OSDAdapter#SubnetMask", "adapters.addresses"),
     ("OSDAdapter#Gateways", "adapters.gateways"),
+    ("OSDAdapter#GatewayCostMetric", "adapters.gateway_metric"),
     ("OSDAdapter#DNSServerList", "adapters.dns"),
     ("OSDAdapter#DNSDomain", "adapters.dns_suffix"),
     // MDT's name of the same.
     ("OSDAdapter#DNSSuffix", "adapters.dns_suffix"),
     ("OSDAdapter#EnableDNSRegistration", "adapters.register_in_dns"),
+    ("OSDAdapter#EnableFullDNSRegistration", "adapters.register_in_dns"),
     ("OSDAdapter#EnableWINS", "adapters.wins"),
     ("OSDAdapter#WINSServerList", "adapters.wins"),
     ("OSDAdapter#TcpipNetbiosOptions", "adapters.netbios"),
@@ -104,18 +109,29 @@ fn adapter(number: u32, variables: &Variables) -> Result<Adapter, ResolveError> 
     // The list counts only where its switch is on.
     let uses_wins = setting::<bool>(text("EnableWINS"), "OSDAdapter…EnableWINS")?.unwrap_or(false);
     let list = |part: &str| text(part).map(|text| items(&text)).unwrap_or_default();
+    let dhcp: Setting<bool> = setting(text("EnableDHCP"), "OSDAdapter…EnableDHCP")?;
+    // Addresses and gateways count only where it is off.
+    let own = |part: &str| if dhcp.get() == Some(&true) { Vec::new() } else { list(part) };
     Ok(Adapter {
         mac: text("MACAddress"),
         name: text("Name"),
-        dhcp: setting(text("EnableDHCP"), "OSDAdapter…EnableDHCP")?,
-        addresses: with_prefixes(&list("IPAddressList"), &list("SubnetMask"))?,
-        gateways: list("Gateways"),
+        addresses: with_prefixes(&own("IPAddressList"), &list("SubnetMask"))?,
+        gateways: own("Gateways"),
+        gateway_metric: setting(list("GatewayCostMetric").into_iter().next(), "OSDAdapter…GatewayCostMetric")?,
+        dhcp,
         dns: list("DNSServerList"),
         dns_suffix: text("DNSDomain").or_else(|| text("DNSSuffix")),
-        register_in_dns: setting(text("EnableDNSRegistration"), "OSDAdapter…EnableDNSRegistration")?,
+        register_in_dns: registration(&text)?,
         wins: if uses_wins { list("WINSServerList") } else { Vec::new() },
         netbios: setting(text("TcpipNetbiosOptions"), "OSDAdapter…TcpipNetbiosOptions")?,
     })
+}
+
+/// Two switches ask for it, the second one for the full name of the computer, under which Windows registers in any case.
+fn registration(text: &impl Fn(&str) -> Option<String>) -> Result<Setting<bool>, ResolveError> {
+    let plain = setting::<bool>(text("EnableDNSRegistration"), "OSDAdapter…EnableDNSRegistration")?;
+    let full = setting::<bool>(text("EnableFullDNSRegistration"), "OSDAdapter…EnableFullDNSRegistration")?;
+    Ok(if plain.is_absent() || full == Setting::Value(true) { full } else { plain })
 }
 
 fn setting<T: FromText>(text: Option<String>, variable: &str) -> Result<Setting<T>, ResolveError> {
@@ -213,6 +229,8 @@ mod tests {
             ("OSDAdapter0EnableDHCP", "false"),
             ("OSDAdapter0IPAddressList", "192.0.2.5, 192.0.2.6"),
             ("OSDAdapter0SubnetMask", "255.255.255.0,255.255.0.0"),
+            ("OSDAdapter0Gateways", "192.0.2.1"),
+            ("OSDAdapter0GatewayCostMetric", "5"),
             ("OSDAdapter0DNSDomain", "lab.example"),
             ("OSDAdapter0EnableDNSRegistration", "TRUE"),
             ("OSDAdapter0EnableWINS", "true"),
@@ -225,6 +243,14 @@ mod tests {
         assert_eq!(adapters[0].addresses, ["192.0.2.5/24", "192.0.2.6/16"]);
         assert_eq!((adapters[0].dns_suffix.as_deref(), adapters[0].wins.as_slice()), (Some("lab.example"), ["192.0.2.7".to_owned()].as_slice()));
         assert_eq!((adapters[0].register_in_dns.get(), adapters[0].netbios.get()), (Some(&true), Some(&NetBios::Disabled)));
+        assert_eq!((adapters[0].gateways.as_slice(), adapters[0].gateway_metric.get()), (["192.0.2.1".to_owned()].as_slice(), Some(&5)));
+        variables.set("OSDAdapter0EnableDNSRegistration", "false").unwrap();
+        variables.set("OSDAdapter0EnableFullDNSRegistration", "true").unwrap();
+        variables.set("OSDAdapter0EnableDHCP", "true").unwrap();
+        let adapters = from_variables(&variables).unwrap();
+        assert_eq!(adapters[0].register_in_dns.get(), Some(&true));
+        assert!(adapters[0].addresses.is_empty() && adapters[0].gateways.is_empty(), "as ConfigMgr does it");
+        variables.set("OSDAdapter0EnableDHCP", "false").unwrap();
         variables.set("OSDAdapter0SubnetMask", "255.0.255.0").unwrap();
         assert!(from_variables(&variables).is_err());
         variables.set("OSDAdapterCount", "9999999").unwrap();
