@@ -2,7 +2,7 @@
 
 use task_sequence::steps::ApplyDataImage;
 
-use super::{Check, Result, apply_image};
+use super::{Check, Result, apply_image, user_state};
 use crate::context::Context;
 use crate::engine::Outcome;
 use crate::platform;
@@ -39,6 +39,7 @@ fn apply(options: &ApplyDataImage, context: &mut Context<'_>) -> platform::Resul
         if options.wipe.unwrap_or(true) {
             let id = context.target()?.volumes[volume].id.clone();
             if context.is_windows() {
+                user_state::refuse_loss(context, &id)?;
                 make_anew(context, &id)?;
             } else {
                 apply_image::empty(context, &id)?;

@@ -4,6 +4,7 @@ use anyhow::bail;
 
 use crate::context::Context;
 use crate::platform::Result;
+use crate::windows::volume::locate;
 use crate::{system_place, volumes};
 
 const NAME: &str = "_SMSTSUserStatePath";
@@ -45,6 +46,42 @@ pub(super) fn on_volume(context: &Context<'_>, id: &str) -> Result<Vec<String>> 
         );
     }
     Ok(names)
+}
+
+/// Refuses to format a volume that has the folder: unlike one that is emptied, it keeps nothing.
+///
+/// # Errors
+/// When it has, or nobody knows where the folder lies.
+pub(super) fn refuse_loss(context: &Context<'_>, id: &str) -> Result<()> {
+    let written = context.variables.get(NAME).unwrap_or_default();
+    let written = context.variables.expand(written);
+    // A share is none of the run's volumes.
+    if written.starts_with(r"\\") {
+        return Ok(());
+    }
+    let names = on_volume(context, id)?;
+    if names.is_empty() || !is_there(context, id, &names)? {
+        return Ok(());
+    }
+    bail!(
+        "{NAME} is \"{written}\", a folder on the volume that an image of Windows is to be applied to, and that is formatted for \
+         it: keep the folder on another volume or on a share, or clear the variable by a set-variables step"
+    )
+}
+
+fn is_there(context: &Context<'_>, id: &str, names: &[String]) -> Result<bool> {
+    let root = match context.mount(id, false) {
+        Ok(root) => root,
+        // A cut while it was formatted leaves one like this.
+        Err(error) => {
+            context.log.warning(format!(
+                "the volume cannot be read, so nothing of it is kept: {error:#}"
+            ));
+            return Ok(false);
+        }
+    };
+    let folder = locate(context.platform, &root, &names.join("/"))?;
+    Ok(context.platform.exists(&folder))
 }
 
 /// `PARTUUID=…/state`, as the variable of a partition names its volume.

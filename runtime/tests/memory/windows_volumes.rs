@@ -182,3 +182,50 @@ fn a_folder_without_one_whole_image_is_refused_before_the_disk_is_erased() {
     let (_, report) = run_to_end(with_folder(&[("a.esd", whole()), ("1.swm", first())]));
     report.assert_succeeded();
 }
+
+/// Applies Windows once, puts a file into a folder there and one onto the volume of data, and applies that step then.
+fn applies_again(state: &str, step: &str) -> World {
+    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let more = format!(
+        "\n  [[steps.steps]]\n  type = \"run-command-line\"\n  command = \"append %OSDTargetSystemDrive%/State/user\"\n\n  \
+         [[steps.steps]]\n  type = \"set-variables\"\n  variables = {{ _SMSTSUserStatePath = '{state}' }}\n\n  \
+         [[steps.steps]]\n  type = \"{step}\"\n  package = \"windows\"\n  index = 1\n  destination = {{ variable = \"ROOT\" }}\n"
+    );
+    let volumes = [
+        partition("60%", ", variable = \"ROOT\""),
+        partition("rest", ", variable = \"DATA\""),
+    ];
+    let text = text
+        .replace(DISK, &format!("{DISK}\n  partitions = [{}]", volumes.join(", ")))
+        .replace(APPLY, &format!("{APPLY}\n{more}"));
+    with_controller(&media(MediaLayout::Iso, &text))
+}
+
+#[test]
+fn a_volume_with_the_users_state_is_not_formatted() {
+    let user = |world: &World| {
+        let mut parts = world.drives[0].parts.iter();
+        parts.any(|part| part.volume.bytes("State/user").is_some())
+    };
+    for step in ["apply-operating-system-image", "apply-data-image"] {
+        for state in ["%ROOT%/state", r"%OSDTargetSystemDrive%\State"] {
+            let (world, report) = run_to_end(applies_again(state, step));
+            let reason = report.reason();
+            assert!(
+                reason.contains("_SMSTSUserStatePath") && reason.contains("another volume"),
+                "{reason}"
+            );
+            assert!(user(&world), "nothing was deleted");
+        }
+        // On another volume, on a share, or not there: nothing of it is lost.
+        for state in ["%DATA%/state", r"\\server\share\state", "%ROOT%/none", ""] {
+            let (world, report) = run_to_system(applies_again(state, step));
+            assert!(
+                !report.log.contains("formatted for"),
+                "{step} {state}: {}",
+                report.log
+            );
+            assert!(!user(&world), "{step} {state}: {}", report.log);
+        }
+    }
+}

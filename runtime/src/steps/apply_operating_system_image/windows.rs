@@ -3,7 +3,7 @@
 use task_sequence::steps::ApplyOperatingSystemImage;
 
 use crate::context::Context;
-use crate::steps::{Check, apply_image};
+use crate::steps::{Check, apply_image, user_state};
 use crate::windows::{answers, image, volume};
 use crate::{platform, wim_files};
 
@@ -28,7 +28,11 @@ pub(super) fn apply(options: &ApplyOperatingSystemImage, context: &mut Context<'
         .filter(|(_, volume)| !volume.applied)
         .map(|(number, _)| number)
         .collect();
-    for (image, number) in image::places(&images, first, &free)? {
+    let places = image::places(&images, first, &free)?;
+    for (_, number) in &places {
+        user_state::refuse_loss(context, &context.target()?.volumes[*number].id)?;
+    }
+    for (image, number) in places {
         let id = context.target()?.volumes[number].id.clone();
         volume::make_anew(context, &id)?;
         apply_image::apply_to_volume(context, &wim, &image, number)?;
