@@ -3,15 +3,15 @@
 use media_format::drivers::DriverIndex;
 use task_sequence::steps::AutoApplyDrivers;
 use windows_setup::drivers::ids::MachineDevice;
-use windows_setup::drivers::{Choice, Request, System, plan};
+use windows_setup::drivers::{Choice, Plan, Reason, Request, System, plan};
 
 use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::windows::{drivers, image};
 
-/// A disk controller whose drivers are all unsigned is found before the disk is erased: Windows might not find its disk. Others are
-/// passed over with a warning, since Windows may have its own.
+/// A disk controller whose drivers are all unsigned is found before the disk is erased: Windows might not find its disk. For other
+/// devices they are passed over with a warning, since Windows may have its own.
 pub(super) fn check(options: &AutoApplyDrivers, context: &Context<'_>) -> Check {
     let index = context.media.drivers(context.platform)?;
     for package in &options.packages {
@@ -37,18 +37,14 @@ fn refuse_unsigned(
         ..signed.clone()
     };
     let (signed, any) = (plan(index, devices, signed), plan(index, devices, &any));
-    let unsigned = any.choices.iter().filter(|_| signed.choices.is_empty());
-    let names = |choices: &[&Choice<'_>]| {
-        let names = choices
-            .iter()
-            .map(|choice| format!("{}/{}", choice.inf.package, choice.inf.path));
-        names.collect::<Vec<_>>().join(", ")
-    };
+    let unsigned = any
+        .choices
+        .iter()
+        .filter(|choice| is_all_there_is(choice, &signed));
     let (needed, others): (Vec<_>, Vec<_>) = unsigned.partition(|choice| choice.inf.boot_critical);
     if !others.is_empty() {
-        context
-            .log
-            .warning(format!("unsigned, so passed over: {}", names(&others)));
+        let names = names(&others);
+        context.log.warning(format!("unsigned, so passed over: {names}"));
     }
     if needed.is_empty() {
         return Ok(());
@@ -58,6 +54,34 @@ fn refuse_unsigned(
          with `allow-unsigned = true`",
         names(&needed)
     )))
+}
+
+/// Whether an unsigned driver is for a device that no signed one is for. What others have says nothing of this device, and an
+/// extension is no driver.
+fn is_all_there_is(choice: &Choice<'_>, signed: &Plan<'_>) -> bool {
+    let same_kind = |other: &&Choice<'_>| {
+        other.inf.extension == choice.inf.extension && (other.inf.boot_critical || !choice.inf.boot_critical)
+    };
+    let has_signed = |location: &str| {
+        let mut others = signed.choices.iter().filter(same_kind);
+        others.any(|other| locations(other).any(|other| other == location))
+    };
+    !choice.inf.signature.is_signed() && locations(choice).any(|location| !has_signed(location))
+}
+
+/// The devices that it was chosen for.
+fn locations<'a>(choice: &'a Choice<'_>) -> impl Iterator<Item = &'a str> {
+    choice.reasons.iter().filter_map(|reason| match reason {
+        Reason::Device { location, .. } => Some(location.as_str()),
+        Reason::NeededBy(_) | Reason::Package => None,
+    })
+}
+
+fn names(choices: &[&Choice<'_>]) -> String {
+    let names = choices
+        .iter()
+        .map(|choice| format!("{}/{}", choice.inf.package, choice.inf.path));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn request(options: &AutoApplyDrivers, system: System) -> Request {

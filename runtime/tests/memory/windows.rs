@@ -114,23 +114,44 @@ pub(crate) fn add_drivers(media: &mut MediaBuilder) {
 
 /// The same with that INF file and signature, in the place of one that is there.
 pub(crate) fn put_drivers(media: &mut MediaBuilder, inf: &str, signature: Signature) {
+    put_several_drivers(media, &[("vmd", inf, signature)]);
+}
+
+/// Drivers that each lie in a folder of that name.
+pub(crate) fn put_several_drivers(media: &mut MediaBuilder, drivers: &[(&str, &str, Signature)]) {
     media.packages.retain(|package| package.id != "drivers");
-    let files: [(&str, &[u8]); 4] = [
-        ("vmd/vmd.inf", inf.as_bytes()),
-        ("vmd/vmd.cat", b"catalog"),
-        ("vmd/vmdstor.sys", b"driver"),
-        ("vmd/vmdlog.dll", b"messages"),
-    ];
+    let files: Vec<(String, &[u8])> = drivers
+        .iter()
+        .flat_map(|(folder, inf, _)| files_of_driver(folder, inf))
+        .collect();
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(path, bytes)| (path.as_str(), *bytes))
+        .collect();
     let listing = Listing::new("drivers", files.iter().map(|(path, _)| (*path).to_owned()));
-    let inf = index_inf(&listing, files[0].0, files[0].1, &mut |_| None);
-    let mut inf = inf.expect("a sound INF file");
-    inf.signature = signature;
+    let infs = drivers.iter().map(|(folder, text, signature)| {
+        let path = format!("{folder}/{folder}.inf");
+        let inf = index_inf(&listing, &path, text.as_bytes(), &mut |_| None);
+        let mut inf = inf.expect("a sound INF file");
+        inf.signature = signature.clone();
+        inf
+    });
     let index = DriverIndex {
         format: FORMAT,
-        infs: vec![inf],
+        infs: infs.collect(),
         refused: vec![],
     };
     media.add_drivers("drivers", &files, &index);
+}
+
+fn files_of_driver<'a>(folder: &str, inf: &'a str) -> [(String, &'a [u8]); 4] {
+    let files: [(String, &[u8]); 4] = [
+        (format!("{folder}.inf"), inf.as_bytes()),
+        ("vmd.cat".into(), b"catalog"),
+        ("vmdstor.sys".into(), b"driver"),
+        ("vmdlog.dll".into(), b"messages"),
+    ];
+    files.map(|(name, bytes)| (format!("{folder}/{name}"), bytes))
 }
 
 /// The controller that it is for.

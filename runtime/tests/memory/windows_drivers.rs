@@ -2,9 +2,12 @@
 
 use media_format::drivers::Signature;
 use media_format::manifest::MediaLayout;
+use windows_setup::drivers::ids::{DeviceIds, MachineDevice};
 
 use crate::driver::run_to_end;
-use crate::windows::{DRIVER_STORE, INF, info, installation, put_drivers, wim, with_files};
+use crate::windows::{
+    DRIVER_STORE, INF, info, installation, put_drivers, put_several_drivers, wim, with_files,
+};
 use crate::windows_runs::{
     BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of, with_controller,
 };
@@ -105,6 +108,52 @@ fn drivers_for_the_disk_controller_that_are_all_unsigned_are_refused_before_the_
     other.devices.clear();
     let (_, report) = run_to_end(other);
     report.assert_succeeded();
+}
+
+/// A driver of a network adapter, and the adapter.
+fn network() -> (String, MachineDevice) {
+    let inf = INF
+        .replace("9A0B", "15FC")
+        .replace("SCSIAdapter", "Net")
+        .replace("4d36e97b", "4d36e972")
+        .replace("SERVICE_BOOT_START = 0x0", "SERVICE_BOOT_START = 0x3");
+    let device = MachineDevice {
+        location: "pci 0000:00:1f.6".into(),
+        ids: DeviceIds {
+            hardware: vec![r"PCI\VEN_8086&DEV_15FC".into()],
+            compatible: vec![r"PCI\CC_0200".into()],
+        },
+    };
+    (inf, device)
+}
+
+#[test]
+fn a_signed_driver_of_another_device_does_not_make_up_for_unsigned_ones_of_the_disk_controller() {
+    let (inf, adapter) = network();
+    let with_signatures = |vmd: Signature, nic: Signature| {
+        let mut media = media(MediaLayout::Iso, &deploys());
+        put_several_drivers(&mut media, &[("nic", &inf, nic), ("vmd", INF, vmd)]);
+        let mut world = with_controller(&media);
+        world.devices.push(adapter.clone());
+        world
+    };
+    let why = "all drivers for this machine's disk controller are unsigned (drivers/vmd/vmd.inf)";
+    refused_untouched(&with_signatures(Signature::Unsigned, listed()), &[why]);
+    // The other way round Windows reaches its disk, and the log says what the adapter lacks.
+    let (_, report) = run_to_end(with_signatures(listed(), Signature::Unsigned));
+    report.assert_succeeded();
+    let said = "unsigned, so passed over: drivers/nic/nic.inf";
+    assert!(report.log.contains(said), "{}", report.log);
+}
+
+#[test]
+fn an_unsigned_driver_beside_a_signed_one_of_the_same_controller_is_no_reason_to_stop() {
+    let mut media = media(MediaLayout::Iso, &deploys());
+    let drivers = [("old", INF, Signature::Unsigned), ("vmd", INF, listed())];
+    put_several_drivers(&mut media, &drivers);
+    let (_, report) = run_to_end(with_controller(&media));
+    report.assert_succeeded();
+    assert!(!report.log.contains("passed over"), "{}", report.log);
 }
 
 /// The controller that it is for is in no machine of this run.
