@@ -13,6 +13,8 @@ use crate::platform::{Files, Result, Runner};
 pub struct Done {
     /// The files that were installed.
     pub installed: Vec<String>,
+    /// Those that do not fit this system, whatever else was installed.
+    pub unfit: Vec<String>,
     /// Something asks for a restart.
     pub restart: bool,
 }
@@ -70,7 +72,10 @@ pub fn install(files: &impl Files, folder: &Path, all: bool, run: Runner<'_>) ->
             // The rest goes on after the restart, with what the restart completes.
             _ if done.restart => return Ok(done),
             Some((file, code)) => bail!("update {file} ended with {}", code_text(code)),
-            None => return Ok(done),
+            None => {
+                done.unfit = left.iter().map(|file| name(file)).collect();
+                return Ok(done);
+            }
         }
     }
 }
@@ -187,11 +192,21 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_or_is_there_is_no_failure_and_what_fails_is_named() {
+    fn what_is_there_is_no_failure_what_does_not_fit_is_told_and_what_fails_is_named() {
         let machine = folder(&["a.msu"]).ends("wusa.exe", 0x0024_0006, "");
         assert_eq!(done(&machine, false).unwrap(), Done::default());
-        let machine = folder(&["a.msu"]).ends("wusa.exe", 0x8024_0017, "");
-        assert_eq!(done(&machine, false).unwrap(), Done::default());
+        let machine = folder(&["a.msu", "b.cab"]).ends("wusa.exe", 0x8024_0017, "");
+        let ended = done(&machine, false).unwrap();
+        assert_eq!(
+            (ended.installed, ended.unfit),
+            (vec!["b.cab".into()], vec!["a.msu".to_owned()])
+        );
+        // After a restart it may fit.
+        let machine = folder(&["a.msu", "b.cab"])
+            .ends("wusa.exe", 0x8024_0017, "")
+            .ends("dism.exe", 3010, "");
+        let ended = done(&machine, false).unwrap();
+        assert!(ended.restart && ended.unfit.is_empty(), "{ended:?}");
         let machine = folder(&["a.cab", "b.cab"]).ends("dism.exe", 0x8007_0002, "");
         let error = done(&machine, false).unwrap_err().to_string();
         assert!(error.contains("a.cab") && error.contains("0x80070002"), "{error}");

@@ -7,6 +7,7 @@ use task_sequence::steps::{InstallUpdates, UpdateTarget};
 use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
+use crate::platform::Upgraded;
 
 pub(super) fn check(options: &InstallUpdates, context: &Context<'_>) -> Check {
     let wanted = options.target.unwrap_or(UpdateTarget::Required) != UpdateTarget::None;
@@ -29,25 +30,38 @@ pub(super) fn run(options: &InstallUpdates, context: &mut Context<'_>) -> Result
             .log
             .info("goes on after the restart that the updates asked for");
     }
-    let mut changed = Vec::new();
+    let mut done = Upgraded::default();
     for package in packages(options, context) {
         let folder = context.content(&package)?;
         context.progress(&format!("installing updates of {package}"), 0, 0);
         let run = |command| context.run(command);
-        changed.extend(context.platform.upgrade(&folder, all, &run)?);
+        let upgraded = context.platform.upgrade(&folder, all, &run)?;
+        done.changed.extend(upgraded.changed);
+        done.unfit.extend(upgraded.unfit);
     }
-    context.log.info(format!(
-        "updated: {}",
-        if changed.is_empty() {
-            "nothing".into()
-        } else {
-            changed.join(" ")
-        }
-    ));
-    if !changed.is_empty() && context.platform.restart_required() {
+    tell(&done, context);
+    if !done.changed.is_empty() && context.platform.restart_required() {
         return Ok(Outcome::RestartThenRetry(Environment::Os));
     }
     Ok(Outcome::Done)
+}
+
+/// What was not installed is named too: nobody misses it otherwise.
+fn tell(done: &Upgraded, context: &Context<'_>) {
+    for name in &done.unfit {
+        context.log.warning(format!(
+            "update {name} is not installed: it does not fit this system, or a newer one has taken its place"
+        ));
+    }
+    let names = |names: &[String]| match names {
+        [] => "nothing".to_owned(),
+        names => names.join(" "),
+    };
+    let mut line = format!("updated: {}", names(&done.changed));
+    if !done.unfit.is_empty() {
+        line += &format!("; not installed: {}", names(&done.unfit));
+    }
+    context.log.info(line);
 }
 
 /// The packages that the step names, else all of kind updates.

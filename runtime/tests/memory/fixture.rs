@@ -138,6 +138,12 @@ impl MediaBuilder {
         package.expect("a package").path = path;
     }
 
+    /// Puts a file into the folder of a package.
+    pub(crate) fn put_file(&mut self, package: &str, name: &str, bytes: &[u8]) {
+        let path = format!("packages/{package}/{name}");
+        self.content.insert(path, bytes.to_vec());
+    }
+
     fn add_repository(&mut self) {
         self.add("updates", PackageKind::Updates, None, &[]);
         let list = b"hello 2.0\nlibtool 1.0\nlinux-image 6.2\n";

@@ -123,6 +123,21 @@ fn updates_and_packages_keep_the_steps_time_limit_and_are_in_the_log() {
 }
 
 #[test]
+fn updates_that_do_not_fit_are_named_one_by_one_and_in_the_steps_result() {
+    let mut media = media("[[steps]]\ntype = \"install-updates\"\n");
+    media.put_file("updates", "Unfit", b"kb1.msu\nkb2.msu\n");
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    for said in [
+        "update kb1.msu is not installed: it does not fit",
+        "update kb2.msu is not installed: it does not fit",
+        "not installed: kb1.msu kb2.msu",
+    ] {
+        assert!(report.log.contains(said), "{said}: {}", report.log);
+    }
+}
+
+#[test]
 fn what_needs_a_failed_application_is_not_installed() {
     let steps = applications(r#""suite", "fine""#, "continue-with-next = true") + STATUS;
     let mut media = media(&steps);

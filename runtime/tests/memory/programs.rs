@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use runtime::platform::{Command, Files as _, Output, Packages, Processes, Result, Runner};
+use runtime::platform::{Command, Files as _, Output, Packages, Processes, Result, Runner, Upgraded};
 
 use crate::machine::Memory;
 use crate::windows;
@@ -13,7 +13,7 @@ const STATUS: &str = "/var/lib/dpkg/status";
 const RESTART: &str = "/run/reboot-required";
 
 impl Packages for Memory {
-    fn upgrade(&self, repository: &Path, _: bool, run: Runner<'_>) -> Result<Vec<String>> {
+    fn upgrade(&self, repository: &Path, _: bool, run: Runner<'_>) -> Result<Upgraded> {
         self.apt("upgrade", run)?;
         let mut changed = Vec::new();
         for (name, version) in self.repository(repository)? {
@@ -23,7 +23,9 @@ impl Packages for Memory {
                 changed.push(format!("{name}={version}"));
             }
         }
-        Ok(changed)
+        let unfit = self.read(&repository.join("Unfit"))?.unwrap_or_default();
+        let unfit = String::from_utf8(unfit)?.lines().map(str::to_owned).collect();
+        Ok(Upgraded { changed, unfit })
     }
 
     fn install(&self, repository: &Path, packages: &[String], run: Runner<'_>) -> Result<()> {

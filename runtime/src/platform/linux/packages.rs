@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::Linux;
-use crate::platform::{Command, Files as _, Output, Packages, Processes, Result, Runner};
+use crate::platform::{Command, Files as _, Output, Packages, Processes, Result, Runner, Upgraded};
 
 const WORK: &str = "/run/media-runtime/apt";
 
 impl Packages for Linux {
-    fn upgrade(&self, repository: &Path, all: bool, run: Runner<'_>) -> Result<Vec<String>> {
+    fn upgrade(&self, repository: &Path, all: bool, run: Runner<'_>) -> Result<Upgraded> {
         let before = self.versions()?;
         let verb: &[&str] = if all {
             &["dist-upgrade"]
@@ -19,7 +19,11 @@ impl Packages for Linux {
         };
         self.apt(repository, verb, run)?;
         let after = self.versions()?;
-        Ok(after.into_iter().filter(|line| !before.contains(line)).collect())
+        let changed = after.into_iter().filter(|line| !before.contains(line));
+        Ok(Upgraded {
+            changed: changed.collect(),
+            unfit: Vec::new(),
+        })
     }
 
     fn install(&self, repository: &Path, packages: &[String], run: Runner<'_>) -> Result<()> {

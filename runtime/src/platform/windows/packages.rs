@@ -6,13 +6,16 @@ use anyhow::bail;
 
 use super::Windows;
 use crate::in_windows::{pending, updates};
-use crate::platform::{Packages, Result, Runner};
+use crate::platform::{Packages, Result, Runner, Upgraded};
 
 impl Packages for Windows {
-    fn upgrade(&self, repository: &Path, all: bool, run: Runner<'_>) -> Result<Vec<String>> {
+    fn upgrade(&self, repository: &Path, all: bool, run: Runner<'_>) -> Result<Upgraded> {
         let done = updates::install(self, repository, all, run)?;
         self.restart.set(self.restart.get() || done.restart);
-        Ok(done.installed)
+        Ok(Upgraded {
+            changed: done.installed,
+            unfit: done.unfit,
+        })
     }
 
     fn install(&self, _repository: &Path, packages: &[String], _run: Runner<'_>) -> Result<()> {
