@@ -200,7 +200,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// When nothing is left.
-    fn time_left(&self) -> Result<Option<Duration>> {
+    pub fn time_left(&self) -> Result<Option<Duration>> {
         let Some(limit) = self.timeout else {
             return Ok(None);
         };

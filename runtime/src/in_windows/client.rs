@@ -1,4 +1,4 @@
-//! The ConfigMgr client: its identity, or all of it, goes before the capture.
+//! The ConfigMgr client: its set-up is waited for, and its identity, or all of it, goes before the capture.
 
 use std::time::Duration;
 
@@ -13,8 +13,13 @@ const SETUP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\ccmsetup";
 const CERTIFICATES: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\SMS\Certificates";
 /// What the client knows itself by.
 const IDENTITY: &str = "Windows/SMSCFG.ini";
+const SETUP_LOG: &str = r"C:\Windows\ccmsetup\Logs\ccmsetup.log";
 const UNINSTALL: &str = "Windows/ccmsetup/ccmsetup.exe";
 const UNINSTALLED_WITHIN: Duration = Duration::from_secs(30 * 60);
+/// It fetches what it lacks from a management point, which can be slow.
+const INSTALLED_WITHIN: Duration = Duration::from_secs(60 * 60);
+/// The set-up may take the place of its own service by a newer one, and shows neither for a while.
+const SHOWS_WITHIN: Duration = Duration::from_secs(2 * 60);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What this needs of the machine.
@@ -27,6 +32,60 @@ impl<M: Files + Machine + Processes + Registry + ?Sized> Windows for M {}
 /// When the registry cannot be read.
 pub fn is_installed(registry: &(impl Registry + ?Sized)) -> Result<bool> {
     registry.has_key(SERVICE)
+}
+
+/// Whether a command line is a call of the client's set-up, wherever that lies.
+pub fn is_setup(line: &str) -> bool {
+    let words = line.split(|c: char| c.is_whitespace() || ['"', '\\', '/', '='].contains(&c));
+    let names = ["ccmsetup", "ccmsetup.exe", "ccmsetup.msi"];
+    words
+        .into_iter()
+        .any(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name)))
+}
+
+/// Waits for the client to be installed: its set-up goes on as a service of its own when its program has ended.
+///
+/// # Errors
+/// When there is no client afterwards, or it takes too long.
+pub fn await_installed(
+    machine: &(impl Machine + Registry + ?Sized),
+    log: &Log,
+    limit: Option<Duration>,
+) -> Result<()> {
+    await_setup(machine, limit)?;
+    if !is_installed(machine)? {
+        bail!("ccmsetup has ended and the ConfigMgr client is not installed; {SETUP_LOG} says why");
+    }
+    log.info("the ConfigMgr client is installed");
+    Ok(())
+}
+
+/// Waits until the set-up of the client does nothing more; gives up looking for a service that does not show.
+///
+/// # Errors
+/// When it takes too long.
+pub fn await_setup(machine: &(impl Machine + Registry + ?Sized), limit: Option<Duration>) -> Result<()> {
+    let limit = limit.unwrap_or(INSTALLED_WITHIN);
+    let (mut waited, mut shows_nothing) = (Duration::ZERO, Duration::ZERO);
+    loop {
+        let works = machine.has_key(SETUP)?;
+        if !works && (is_installed(machine)? || shows_nothing >= SHOWS_WITHIN) {
+            return Ok(());
+        }
+        if waited >= limit {
+            bail!(
+                "ccmsetup has not ended after {} minutes; {SETUP_LOG} says why",
+                waited.as_secs() / 60
+            );
+        }
+        machine.sleep(LOOK_EVERY);
+        waited += LOOK_EVERY;
+        shows_nothing = if works {
+            Duration::ZERO
+        } else {
+            shows_nothing + LOOK_EVERY
+        };
+    }
 }
 
 /// Stops the client and takes away what it is known by; it registers anew where it starts next.
@@ -89,7 +148,7 @@ pub fn uninstall(machine: &(impl Windows + ?Sized), log: &Log, limit: Option<Dur
     while machine.has_key(SETUP)? || machine.has_key(SERVICE)? {
         if waited >= limit.unwrap_or(UNINSTALLED_WITHIN) {
             bail!(
-                "the ConfigMgr client is still there after {} minutes; C:\\Windows\\ccmsetup\\Logs\\ccmsetup.log says why",
+                "the ConfigMgr client is still there after {} minutes; {SETUP_LOG} says why",
                 waited.as_secs() / 60
             );
         }
@@ -117,6 +176,67 @@ mod tests {
         assert!(!machine.exists(&machine.root().join(IDENTITY)) && !machine.has_key(&certificate).unwrap());
         assert!(is_installed(&machine).unwrap());
         assert_eq!(machine.ran()[0].arguments, ["stop", "CcmExec", "/y"]);
+    }
+
+    /// Its set-up ends at the third look, and leaves a client if it can.
+    fn sets_up(leaves: bool) -> Fake {
+        let machine = Fake::default().does("sleep", move |machine| {
+            if machine.slept() >= LOOK_EVERY * 3 {
+                machine.remove_key(SETUP).unwrap();
+                if leaves {
+                    machine.put_key(SERVICE);
+                }
+            }
+        });
+        machine.put_key(SETUP);
+        machine
+    }
+
+    #[test]
+    fn the_set_up_is_waited_for_until_its_service_is_gone_and_the_client_is_there() {
+        let machine = sets_up(true);
+        await_installed(&machine, &Log::default(), None).unwrap();
+        assert_eq!(machine.slept(), LOOK_EVERY * 3);
+        // A client of the image is no sign that the set-up has ended.
+        let machine = sets_up(true);
+        machine.put_key(SERVICE);
+        await_installed(&machine, &Log::default(), None).unwrap();
+        assert_eq!(machine.slept(), LOOK_EVERY * 3);
+    }
+
+    #[test]
+    fn a_set_up_that_leaves_no_client_or_does_not_end_names_its_log() {
+        let error = |machine: &Fake, limit| {
+            let error = await_installed(machine, &Log::default(), limit).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(SETUP_LOG), "{error}");
+            error
+        };
+        assert!(error(&sets_up(false), None).contains("is not installed"));
+        assert!(error(&Fake::default(), None).contains("is not installed"));
+        let hangs = Fake::default();
+        hangs.put_key(SETUP);
+        assert!(error(&hangs, None).contains("has not ended after 60 minutes"));
+        let limit = Duration::from_secs(10 * 60);
+        let hangs = Fake::default();
+        hangs.put_key(SETUP);
+        assert!(error(&hangs, Some(limit)).contains("after 10 minutes"));
+        assert_eq!(hangs.slept(), limit);
+    }
+
+    #[test]
+    fn the_set_up_is_known_by_its_name_wherever_it_lies() {
+        for line in [
+            "ccmsetup.exe /mp:cm.example SMSSITECODE=ABC",
+            r#""%SRC%\CCMSetup.exe" /noservice"#,
+            "start /wait ccmsetup /mp:x",
+            "msiexec /i ccmsetup.msi /qn",
+        ] {
+            assert!(is_setup(line), "{line}");
+        }
+        for line in ["agent.exe /ccmsetup.log", "install.cmd", "myccmsetup.exe", ""] {
+            assert!(!is_setup(line), "{line}");
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Fake {
         self.ends(program, 0, stdout)
     }
 
-    /// A program does that.
+    /// A program does that; `sleep` is whatever goes on while the runtime waits.
     pub(crate) fn does(self, program: &str, act: impl Fn(&Self) + 'static) -> Self {
         self.acts.borrow_mut().insert(program.into(), Box::new(act));
         self
@@ -301,6 +301,9 @@ impl Machine for Fake {
 
     fn sleep(&self, time: Duration) {
         self.slept.set(self.slept.get() + time);
+        if let Some(act) = self.acts.borrow().get("sleep") {
+            act(self);
+        }
     }
 
     fn hardware(&self, _class: &str) -> Vec<BTreeMap<String, String>> {

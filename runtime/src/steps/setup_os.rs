@@ -4,11 +4,13 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use media_format::event::Environment;
+use media_format::manifest::{Install, Package};
 use task_sequence::steps::SetupOs;
 
 use super::{Check, Result, commands, install};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
+use crate::in_windows::client;
 use crate::platform::Firmware;
 use crate::{boot_state, platform, staging};
 
@@ -93,6 +95,7 @@ fn install_client(options: &SetupOs, context: &mut Context<'_>) -> Result {
     };
     let properties = options.client_properties.clone().unwrap_or_default();
     let done = install::package(context, package.as_str(), &properties)?;
+    await_setup(context, package.as_str(), done)?;
     match done {
         install::Installed::Done => Ok(Outcome::Done),
         install::Installed::NeedsRestart => Ok(Outcome::RestartThenContinue(Environment::Os)),
@@ -100,5 +103,27 @@ fn install_client(options: &SetupOs, context: &mut Context<'_>) -> Result {
             code,
             reason: format!("installing the client package \"{package}\" failed"),
         }),
+    }
+}
+
+/// The set-up of the ConfigMgr client has not ended when its program has. One that asks for a restart may install the client after it.
+fn await_setup(context: &Context<'_>, package: &str, done: install::Installed) -> platform::Result<()> {
+    let failed = matches!(done, install::Installed::Failed { .. });
+    if failed || !context.is_windows() || !is_config_mgr(context.package(package)?) {
+        return Ok(());
+    }
+    context.progress("waiting for the ConfigMgr client", 0, 0);
+    let limit = context.time_left()?;
+    match done {
+        install::Installed::Done => client::await_installed(context.platform, context.log, limit),
+        _ => client::await_setup(context.platform, limit),
+    }
+}
+
+fn is_config_mgr(package: &Package) -> bool {
+    match &package.install {
+        Some(Install::Command(line)) => client::is_setup(line),
+        Some(Install::Windows(files)) => files.iter().any(|file| client::is_setup(file)),
+        _ => false,
     }
 }

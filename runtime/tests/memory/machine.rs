@@ -154,7 +154,9 @@ impl Machine for Memory {
         }
     }
 
-    fn sleep(&self, _: Duration) {}
+    fn sleep(&self, _: Duration) {
+        crate::windows::end_client_setup(self);
+    }
 
     fn devices(&self) -> Vec<MachineDevice> {
         self.world().devices.clone()

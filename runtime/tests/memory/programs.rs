@@ -138,6 +138,7 @@ impl Memory {
                 self.world_mut().volatile.address = (*address).to_owned();
                 Ok(ended(0))
             }
+            ["ccmsetup.exe", words @ ..] => windows::begin_client_setup(self, words.contains(&"FAILS")),
             ["flood", bytes] => Ok(Output {
                 stdout: "x".repeat(bytes.parse()?),
                 ..Output::default()

@@ -200,6 +200,28 @@ pub(crate) fn generalize(machine: &Memory) -> Result<()> {
     machine.set_value(&format!(r"HKLM\SOFTWARE\{STATE}"), "ImageState", &state)
 }
 
+const CLIENT_SETUP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\ccmsetup";
+const CLIENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\CcmExec";
+
+/// The set-up of the ConfigMgr client goes on as a service when its program has ended.
+pub(crate) fn begin_client_setup(machine: &Memory, fails: bool) -> Result<Output> {
+    machine.set_value(CLIENT_SETUP, "Fails", &Data::Number(fails.into()))?;
+    Ok(Output::default())
+}
+
+/// While somebody waits that service comes to its end.
+pub(crate) fn end_client_setup(machine: &Memory) {
+    let fails = machine.value(CLIENT_SETUP, "Fails").ok().flatten();
+    // A cut of power leaves it as it is.
+    let _ = match fails {
+        Some(Data::Number(0)) => machine
+            .set_value(CLIENT, "Start", &Data::Number(2))
+            .and_then(|()| machine.remove_key(CLIENT_SETUP)),
+        Some(_) => machine.remove_key(CLIENT_SETUP),
+        None => Ok(()),
+    };
+}
+
 /// Where Windows keeps drivers, each in a folder of its own.
 pub(crate) const DRIVER_STORE: &str = "Windows/System32/DriverStore/FileRepository";
 

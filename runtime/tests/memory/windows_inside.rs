@@ -41,14 +41,29 @@ fn the_client_is_installed_in_windows_with_its_properties() {
     let sites = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say the end\"\n";
     let (world, report) = deployed(&properties, sites, |media| {
         media.options.variables.insert("SITE".into(), "ABC".into());
-        command(media, "client", "say ccmsetup.exe");
+        command(media, "client", "ccmsetup.exe");
     });
     report.assert_succeeded();
     assert_eq!(
         lines(&world),
-        ["say ccmsetup.exe SMSSITECODE=ABC /quiet", "say the end"]
+        ["ccmsetup.exe SMSSITECODE=ABC /quiet", "say the end"]
     );
     assert_eq!(report.starts, [Pe, Os]);
+    let said = "the ConfigMgr client is installed";
+    assert!(report.log.contains(said), "{}", report.log);
+}
+
+#[test]
+fn a_set_up_of_the_client_that_ends_without_one_fails_the_step() {
+    let properties = format!("{CLIENT}  client-properties = \"FAILS\"\n");
+    let (_, report) = deployed(&properties, "", |media| command(media, "client", "ccmsetup.exe"));
+    for why in ["ConfigMgr client is not installed", r"ccmsetup\Logs\ccmsetup.log"] {
+        assert!(report.reason().contains(why), "{}", report.reason());
+    }
+    // Another agent says by its exit code that it is there.
+    let (_, report) = deployed(CLIENT, "", |media| command(media, "client", "say agent.exe"));
+    report.assert_succeeded();
+    assert!(!report.log.contains("ConfigMgr"), "{}", report.log);
 }
 
 #[test]
