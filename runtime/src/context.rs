@@ -9,6 +9,7 @@ use media_format::event::{Environment, Event};
 use media_format::manifest::Package;
 use task_sequence::{OperatingSystem, Step, TaskSequence, Variables};
 
+use crate::in_windows::path;
 use crate::journal::{Journal, Target, WindowsSystem};
 use crate::log::Log;
 use crate::media::Media;
@@ -223,7 +224,8 @@ impl Context<'_> {
     ///
     /// # Errors
     /// When it cannot be started or takes too long.
-    pub fn run(&self, mut command: Command) -> Result<Output> {
+    pub fn run(&self, command: Command) -> Result<Output> {
+        let mut command = path::in_folder_of(self.platform.system(), command);
         command.timeout = match command.timeout {
             None => self.time_left()?,
             own => own,

@@ -5,7 +5,7 @@ use media_format::manifest::MediaLayout;
 use task_sequence::Variables;
 
 use crate::engine::Outcome;
-use crate::in_windows::installed;
+use crate::in_windows::{installed, path};
 use crate::log::Log;
 use crate::platform::{Firmware, Platform, System};
 use crate::run::Run;
@@ -62,7 +62,7 @@ pub fn set_machine(run: &mut Run<'_>) {
     known
         .into_iter()
         .for_each(|(name, value)| set(&mut run.variables, &name, value));
-    set_log_path(&mut run.variables, run.log);
+    set_log_path(&mut run.variables, run.platform, run.log);
     if run.journal.is_attached() {
         set_client_cache(&mut run.variables, run.platform);
     }
@@ -70,7 +70,7 @@ pub fn set_machine(run: &mut Run<'_>) {
 
 /// What changes while a run goes on: the log follows the journal, and addresses come by DHCP in the background.
 pub fn refresh(variables: &mut Variables, platform: &dyn Platform, log: &Log) {
-    set_log_path(variables, log);
+    set_log_path(variables, platform, log);
     let addresses = ["_SMSTSIPAddresses", "_SMSTSDefaultGateways"];
     let known = platform.variables().into_iter();
     known
@@ -78,8 +78,8 @@ pub fn refresh(variables: &mut Variables, platform: &dyn Platform, log: &Log) {
         .for_each(|(name, value)| set(variables, &name, value));
 }
 
-fn set_log_path(variables: &mut Variables, log: &Log) {
-    let folder = log.folder().display().to_string();
+fn set_log_path(variables: &mut Variables, platform: &dyn Platform, log: &Log) {
+    let folder = path::text_in(platform.system(), &log.folder());
     set(variables, "_SMSTSLogPath", folder.clone());
     set(variables, "_SMSTSMDataPath", folder);
 }
@@ -89,10 +89,7 @@ fn set_log_path(variables: &mut Variables, log: &Log) {
 pub fn set_client_cache(variables: &mut Variables, platform: &dyn Platform) {
     let folder = match platform.system() {
         System::Linux => media_format::paths::INSTALLED.to_owned(),
-        System::Windows => {
-            let folder = installed::folder(&platform.root());
-            folder.display().to_string().replace('/', "\\")
-        }
+        System::Windows => path::text(&installed::folder(&platform.root())),
     };
     set(variables, "_SMSTSClientCache", folder);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use super::path;
 use crate::context::code_text;
 use crate::log::Log;
 use crate::platform::{Command, Files, Machine, Processes, Registry, Result};
@@ -132,7 +133,7 @@ fn stop(machine: &(impl Windows + ?Sized), log: &Log) -> Result<()> {
 pub fn uninstall(machine: &(impl Windows + ?Sized), log: &Log, limit: Option<Duration>) -> Result<()> {
     let program = machine.root().join(UNINSTALL);
     let output = machine.run(&Command {
-        program: program.display().to_string(),
+        program: path::text(&program),
         arguments: vec!["/uninstall".into()],
         timeout: limit,
         ..Command::default()

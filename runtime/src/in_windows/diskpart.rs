@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use uuid::Uuid;
 
-use super::tools;
+use super::{path, tools};
 use crate::log::Log;
 use crate::platform::{Disk, Files, Machine, NewPartition, NewTable, Partition, Processes, Result, Role};
 
@@ -152,7 +152,7 @@ pub fn run(
     machine.write(file, script.as_bytes(), 0o600)?;
     log.info(format!("script for diskpart ({}):", file.display()));
     script.lines().for_each(|line| log.info(format!("  {line}")));
-    let words = ["/s".to_owned(), file.display().to_string()];
+    let words = ["/s".to_owned(), path::text(file)];
     let ran = tools::run(machine, log, PROGRAM, &words, None);
     machine.sleep(PAUSE);
     machine.remove(file)?;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use media_format::manifest::hex;
 use media_format::wim::protocol::{Apply, Capture, CaptureImage, Compression, Find, Message, Phase, Summary};
 
-use super::tools;
+use super::{path, tools};
 use crate::log::Log;
 use crate::platform::{Command, Files, Processes, Result};
 
@@ -92,14 +92,13 @@ pub fn find(
     find: &Find,
     limit: Option<Duration>,
 ) -> Result<Vec<PathBuf>> {
-    let listed = |path: &Path| path.to_string_lossy().replace('/', "\\");
-    let names = find.paths.iter().map(|path| listed(path));
+    let names = find.paths.iter().map(|path| path::text(path));
     let command = Command {
         program: PROGRAM.into(),
         arguments: vec![
             "/English".into(),
             "/List-Image".into(),
-            format!("/ImageFile:{}", find.wim.display()),
+            format!("/ImageFile:{}", path::text(&find.wim)),
             format!("/Index:{}", find.index),
         ],
         only: names.chain([ERROR.to_owned()]).collect(),
@@ -109,7 +108,11 @@ pub fn find(
     let output = tools::run_command(processes, log, &command)
         .with_context(|| format!("listing image {}", find.index))?;
     let lines: Vec<&str> = output.stdout.lines().map(str::trim).collect();
-    let has = |path: &&PathBuf| lines.iter().any(|line| line.eq_ignore_ascii_case(&listed(path)));
+    let has = |path: &&PathBuf| {
+        lines
+            .iter()
+            .any(|line| line.eq_ignore_ascii_case(&path::text(path)))
+    };
     Ok(find.paths.iter().filter(has).cloned().collect())
 }
 
@@ -117,10 +120,10 @@ fn words_to_apply(apply: &Apply, folder: &str) -> Result<Vec<String>> {
     let mut words = vec![
         "/English".to_owned(),
         "/Apply-Image".to_owned(),
-        format!("/ImageFile:{}", apply.wim.display()),
+        format!("/ImageFile:{}", path::text(&apply.wim)),
     ];
     if !apply.parts.is_empty() {
-        words.push(format!("/SWMFile:{}", pattern(apply)?.display()));
+        words.push(format!("/SWMFile:{}", path::text(&pattern(apply)?)));
     }
     words.push(format!("/Index:{}", apply.index));
     words.push(format!("/ApplyDir:{folder}"));
@@ -163,7 +166,7 @@ pub fn add_driver(
         "/English".to_owned(),
         format!("/Image:{folder}"),
         "/Add-Driver".to_owned(),
-        format!("/Driver:{}", inf.display()),
+        format!("/Driver:{}", path::text(inf)),
     ];
     words.extend((!signed).then(|| "/ForceUnsigned".to_owned()));
     tools::run(processes, log, PROGRAM, &words, limit)
@@ -251,7 +254,7 @@ fn words(
     let mut words = vec![
         "/English".to_owned(),
         verb.to_owned(),
-        format!("/ImageFile:{}", made.display()),
+        format!("/ImageFile:{}", path::text(made)),
         format!("/CaptureDir:{folder}"),
         format!("/Name:{}", image.name),
     ];
@@ -262,7 +265,7 @@ fn words(
             .map(|text| format!("/Description:{text}")),
     );
     words.extend(compression.map(|kind| format!("/Compress:{kind}")));
-    words.push(format!("/ConfigFile:{}", configuration.display()));
+    words.push(format!("/ConfigFile:{}", path::text(configuration)));
     words.extend(["/CheckIntegrity", "/Verify"].map(str::to_owned));
     words
 }

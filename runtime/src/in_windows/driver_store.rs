@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::tools;
+use super::{path, tools};
 use crate::log::Log;
 use crate::platform::{Command, Processes};
 
@@ -20,8 +20,7 @@ const LIMIT: Duration = Duration::from_secs(60 * 60);
 /// # Errors
 /// When Windows has no program for that, or it refuses one of them.
 pub fn add(processes: &(impl Processes + ?Sized), log: &Log, folder: &Path) -> Result<()> {
-    // Of Windows' programs not all take `/` in a path.
-    let infs = folder.join("*.inf").display().to_string().replace('/', "\\");
+    let infs = path::text(&folder.join("*.inf"));
     let command = Command {
         program: "pnputil.exe".into(),
         arguments: vec!["/add-driver".into(), infs, "/subdirs".into()],

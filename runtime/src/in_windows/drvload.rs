@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use media_format::drivers::{Architecture, DriverInf};
 use windows_setup::drivers::{Listing, Machine, System, index_inf, matches};
 
-use super::{devices, tools};
+use super::{devices, path, tools};
 use crate::log::Log;
 use crate::platform::{Files, Processes, Registry, Result};
 
@@ -36,7 +36,7 @@ pub fn load(machine: &(impl Files + Processes + Registry + ?Sized), log: &Log, f
             ));
             continue;
         }
-        if let Err(error) = tools::run(machine, log, "drvload.exe", &[path.display().to_string()], None) {
+        if let Err(error) = tools::run(machine, log, "drvload.exe", &[path::text(path)], None) {
             log.warning(format!("{error:#}"));
         }
     }

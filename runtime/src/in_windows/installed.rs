@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use media_format::paths;
 
-use super::placed_drivers;
+use super::{path, placed_drivers};
 use crate::platform::{Data, Files, Machine, Platform, Registry, Result};
 use crate::windows::planted;
 
@@ -119,7 +119,7 @@ pub fn start_with_windows(platform: &dyn Platform) -> Result<()> {
     set_up_is_over(platform)?;
     let service = planted::service();
     let program = folder(&platform.root()).join(paths::WINDOWS_PROGRAM);
-    let command = format!("\"{}\" service", program.display());
+    let command = format!("\"{}\" service", path::text(&program));
     let values = [
         ("DisplayName", Data::Text(service.display_name)),
         ("Description", Data::Text(service.description)),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
+use super::path;
 use crate::platform::{Command, Result};
 
 /// The command that installs a file; `properties` are those of an MSI, and the arguments of a script.
@@ -11,7 +12,7 @@ use crate::platform::{Command, Result};
 /// # Errors
 /// When Windows does not know its kind.
 pub fn command(file: &Path, properties: &str) -> Result<Command> {
-    let path = file.display().to_string();
+    let path = path::text(file);
     let kind = file
         .extension()
         .unwrap_or_default()
@@ -79,8 +80,8 @@ mod tests {
     fn every_kind_is_installed_silently_and_does_not_restart() {
         let properties = r#"INSTALLDIR="C:\a b" "#;
         assert_eq!(
-            line("D:/t.MSI", properties),
-            r#"msiexec.exe /i D:/t.MSI /qn /norestart INSTALLDIR="C:\a b""#
+            line(r"D:\packages/t/t.MSI", properties),
+            r#"msiexec.exe /i D:\packages\t\t.MSI /qn /norestart INSTALLDIR="C:\a b""#
         );
         assert_eq!(line("t.msp", ""), "msiexec.exe /p t.msp /qn /norestart");
         assert_eq!(line("t.msu", ""), "wusa.exe t.msu /quiet /norestart");

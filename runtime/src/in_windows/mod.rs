@@ -18,6 +18,7 @@ pub mod installers;
 pub mod membership;
 pub mod offline_hive;
 pub mod partition;
+pub mod path;
 pub mod pending;
 pub mod placed_drivers;
 pub mod power;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use media_format::hive::protocol::{Answer, Query, Read, Source, Write};
 use media_format::hive::{Edit, Key, NamedValue, Value};
 
-use super::tools;
+use super::{path, tools};
 use crate::log::Log;
 use crate::platform::{Data, Files, Processes, Registry, Result};
 
@@ -120,7 +120,7 @@ fn load(machine: &(impl Processes + Registry + ?Sized), log: &Log, hive: &Path) 
     if machine.has_key(KEY)? {
         reg(machine, log, &["unload", KEY])?;
     }
-    reg(machine, log, &["load", KEY, &hive.display().to_string()])
+    reg(machine, log, &["load", KEY, &path::text(hive)])
 }
 
 fn reg(machine: &(impl Processes + ?Sized), log: &Log, words: &[&str]) -> Result<()> {
@@ -258,7 +258,7 @@ mod tests {
     }
 
     const HIVE_FILE: &str = "W:/Windows/System32/config/SOFTWARE";
-    const SUCCESSOR_OF_HIVE: &str = "W:/Windows/System32/config/SOFTWARE.media-runtime";
+    const SUCCESSOR_OF_HIVE: &str = r"W:\Windows\System32\config\SOFTWARE.media-runtime";
 
     fn edits() -> Vec<Edit> {
         vec![

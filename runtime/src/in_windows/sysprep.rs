@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 
 use windows_setup::offline_registry::{CREATED_USER, FIRST_START};
 
-use super::{pending, powershell, registry};
+use super::{path, pending, powershell, registry};
 use crate::context::{beginning, code_text};
 use crate::log::Log;
 use crate::platform::{Command, Data, Files, Machine, Network, Processes, Registry, Result};
@@ -140,7 +140,7 @@ pub fn generalize(
         machine.remove(&logs.join(name))?;
     }
     let output = machine.run(&Command {
-        program: folder.join("sysprep.exe").display().to_string(),
+        program: path::text(&folder.join("sysprep.exe")),
         arguments: ["/generalize", "/oobe", "/quit", "/quiet"]
             .map(str::to_owned)
             .to_vec(),

@@ -148,7 +148,7 @@ mod tests {
         let of = |command: Command| {
             let words = command.arguments.join(" ");
             words
-                .split(['/', ' '])
+                .split(['\\', ' '])
                 .find(|word| word.ends_with(".msu") || word.ends_with(".cab"))
                 .map(str::to_owned)
         };

@@ -10,6 +10,7 @@ use task_sequence::Variables;
 
 use super::variables_file;
 use crate::context::{Context, Failure};
+use crate::in_windows::path;
 use crate::platform::{Command, Output, System};
 use crate::run::Run;
 
@@ -49,7 +50,7 @@ pub(super) fn powershell_file(system: System, file: &Path) -> Command {
             ],
         ),
     };
-    command.arguments.push(file.display().to_string());
+    command.arguments.push(path::text_in(system, file));
     command
 }
 

@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use super::Check;
 use crate::context::{Context, Failure, beginning};
-use crate::in_windows::{installed, text};
+use crate::in_windows::{installed, path, text};
 use crate::platform::{self, Command, System};
 
 /// The variable of the environment that has the path of the file.
@@ -26,7 +26,7 @@ pub(super) fn offer(context: &Context<'_>, command: &mut Command) -> platform::R
     context.platform.write(&path, b"", 0o600)?;
     command
         .environment
-        .insert(NAME.into(), path.display().to_string());
+        .insert(NAME.into(), path::text_in(context.platform.system(), &path));
     Ok(())
 }
 

@@ -119,9 +119,9 @@ impl Memory {
             }
             // Sets variables, one for each word.
             ["tell", words @ ..] => {
-                let path = Path::new(&command.environment["SMSTS_VARIABLES_FILE"]);
+                let path = command.environment["SMSTS_VARIABLES_FILE"].replace('\\', "/");
                 let text: String = words.iter().map(|word| format!("{word}\r\n")).collect();
-                self.put_by_program(path, text.as_bytes(), 0o600)?;
+                self.put_by_program(Path::new(&path), text.as_bytes(), 0o600)?;
                 Ok(ended(0))
             }
             ["tell-once", words @ ..] => {
@@ -206,7 +206,9 @@ impl Memory {
                     ..,
                 ],
             ) => {
-                let script = self.read(Path::new(file))?.context("no such script")?;
+                let script = self
+                    .read(Path::new(&file.replace('\\', "/")))?
+                    .context("no such script")?;
                 let script = String::from_utf8(script)?;
                 let script = script
                     .strip_prefix('\u{feff}')

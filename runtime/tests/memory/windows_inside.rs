@@ -88,10 +88,13 @@ fn an_inline_script_is_run_by_powershell_from_a_file_that_is_gone_afterwards() {
     let is_powershell = |one: &&Command| one.program == "powershell.exe";
     let ran: Vec<_> = world.commands.iter().filter(is_powershell).collect();
     let [ran] = ran[..] else { panic!("{ran:?}") };
-    let file = "/ProgramData/media-runtime/script.ps1";
+    let file = r"\ProgramData\media-runtime\script.ps1";
     assert_eq!(ran.arguments[4..], ["-File", file, "-First", "a b"]);
     assert_eq!(ran.environment["OSDTimeZone"], "UTC");
     assert_eq!(lines(&world), ["say it was caf\u{e9}"]);
+    let told = r"\ProgramData\media-runtime\variables";
+    assert_eq!(ran.environment["SMSTS_VARIABLES_FILE"], told);
+    let file = file.replace('\\', "/");
     let removed = format!("remove {} of {file}", &file[1..]);
     assert!(world.operations.contains(&removed), "{removed}");
     let shell = SCRIPT.replace("\"powershell\"", "\"sh\"");
@@ -101,6 +104,21 @@ fn an_inline_script_is_run_by_powershell_from_a_file_that_is_gone_afterwards() {
         "{}",
         report.reason()
     );
+}
+
+#[test]
+fn a_command_works_in_the_folder_of_its_package_as_windows_writes_it() {
+    let step = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say here\"\npackage = \"drivers\"\n\
+                working-folder = \"vmd\"\n";
+    let (world, report) = deployed("", step, |_| ());
+    report.assert_succeeded();
+    let here = world
+        .commands
+        .iter()
+        .find(|command| command.raw == "\"say here\"");
+    let folder = here.unwrap().folder.as_ref().unwrap().to_str().unwrap();
+    assert!(folder.ends_with(r"\packages\drivers\vmd"), "{folder}");
+    assert!(!folder.contains('/'), "{folder}");
 }
 
 fn list(ids: &str) -> String {

@@ -198,7 +198,7 @@ fn a_script_is_in_the_log_and_gone_after_the_call_and_a_failure_is_told() {
     assert!(error.to_string().contains("The disk is in use."), "{error}");
     assert_eq!(
         machine.ran()[0].arguments,
-        ["/s", "X:/media-runtime/diskpart.txt"]
+        ["/s", r"X:\media-runtime\diskpart.txt"]
     );
     assert!(!machine.exists(file));
     assert_eq!(machine.slept(), PAUSE);

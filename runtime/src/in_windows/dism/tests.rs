@@ -59,22 +59,22 @@ fn the_first_volume_makes_the_file_and_the_others_are_added() {
     let first = [
         "/English",
         "/Capture-Image",
-        "/ImageFile:E:/captures/a.wim.partial.wim",
+        r"/ImageFile:E:\captures\a.wim.partial.wim",
         r"/CaptureDir:W:\",
         "/Name:Windows reference",
         "/Description:as it was",
         "/Compress:fast",
-        "/ConfigFile:X:/media-runtime/WimScript.ini",
+        r"/ConfigFile:X:\media-runtime\WimScript.ini",
         "/CheckIntegrity",
         "/Verify",
     ];
     let second = [
         "/English",
         "/Append-Image",
-        "/ImageFile:E:/captures/a.wim.partial.wim",
+        r"/ImageFile:E:\captures\a.wim.partial.wim",
         r"/CaptureDir:V:\",
         "/Name:data",
-        "/ConfigFile:X:/media-runtime/WimScript.ini",
+        r"/ConfigFile:X:\media-runtime\WimScript.ini",
         "/CheckIntegrity",
         "/Verify",
     ];
@@ -144,7 +144,7 @@ fn an_image_is_applied_by_one_call_and_a_failure_says_what_dism_said() {
     let expected = [
         "/English",
         "/Apply-Image",
-        "/ImageFile:E:/packages/windows/install.wim",
+        r"/ImageFile:E:\packages\windows\install.wim",
         "/Index:3",
         r"/ApplyDir:W:\",
         "/Verify",
@@ -166,7 +166,7 @@ fn the_parts_of_a_split_image_are_told_by_a_pattern() {
     split.wim = "E:/packages/windows/install.swm".into();
     split.parts = vec!["E:/packages/windows/Install2.SWM".into()];
     let words = words_to_apply(&split, r"W:\").unwrap();
-    assert_eq!(words[3], "/SWMFile:E:/packages/windows/install*.swm");
+    assert_eq!(words[3], r"/SWMFile:E:\packages\windows\install*.swm");
     split.parts.push("E:/packages/windows/other3.swm".into());
     let error = words_to_apply(&split, r"W:\").unwrap_err().to_string();
     assert!(error.contains("other3.swm"), "{error}");
@@ -197,7 +197,7 @@ fn a_driver_is_added_by_its_inf_file_and_one_without_a_signature_by_force() {
         "/English",
         r"/Image:W:\",
         "/Add-Driver",
-        "/Driver:E:/packages/d/net.inf",
+        r"/Driver:E:\packages\d\net.inf",
     ];
     assert_eq!(
         calls,
