@@ -15,10 +15,11 @@ use crate::context::{Context, Failure, Reporter, beginning, code_text, resolved}
 use crate::debugger::{self, Decision};
 use crate::engine::{self, Ended, Next, Outcome, Program, Stuck};
 use crate::facts::MachineFacts;
+use crate::in_windows::recovery;
 use crate::journal::Journal;
 use crate::log::Log;
 use crate::media::Media;
-use crate::platform::{Firmware, Platform, Result};
+use crate::platform::{Firmware, Platform, Result, System};
 use crate::questions::Questions;
 use crate::{afterwards, boot_state, preflight, running, steps, system_place, variables, winpe_boot};
 
@@ -464,6 +465,7 @@ impl Run<'_> {
 
     fn complete(&mut self) -> Result<Finished> {
         self.log.info("the task sequence has ended successfully");
+        self.put_recovery_in_use();
         self.log_copies = crate::logs::copy(self);
         // The boot partition is cleaned and unmounted: nothing may be open there.
         self.log.move_to(&self.log_home);
@@ -472,6 +474,15 @@ impl Run<'_> {
             failure: None,
             finish: crate::finished::finish(self)?,
         })
+    }
+
+    /// A Windows that stays as this run has set it up.
+    fn put_recovery_in_use(&self) {
+        let target = self.journal.saved.target.as_ref();
+        let is_ours = target.is_some_and(|target| target.ours);
+        if is_ours && self.here == Environment::Os && self.platform.system() == System::Windows {
+            recovery::put_in_use(self.platform, self.log);
+        }
     }
 
     fn fail(&mut self, reason: &str) -> Finished {

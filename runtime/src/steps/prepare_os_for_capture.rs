@@ -11,7 +11,7 @@ use super::{Result, commands};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::existing;
-use crate::in_windows::sysprep;
+use crate::in_windows::{recovery, sysprep};
 
 mod windows;
 
@@ -56,10 +56,15 @@ fn generalize_windows(
         return Ok(());
     }
     sysprep::preflight(context.platform, context.log)?;
+    recovery::take_back(context.platform, context.log);
     context.progress("generalizing Windows", 0, 0);
     let keep = options.keep_activation.unwrap_or(false);
-    sysprep::generalize(context.platform, context.log, keep, context.timeout)?;
-    Ok(())
+    let done = sysprep::generalize(context.platform, context.log, keep, context.timeout);
+    if done.is_err() {
+        // This Windows is used on.
+        recovery::put_in_use(context.platform, context.log);
+    }
+    Ok(done?)
 }
 
 /// What makes the result useless is refused while nothing has changed.

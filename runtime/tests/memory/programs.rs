@@ -215,6 +215,8 @@ impl Memory {
                     .context("a script in the console's code page")?;
                 self.shell(script, command)
             }
+            ("reagentc.exe", ["/disable"]) => windows::disable_recovery(self),
+            ("reagentc.exe", ["/enable"]) => Ok(ended(0)),
             ("pnputil.exe", ["/add-driver", infs, "/subdirs"]) => windows::take_drivers(self, infs),
             // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
             ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {

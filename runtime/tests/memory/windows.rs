@@ -200,6 +200,22 @@ pub(crate) fn generalize(machine: &Memory) -> Result<()> {
     machine.set_value(&format!(r"HKLM\SOFTWARE\{STATE}"), "ImageState", &state)
 }
 
+/// Where the recovery environment of a Windows lies that does not use it.
+pub(crate) const WINRE: &str = "Windows/System32/Recovery/Winre.wim";
+
+/// Where it lies when it is used, without a partition for it.
+pub(crate) const WINRE_IN_USE: &str = "Recovery/WindowsRE/Winre.wim";
+
+/// Windows brings it back.
+pub(crate) fn disable_recovery(machine: &Memory) -> Result<Output> {
+    let [used, unused] = [WINRE_IN_USE, WINRE].map(|path| Path::new("/").join(path));
+    if let Some(bytes) = machine.read(&used)? {
+        machine.put_by_program(&unused, &bytes, 0o644)?;
+        machine.remove(&used)?;
+    }
+    Ok(Output::default())
+}
+
 const CLIENT_SETUP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\ccmsetup";
 const CLIENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\CcmExec";
 

@@ -6,7 +6,10 @@ use runtime::platform::Command;
 
 use crate::driver::{Report, run_to_end};
 use crate::fixture::MediaBuilder;
-use crate::windows_runs::{DEPLOY, INSIDE, media, template_of, with_controller};
+use crate::windows::{WINRE, WINRE_IN_USE, info, installation, wim, with_files};
+use crate::windows_runs::{
+    BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of, with_controller,
+};
 use crate::world::World;
 
 /// A deployed Windows with those applications, and further steps in it.
@@ -104,6 +107,35 @@ fn an_inline_script_is_run_by_powershell_from_a_file_that_is_gone_afterwards() {
         "{}",
         report.reason()
     );
+}
+
+/// An image with its recovery environment there.
+fn put_with(media: &mut MediaBuilder, winre: &str) {
+    let tree = with_files(installation("IMAGE_STATE_COMPLETE"), &[(winre, b"recovery")]);
+    media.put_image("windows", &wim(&tree, Some(info(9))));
+}
+
+#[test]
+fn the_recovery_environment_comes_into_the_captured_image_and_is_put_in_use_where_that_is_deployed() {
+    let of_recovery = |world: &World| {
+        let commands = world.commands.iter();
+        let of_recovery = commands.filter(|command| command.program == "reagentc.exe");
+        of_recovery
+            .flat_map(|command| command.arguments.clone())
+            .collect::<Vec<_>>()
+    };
+    let mut media = media(MediaLayout::Iso, &template(BUILD_AND_CAPTURE, &INSIDE));
+    put_with(&mut media, WINRE_IN_USE);
+    let (world, report) = run_to_end(with_controller(&media));
+    report.assert_succeeded();
+    assert!(captured(&world).images[0].tree().contains_key(WINRE));
+    assert_eq!(of_recovery(&world), ["/disable"]);
+    let (world, report) = deployed("", "", |media| put_with(media, WINRE));
+    report.assert_succeeded();
+    assert_eq!(of_recovery(&world), ["/enable"]);
+    let (world, report) = deployed("", "", |_| ());
+    report.assert_succeeded();
+    assert!(of_recovery(&world).is_empty());
 }
 
 #[test]
