@@ -15,7 +15,8 @@ pub(super) fn check(options: &ApplyDriverPackage, context: &Context<'_>) -> Chec
     let unsigned = options.allow_unsigned.unwrap_or(false);
     let checked = image::candidates(context)?.into_iter().map(|system| {
         let plan = plan_package(&index, options.package.as_str(), system.system(), unsigned);
-        refuse_nothing(options, &plan)
+        refuse_nothing(options, &plan)?;
+        Ok(drivers::check_packed(context, &plan.choices)?)
     });
     // It may be for one of them only.
     checked.reduce(Check::or).unwrap_or(Ok(()))

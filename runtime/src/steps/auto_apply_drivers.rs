@@ -47,7 +47,7 @@ fn refuse_unsigned(
         context.log.warning(format!("unsigned, so passed over: {names}"));
     }
     if needed.is_empty() {
-        return Ok(());
+        return Ok(drivers::check_packed(context, &signed.choices)?);
     }
     Err(Failure::new(format!(
         "all drivers for this machine's disk controller are unsigned ({}): give signed ones, or use apply-driver-package \

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use media_format::drivers::{Architecture, DriverInf, Signature};
 use media_format::paths;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::in_windows::driver_store;
 use crate::journal::WindowsSystem;
 use crate::platform::{Platform, Result};
+use crate::winpe_boot;
 
 /// In the runtime's own folder, with which they go again: by then Windows has installed what it needs.
 const FOLDER: &str = "drivers";
@@ -110,6 +111,38 @@ pub fn place(context: &Context<'_>, choices: &[Choice<'_>]) -> Result<()> {
             .with_context(|| format!("entering the driver {}", choice.inf.path))?;
     }
     Ok(())
+}
+
+/// What the boot loader has to load is copied out of its package as it is, so one that is packed there (`name.sy_`, or in a cabinet file)
+/// is found before anything is changed. In Windows PE, Windows' own program unpacks it.
+///
+/// # Errors
+/// When a driver is packed.
+pub fn check_packed(context: &Context<'_>, choices: &[Choice<'_>]) -> Result<()> {
+    if winpe_boot::is_here(context.platform, context.here) {
+        return Ok(());
+    }
+    for choice in choices.iter().filter(|choice| choice.inf.boot_critical) {
+        for (driver, source) in boot_drivers(choice.inf) {
+            if !is_on_media(context, &choice.inf.package, &source)? {
+                bail!(
+                    "the boot loader of Windows needs {} of the driver {}/{}, which is packed there: unpack it beside the INF \
+                     file (`expand`), and build the media again",
+                    driver.file,
+                    choice.inf.package,
+                    choice.inf.path
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_on_media(context: &Context<'_>, package: &str, source: &str) -> Result<bool> {
+    let package = context.package(package)?;
+    let path = format!("{}/{source}", package.path);
+    let mut files = context.media.manifest.files_of(package);
+    Ok(files.any(|file| file.path.eq_ignore_ascii_case(&path)))
 }
 
 /// Has the boot image's own program add them, where it has one.

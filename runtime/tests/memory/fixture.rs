@@ -97,6 +97,8 @@ impl MediaBuilder {
     /// Adds a driver package with those files, and the index of its INF file.
     pub(crate) fn add_drivers(&mut self, id: &str, files: &[(&str, &[u8])], index: &DriverIndex) {
         self.add(id, PackageKind::Driver, None, &[]);
+        let before = format!("packages/{id}/");
+        self.content.retain(|path, _| !path.starts_with(&before));
         for (path, bytes) in files {
             self.content
                 .insert(format!("packages/{id}/{path}"), bytes.to_vec());

@@ -119,11 +119,19 @@ pub(crate) fn put_drivers(media: &mut MediaBuilder, inf: &str, signature: Signat
 
 /// Drivers that each lie in a folder of that name.
 pub(crate) fn put_several_drivers(media: &mut MediaBuilder, drivers: &[(&str, &str, Signature)]) {
-    media.packages.retain(|package| package.id != "drivers");
     let files: Vec<(String, &[u8])> = drivers
         .iter()
         .flat_map(|(folder, inf, _)| files_of_driver(folder, inf))
         .collect();
+    put_driver_files(media, &files, drivers);
+}
+
+/// The same with those files.
+pub(crate) fn put_driver_files(
+    media: &mut MediaBuilder,
+    files: &[(String, &[u8])],
+    drivers: &[(&str, &str, Signature)],
+) {
     let files: Vec<(&str, &[u8])> = files
         .iter()
         .map(|(path, bytes)| (path.as_str(), *bytes))
@@ -144,7 +152,7 @@ pub(crate) fn put_several_drivers(media: &mut MediaBuilder, drivers: &[(&str, &s
     media.add_drivers("drivers", &files, &index);
 }
 
-fn files_of_driver<'a>(folder: &str, inf: &'a str) -> [(String, &'a [u8]); 4] {
+pub(crate) fn files_of_driver<'a>(folder: &str, inf: &'a str) -> [(String, &'a [u8]); 4] {
     let files: [(String, &[u8]); 4] = [
         (format!("{folder}.inf"), inf.as_bytes()),
         ("vmd.cat".into(), b"catalog"),

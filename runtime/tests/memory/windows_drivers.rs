@@ -6,7 +6,8 @@ use windows_setup::drivers::ids::{DeviceIds, MachineDevice};
 
 use crate::driver::run_to_end;
 use crate::windows::{
-    DRIVER_STORE, INF, info, installation, put_drivers, put_several_drivers, wim, with_files,
+    DRIVER_STORE, INF, files_of_driver, info, installation, put_driver_files, put_drivers,
+    put_several_drivers, wim, with_files,
 };
 use crate::windows_runs::{
     BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of, with_controller,
@@ -154,6 +155,18 @@ fn an_unsigned_driver_beside_a_signed_one_of_the_same_controller_is_no_reason_to
     let (_, report) = run_to_end(with_controller(&media));
     report.assert_succeeded();
     assert!(!report.log.contains("passed over"), "{}", report.log);
+}
+
+#[test]
+fn a_packed_driver_of_the_disk_controller_is_refused_before_the_disk_is_erased() {
+    let why = ["needs vmdstor.sys of the driver drivers/vmd/vmd.inf, which is packed there"];
+    for sequence in [deploys(), whole_package("")] {
+        let mut media = media(MediaLayout::Iso, &sequence);
+        let mut files = files_of_driver("vmd", INF);
+        files[2].0 = "vmd/vmdstor.sy_".into();
+        put_driver_files(&mut media, &files, &[("vmd", INF, listed())]);
+        refused_untouched(&with_controller(&media), &why);
+    }
 }
 
 /// The controller that it is for is in no machine of this run.
