@@ -112,8 +112,8 @@ fn name(path: &Path) -> String {
 }
 
 fn one(run: Runner<'_>, file: &Path) -> Result<Ended> {
-    let output =
-        run(installers::command(file, "")?).with_context(|| format!("installing update {}", name(file)))?;
+    let output = run(installers::command(file, "", &installers::Beside::default())?)
+        .with_context(|| format!("installing update {}", name(file)))?;
     Ok(judge(output.code))
 }
 

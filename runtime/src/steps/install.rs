@@ -1,11 +1,13 @@
 //! How one package is installed; the install steps share it.
 
+use std::path::Path;
+
 use anyhow::{Context as _, bail};
 use media_format::manifest::{Install, Package};
 
 use super::commands::{self, shell};
 use crate::context::{Context, Failure, code_text};
-use crate::in_windows::installers;
+use crate::in_windows::installers::{self, Beside};
 use crate::platform::Result;
 use crate::variables;
 
@@ -71,9 +73,10 @@ fn windows(
     properties: &str,
 ) -> Result<Installed> {
     let folder = context.content(&package.id)?;
+    let beside = beside(context, package, &folder, files);
     let mut ended = Installed::Done;
     for file in files {
-        let mut command = installers::command(&folder.join(file), properties)?;
+        let mut command = installers::command(&folder.join(file), properties, &beside)?;
         command.folder = Some(folder.clone());
         let output = commands::run(context, command).map_err(error)?;
         match judge(context, package, output.code) {
@@ -83,6 +86,15 @@ fn windows(
         }
     }
     Ok(ended)
+}
+
+/// What else the package has, for its apps.
+fn beside(context: &Context<'_>, package: &Package, folder: &Path, installers: &[String]) -> Beside {
+    let files = context.media.manifest.files_of(package);
+    let names: Vec<&str> = files
+        .filter_map(|file| file.path.strip_prefix(&package.path)?.strip_prefix('/'))
+        .collect();
+    Beside::of(folder, &names, installers)
 }
 
 /// Runs a command line of a package in its folder and judges its exit code.
