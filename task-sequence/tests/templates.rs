@@ -29,7 +29,7 @@ fn read(path: &Path) -> TaskSequence {
     parse(&path.display().to_string(), &text).unwrap_or_else(|found| panic!("{}", render(&found)))
 }
 
-/// The secrets that it tells them to name.
+/// The secrets that it tells them to name, which are asked for at the machine.
 const SECRETS: &[&str] = &["OSDLocalAdminPassword"];
 
 fn media() -> MediaFacts {
@@ -44,6 +44,7 @@ fn media() -> MediaFacts {
     MediaFacts {
         packages: packages.collect(),
         secrets: SECRETS.iter().map(|name| (*name).to_owned()).collect(),
+        asked: SECRETS.iter().map(|name| (*name).to_owned()).collect(),
         ..MediaFacts::default()
     }
 }
@@ -78,6 +79,7 @@ fn a_deployed_windows_can_be_logged_on_to_by_whoever_has_the_secret() {
     let sequence = read(&folder().join("windows-deploy.toml"));
     let without = MediaFacts {
         secrets: [].into(),
+        asked: [].into(),
         ..media()
     };
     let problems = validate(&sequence, &without);
