@@ -49,6 +49,41 @@ pub enum SetError {
 )]
 pub struct MissingSecret(pub String);
 
+/// What the engine and the steps set. Other names with a prefix of theirs, such as ConfigMgr's `_OSDDetectedWinDir`, stay without a
+/// value: to look for a Windows means to mount what lies on the disks.
+const SET_BY_ENGINE: [&str; 30] = [
+    "_SMSTSAssetTag",
+    "_SMSTSBootImageID",
+    "_SMSTSBootUEFI",
+    "_SMSTSCaptureFolder",
+    "_SMSTSClientCache",
+    "_SMSTSCurrentActionName",
+    "_SMSTSDefaultGateways",
+    "_SMSTSIPAddresses",
+    "_SMSTSInWinPE",
+    "_SMSTSLastActionName",
+    "_SMSTSLastActionRetCode",
+    "_SMSTSLastActionSucceeded",
+    "_SMSTSLaunchMode",
+    "_SMSTSLogPath",
+    "_SMSTSMDataPath",
+    "_SMSTSMacAddresses",
+    "_SMSTSMachineName",
+    "_SMSTSMake",
+    "_SMSTSMediaType",
+    "_SMSTSModel",
+    "_SMSTSOrgName",
+    "_SMSTSPackageID",
+    "_SMSTSPackageName",
+    "_SMSTSSerialNumber",
+    "_SMSTSUUID",
+    "_TSAppInstallFailed",
+    "_TSAppInstallNext",
+    "_TSAppInstallStatus",
+    "_TSPackageInstallNext",
+    "_TSSecureBoot",
+];
+
 const READ_ONLY_PREFIXES: [&str; 3] = ["_smsts", "_osd", "_ts"];
 /// What ConfigMgr's engine chooses and ours is told: the folder that stays where a volume is emptied.
 const USER_STATE: &str = "_smstsuserstatepath";
@@ -117,6 +152,11 @@ impl Variables {
     /// Whether the variable has a value, an empty one included.
     pub fn contains(&self, name: &str) -> bool {
         self.values.contains_key(&name.to_lowercase())
+    }
+
+    /// Whether the engine gives this name a value, in some part of a run.
+    pub fn is_set_by_engine(name: &str) -> bool {
+        SET_BY_ENGINE.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// Whether only the engine may set this name.

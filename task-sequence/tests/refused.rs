@@ -535,6 +535,10 @@ fn a_name_that_nothing_gives_a_value_is_pointed_out() {
     for (name, wanted) in [
         ("%ComputerRom%", "did you mean `%ComputerRoom%`?"),
         ("%Nope%", "nothing gives `%Nope%` a value"),
+        (
+            "%_OSDDetectedWinDir%",
+            "nothing gives `%_OSDDetectedWinDir%` a value",
+        ),
     ] {
         let said = found("linux", &named(name), &media);
         assert!(said.starts_with("warning: ") && said.contains(wanted), "{said}");

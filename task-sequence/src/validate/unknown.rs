@@ -59,7 +59,8 @@ impl Known<'_> {
     fn unknown(&self, name: &str, of_a_shell: bool) -> Option<String> {
         // What a script of a package sets is not seen: only what looks like a slip is worth a word.
         let of_a_shell = of_a_shell || self.given.has_unseen_scripts();
-        let is_known = self.given.contains(name) || Variables::is_read_only(name) || self.is_of_a_type(name);
+        let is_known =
+            self.given.contains(name) || Variables::is_set_by_engine(name) || self.is_of_a_type(name);
         let near = || nearest(name, self.given.names().chain(self.of_types.iter().copied()));
         let near = near().filter(|near| !of_a_shell || is_near(name, near));
         if is_known || of_a_shell && near.is_none() {
