@@ -207,6 +207,28 @@ fn what_was_captured_from_several_volumes_deploys_to_several() {
     assert!(status.contains("Package: demo-editor"), "{status}");
 }
 
+/// That what is looked for would be found, whatever stands before it.
+#[test]
+fn a_secret_is_found_in_each_of_its_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide: String = "Canary-7hXq2".chars().flat_map(|c| [c, '\0']).collect();
+    let forms = [
+        ("plain", "password=Canary-7hXq2"),
+        ("utf16", wide.as_str()),
+        // `printf 'password:Canary-7hXq2!' | base64`, and with one and two characters more before it.
+        ("base64-0", "cGFzc3dvcmQ6Q2FuYXJ5LTdoWHEyIQ"),
+        ("base64-1", "eHBhc3N3b3JkOkNhbmFyeS03aFhxMiE"),
+        ("base64-2", "eHhwYXNzd29yZDpDYW5hcnktN2hYcTIh"),
+    ];
+    for (name, text) in forms {
+        fs::write(folder.path().join(name), text).unwrap();
+        let found = support::with_secret(folder.path(), "Canary-7hXq2");
+        assert!(found.contains(name), "{name} in {found:?}");
+    }
+    fs::write(folder.path().join("other"), "Canary-7hXq3").unwrap();
+    support::assert_without(&folder.path().join("other"), "Canary-7hXq2");
+}
+
 /// The machine loses its power in five steps and comes back each time; the image is the same as without.
 #[test]
 fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
@@ -224,6 +246,13 @@ fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
     image.verify();
     image.has_applications_and_update();
     image.assert_same_files(captured_on_the_stick());
+    // The password of the share, of scripts/demo.
+    image.assert_without("Canary-7hXq2");
+    let logs = support::files_below(&out("demo/share"), ".log");
+    assert!(logs.iter().any(|log| log.ends_with("serial.log")), "{logs:?}");
+    assert!(logs.iter().any(|log| log.ends_with("smsts.log")), "{logs:?}");
+    logs.iter()
+        .for_each(|log| support::assert_without(log, "Canary-7hXq2"));
 }
 
 /// The ISO is attached as a stick here and in `a_full_capture_destination_…`: it is hybrid.

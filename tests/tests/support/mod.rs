@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use base64ct::{Base64Unpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
 /// Processors of this computer that an emulated machine may use while it is held: machines with more of them than there are
@@ -256,6 +257,49 @@ pub fn shorten_log(disk: &str) {
         .expect("writing");
 }
 
+/// Neither the file nor any below the folder has the secret in it: as UTF-8, as UTF-16, or within a text in base64.
+pub fn assert_without(place: &Path, secret: &str) {
+    let found = with_secret(place, secret);
+    assert_eq!(found, "", "these have the secret");
+}
+
+/// Files that have it.
+pub fn with_secret(place: &Path, secret: &str) -> String {
+    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut patterns = vec![escaped(secret.as_bytes()), escaped(&wide)];
+    for text in [secret.as_bytes(), &wide] {
+        patterns.extend((0..3).map(|shift| escaped(in_base64(text, shift).as_bytes())));
+    }
+    let found = Command::new("grep")
+        .args([
+            "--recursive",
+            "--files-with-matches",
+            "--text",
+            "--perl-regexp",
+            "--regexp",
+        ])
+        .arg(patterns.join("|"))
+        .arg(place)
+        .env("LC_ALL", "C")
+        .output()
+        .expect("grep");
+    // 2: something could not be read.
+    assert!(matches!(found.status.code(), Some(0 | 1)), "{}", text_of(&found));
+    text_of(&found)
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
+}
+
+/// What stands for the text in base64 wherever it begins: its middle, which depends on nothing around it.
+fn in_base64(text: &[u8], shift: usize) -> String {
+    let padded = [&vec![0; shift][..], text].concat();
+    let encoded = Base64Unpadded::encode_string(&padded);
+    let last = padded.len() / 3 * 4;
+    encoded[(shift * 8).div_ceil(6)..last].to_owned()
+}
+
 /// SHA-256 of a file.
 pub fn digest(path: &Path) -> String {
     let mut file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -357,6 +401,18 @@ impl Image {
             "wimlib-imagex",
             &["extract", &self.path, &self.index, path, "--to-stdout"],
         )
+    }
+
+    /// No file of the image has the secret in it.
+    pub fn assert_without(&self, secret: &str) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let into = format!("--dest-dir={}", folder.path().display());
+        run(
+            "wimlib-imagex",
+            &["extract", &self.path, &self.index, "/", &into, "--no-acls"],
+        );
+        assert!(folder.path().join("etc").exists(), "nothing was extracted");
+        assert_without(folder.path(), secret);
     }
 
     pub fn has_applications_and_update(&self) {
