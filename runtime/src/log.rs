@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 /// The name that ConfigMgr's users look for.
 pub const NAME: &str = "smsts.log";
 const ROTATE_AT: u64 = 5 * 1024 * 1024;
+/// Earlier files that stay: a partition for booting has little room.
+const KEPT: usize = 5;
 const COMPONENT: &str = "media-runtime";
 
 /// How serious a line is, as CMTrace colours it.
@@ -78,6 +80,19 @@ impl Inner {
             .collect();
         let _ = std::fs::rename(&current, self.folder.join(format!("smsts-{stamp}.log")));
         self.file = append(&current).ok();
+        remove_oldest(&self.folder);
+    }
+}
+
+/// The names of rotated files begin with the same letters and go on with their time.
+fn remove_oldest(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_rotated = |name: &str| name.starts_with("smsts-") && name.ends_with(".log");
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut rotated: Vec<String> = names.filter(|name| is_rotated(name)).collect();
+    rotated.sort();
+    for name in rotated.iter().rev().skip(KEPT) {
+        let _ = std::fs::remove_file(folder.join(name));
     }
 }
 
@@ -260,6 +275,29 @@ mod tests {
     fn a_log_that_was_opened_nowhere_makes_no_file() {
         Log::default().info("lost");
         assert!(!Path::new(NAME).exists());
+    }
+
+    #[test]
+    fn the_oldest_of_many_logs_go() {
+        let folder = tempfile::tempdir().unwrap();
+        for month in 1..=8 {
+            let name = format!("smsts-20200{month}01000000.log");
+            std::fs::write(folder.path().join(name), "old").unwrap();
+        }
+        let log = Log::open(folder.path());
+        for _ in 0..6 {
+            log.info("x".repeat(1024 * 1024));
+        }
+        log.info("last");
+        let names = log.files().into_iter().map(|(name, _)| name);
+        let rotated: Vec<_> = names.filter(|name| name.starts_with("smsts-")).collect();
+        assert_eq!(rotated.len(), KEPT, "{rotated:?}");
+        assert!(
+            rotated
+                .iter()
+                .all(|name| *name >= "smsts-20200501000000.log".to_owned()),
+            "{rotated:?}"
+        );
     }
 
     #[test]
