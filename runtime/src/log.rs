@@ -295,7 +295,7 @@ mod tests {
         assert!(
             rotated
                 .iter()
-                .all(|name| *name >= "smsts-20200501000000.log".to_owned()),
+                .all(|name| name.as_str() >= "smsts-20200501000000.log"),
             "{rotated:?}"
         );
     }

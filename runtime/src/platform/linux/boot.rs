@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use media_format::paths;
 
-use super::Linux;
 use super::bound::Bound;
+use super::{Linux, boot_entries};
 use crate::platform::{Boot, Command, Disks as _, Files as _, Firmware, Output, Processes, Result};
 use crate::staging;
 
@@ -84,7 +84,7 @@ impl Boot for Linux {
             return Ok(());
         }
         let Some(listed) = self.entries()? else {
-            return Ok(());
+            return boot_entries::remove(label);
         };
         for number in listed.lines().filter_map(|line| entry_number(line, label)) {
             self.checked("efibootmgr", &["-q", "-B", "-b", number], None)?;
@@ -185,8 +185,7 @@ impl Linux {
         };
         match self.run(&command) {
             Ok(output) => Ok(Some(output.stdout)),
-            // The installed system may lack the program; the entry then points to a loader that is gone, and the
-            // firmware passes over it.
+            // The installed system may lack the program.
             Err(_) => Ok(None),
         }
     }

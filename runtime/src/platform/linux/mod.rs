@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 mod beneath;
 mod boot;
+mod boot_entries;
 mod bound;
 mod disks;
 mod fat_peek;
