@@ -279,8 +279,18 @@ fn a_wrong_share_password_is_refused_before_anything_is_erased() {
 fn two_possible_disks_and_no_rule_are_refused() {
     let (first, second) = (support::empty_disk("first"), support::empty_disk("second"));
     let media = project("media", "usb", &[]);
-    let said = failing_try(&media, &["--firmware=uefi", "--disk", &first, "--disk", &second]);
+    let picture = support::own("screen", "png");
+    let disks = ["--disk", &first, "--disk", &second];
+    let screen = ["--firmware=uefi", "--screenshot", &picture.display().to_string()];
+    let said = failing_try(&media, &[&screen[..], &disks].concat());
     assert!(said.contains("2 disks could be the target"), "{said}");
+    let shown = fs::read(&picture).expect("the picture of the screen");
+    // One that shows nothing is much smaller than one with text.
+    assert!(
+        shown.starts_with(b"\x89PNG") && shown.len() > 4000,
+        "{} bytes",
+        shown.len()
+    );
     support::assert_empty(&first);
     support::assert_empty(&second);
 }
