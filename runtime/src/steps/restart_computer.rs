@@ -7,10 +7,14 @@ use super::Result;
 use crate::context::Context;
 use crate::engine::Outcome;
 
+/// What a sequence allows; a variable may hold more.
+const MOST: usize = 512;
+
 pub(super) fn run(options: &RestartComputer, context: &mut Context<'_>) -> Result {
     if let Some(message) = &options.message {
+        let message = shortened(message, context);
         context.log.info(format!("restart: {message}"));
-        context.progress(message, 0, 0);
+        context.progress(&message, 0, 0);
     }
     if let Some(delay) = options.delay.get() {
         context.platform.sleep(delay.duration());
@@ -20,4 +24,15 @@ pub(super) fn run(options: &RestartComputer, context: &mut Context<'_>) -> Resul
         RestartTarget::Os => Environment::Os,
     };
     Ok(Outcome::RestartThenContinue(target))
+}
+
+/// Too long a message is no reason not to restart.
+fn shortened(message: &str, context: &Context<'_>) -> String {
+    let length = message.chars().count();
+    if length > MOST {
+        context.log.warning(format!(
+            "the message of the restart has {length} characters; the first {MOST} are shown"
+        ));
+    }
+    message.chars().take(MOST).collect()
 }

@@ -22,8 +22,10 @@ pub(super) fn run(options: &RunScript, context: &mut Context<'_>) -> Result {
         ));
     }
     let name = options.file.as_deref().unwrap_or_default();
-    let powershell =
-        options.interpreter.get() == Some(&Interpreter::PowerShell) || name.to_lowercase().ends_with(".ps1");
+    let powershell = match options.interpreter.get() {
+        Some(interpreter) => *interpreter == Interpreter::PowerShell,
+        None => name.to_lowercase().ends_with(".ps1"),
+    };
     let package = options.package.as_ref().map(|id| id.as_str().to_owned());
     let folder = folder(context, package.as_deref(), options.working_folder.as_deref())?;
     let (mut command, temporary) = match (&options.inline, &package) {

@@ -34,6 +34,7 @@ pub(crate) struct MediaBuilder {
     hidden: Vec<(String, String)>,
     pub(crate) options: Options,
     pub(crate) packages: Vec<Package>,
+    pub(crate) organization: String,
     content: BTreeMap<String, Vec<u8>>,
     secrets: BTreeMap<String, String>,
     drivers: Option<Vec<u8>>,
@@ -50,6 +51,7 @@ impl MediaBuilder {
                 ..Options::default()
             },
             packages: vec![],
+            organization: String::new(),
             content: BTreeMap::new(),
             secrets: BTreeMap::new(),
             drivers: None,
@@ -92,6 +94,33 @@ impl MediaBuilder {
     pub(crate) fn add_application(&mut self, id: &str, install: Install) {
         self.add(id, PackageKind::Application, Some(install), &[]);
         self.packages.last_mut().expect("just added").path = String::new();
+    }
+
+    /// Adds a file to the package `files`.
+    pub(crate) fn add_file(&mut self, path: &str, text: &str) {
+        self.content.insert(format!("packages/files/{path}"), text.into());
+    }
+
+    /// Gives a package those programs, by name.
+    pub(crate) fn set_programs(&mut self, id: &str, programs: &[(&str, &str)]) {
+        let package = self.packages.iter_mut().find(|package| package.id == id);
+        let programs = programs
+            .iter()
+            .map(|(name, line)| ((*name).to_owned(), (*line).to_owned()));
+        package.expect("a package").programs = programs.collect();
+    }
+
+    /// Puts those files into the reference.
+    pub(crate) fn put_into_reference(&mut self, files: &[(&str, &str)]) {
+        let mut volume = Volume {
+            tree: reference(),
+            ..Volume::new("ext4", 0)
+        };
+        for (path, text) in files {
+            volume.put(path, file(*text));
+        }
+        let images = vec![Image::new("Debian", &volume.tree)];
+        self.put_image("reference", &Wim { images }.to_bytes());
     }
 
     /// Adds a driver package with those files, and the index of its INF file.
@@ -217,7 +246,7 @@ impl MediaBuilder {
             format: FORMAT,
             media_id: MEDIA.into(),
             name: "test".into(),
-            organization: String::new(),
+            organization: self.organization.clone(),
             layout: self.layout,
             builder: "0".into(),
             boot_image: "memory".into(),

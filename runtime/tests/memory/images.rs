@@ -175,6 +175,7 @@ impl Images for Memory {
         _: Option<Duration>,
         progress: &mut dyn FnMut(&Message),
     ) -> Result<Summary> {
+        self.world_mut().requests.push(request.clone());
         match &request.operation {
             Operation::Apply(apply) => self.apply(apply, progress),
             Operation::Capture(capture) => self.capture(capture, progress),

@@ -123,6 +123,9 @@ impl Machine for Memory {
     }
 
     fn variables(&self) -> Vec<(String, String)> {
+        if let Some(known) = &self.world().hardware {
+            return known.variables();
+        }
         let pairs = [
             ("_SMSTSMake", "Memory"),
             ("_SMSTSModel", "World"),
@@ -154,7 +157,8 @@ impl Machine for Memory {
         }
     }
 
-    fn sleep(&self, _: Duration) {
+    fn sleep(&self, time: Duration) {
+        self.world_mut().waits.push(time);
         crate::windows::end_client_setup(self);
     }
 

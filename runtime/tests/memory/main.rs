@@ -4,6 +4,8 @@
 
 mod asked;
 mod boot;
+mod captures_linux;
+mod client_linux;
 mod cuts;
 mod debugging;
 mod disks;
@@ -15,8 +17,10 @@ mod fixture;
 mod hives;
 mod images;
 mod installs;
+mod join_linux;
 mod machine;
 mod outcome;
+mod packages_linux;
 mod possible;
 mod programs;
 mod random;
@@ -26,6 +30,7 @@ mod registry;
 mod running;
 mod runs;
 mod scripts;
+mod scripts_linux;
 mod secrets;
 mod sequences;
 mod settings;

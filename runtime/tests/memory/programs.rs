@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use runtime::platform::{Command, Files as _, Output, Packages, Processes, Result, Runner, Upgraded};
 
+use crate::fixture::JOIN_CANARY;
 use crate::machine::Memory;
 use crate::windows;
 
 const STATUS: &str = "/var/lib/dpkg/status";
 /// In memory in the installed system too.
 const RESTART: &str = "/run/reboot-required";
+
+/// Joins domains; the reference has it where a test puts it there.
+const REALM: &str = "/usr/sbin/realm";
 
 impl Packages for Memory {
     fn upgrade(&self, repository: &Path, _: bool, run: Runner<'_>) -> Result<Upgraded> {
@@ -166,6 +170,27 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// A domain that lets in whoever knows the password.
+    fn realm(&self, arguments: &[&str], stdin: &[u8]) -> Output {
+        let mut world = self.world_mut();
+        match arguments {
+            ["join", .., domain] if stdin == format!("{JOIN_CANARY}\n").as_bytes() => {
+                world.domain = Some((*domain).to_owned());
+                ended(0)
+            }
+            ["leave", domain] if world.domain.as_deref() == Some(*domain) => {
+                world.domain = None;
+                ended(0)
+            }
+            _ => Output {
+                stderr: "realm: Couldn't authenticate".into(),
+                ..ended(5)
+            },
+        }
+    }
+}
+
 fn pairs(text: &str) -> Vec<(String, String)> {
     let split = |line: &str| {
         line.split_once(' ')
@@ -241,6 +266,13 @@ impl Processes for Memory {
         match (command.program.as_str(), arguments.as_slice()) {
             ("sh", ["-c", "eval \"$(cat)\""] | ["-s", "--", ..]) => {
                 self.shell(String::from_utf8_lossy(&command.stdin).trim(), command)
+            }
+            ("sh", [script, ..]) => {
+                let script = self.read(Path::new(script))?.context("sh: no such file")?;
+                self.shell(String::from_utf8(script)?.trim(), command)
+            }
+            ("realm", arguments) if self.exists(Path::new(REALM)) => {
+                Ok(self.realm(arguments, &command.stdin))
             }
             ("ssh-keygen", ["-A"]) => {
                 let root = command.root.clone().unwrap_or_else(|| "/".into());

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
+use media_format::wim::protocol::Request;
 use runtime::platform::hardware::Hardware;
 use runtime::platform::{Bus, Command, Disk, Firmware, Partition};
 use windows_setup::drivers::ids::MachineDevice;
@@ -146,6 +148,10 @@ pub(crate) struct World {
     pub(crate) faults: BTreeSet<usize>,
     /// Commands that were run, as another process could have seen them.
     pub(crate) commands: Vec<Command>,
+    /// What the worker of images was asked for.
+    pub(crate) requests: Vec<Request>,
+    /// How long the machine has waited, each time.
+    pub(crate) waits: Vec<Duration>,
     /// What programs wrote and nobody has flushed, with what was there before.
     pub(crate) unflushed: Vec<(Place, String, Option<Node>)>,
     pub(crate) volatile: Volatile,
@@ -326,6 +332,8 @@ impl World {
             cuts: BTreeSet::new(),
             faults: BTreeSet::new(),
             commands: vec![],
+            requests: vec![],
+            waits: vec![],
             unflushed: vec![],
             volatile: Volatile::default(),
         }
