@@ -7,7 +7,7 @@ use task_sequence::Variables;
 use crate::engine::Outcome;
 use crate::in_windows::{installed, path};
 use crate::log::Log;
-use crate::platform::{Firmware, Platform, System};
+use crate::platform::{Bus, Disk, Firmware, Platform, System};
 use crate::run::Run;
 
 /// Sets a variable of the engine; its name is ours and valid.
@@ -39,11 +39,6 @@ pub fn set_machine(run: &mut Run<'_>) {
         Some(true) => "Enabled",
         Some(false) => "Disabled",
     };
-    let launch = if run.media.manifest.layout == MediaLayout::Iso {
-        "CD"
-    } else {
-        "UFD"
-    };
     let manifest = &run.media.manifest;
     let mut known = vec![
         (
@@ -52,7 +47,7 @@ pub fn set_machine(run: &mut Run<'_>) {
         ),
         ("_TSSecureBoot".to_owned(), secure_boot.to_owned()),
         ("_SMSTSMediaType".to_owned(), "FullMedia".to_owned()),
-        ("_SMSTSLaunchMode".to_owned(), launch.to_owned()),
+        ("_SMSTSLaunchMode".to_owned(), launch_mode(run).to_owned()),
         ("_SMSTSPackageID".to_owned(), run.journal.saved.sequence.clone()),
         ("_SMSTSPackageName".to_owned(), run.sequence.name.clone()),
         ("_SMSTSBootImageID".to_owned(), manifest.boot_image.clone()),
@@ -66,6 +61,24 @@ pub fn set_machine(run: &mut Run<'_>) {
     if run.journal.is_attached() {
         set_client_cache(&mut run.variables, run.platform);
     }
+}
+
+/// What carries the media: an ISO may have been written to a stick.
+fn launch_mode(run: &Run<'_>) -> &'static str {
+    let disks = run.platform.disks().unwrap_or_default();
+    let carrier = disks.iter().find(|disk| disk.path == run.media.disk);
+    let on_usb = carrier.is_some_and(|disk| disk.bus == Bus::Usb && !is_optical(disk));
+    if run.media.manifest.layout == MediaLayout::Iso && !on_usb {
+        "CD"
+    } else {
+        "UFD"
+    }
+}
+
+/// A drive for discs may be attached by USB, too.
+fn is_optical(disk: &Disk) -> bool {
+    let name = disk.path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("sr")
 }
 
 /// What changes while a run goes on: the log follows the journal, and addresses come by DHCP in the background.

@@ -10,6 +10,7 @@ mod cuts;
 mod debugging;
 mod disks;
 mod driver;
+mod facts_of_the_engine;
 mod failures;
 mod files;
 mod finished;
