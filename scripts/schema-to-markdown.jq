@@ -50,6 +50,11 @@ def definition($name):
 def definitions: (."$defs" // {}) | to_entries | map(select(.key != "Node") | .key as $name | .value | definition($name))
     | if length == 0 then "" else "\n## Values\n\n" + join("\n") end;
 
+# Variables give what the sequence does not.
+def variables: (."x-variables" // []) | if length == 0 then "" else
+    "\nWithout the setting, a variable counts\(if any(.variable | contains("#")) then " (`#` counts from 0)" else "" end): "
+    + (map("`\(.variable)` for `\(.setting)`") | join(", ")) + ".\n" end;
+
 def steps: ."$defs".Node.oneOf as $nodes
     | ($nodes | map(select(.properties.type))) as $steps
     # What every step has is said once.
@@ -61,7 +66,7 @@ def steps: ."$defs".Node.oneOf as $nodes
     + ($steps | map(
         "### \(.properties.type.const)\n\n*\(.title)*. \(.description // "" | one_line)\n"
         + (.required as $required | .properties | with_entries(select(.key as $key | ($common | index($key)) | not))
-           | table($required) | if . == "" then "" else "\n" + . end)) | join("\n"));
+           | table($required) | if . == "" then "" else "\n" + . end) + variables) | join("\n"));
 
 (.required as $required | .properties | table($required // []))
 + (if ."$defs".Node then steps else "" end)

@@ -106,6 +106,8 @@ fn step(kind: &StepType, options: &Value, of_step: &Map<String, Value>) -> Value
         "type": "object",
         "additionalProperties": false,
         "required": required,
-        "properties": all
+        "properties": all,
+        // What a variable gives where the sequence does not; for the reference.
+        "x-variables": steps::variables_of(kind.name)
     })
 }

@@ -61,8 +61,9 @@ words! {
 
 settings!(Adapter { mac, name, dhcp, addresses, gateways, gateway_metric, dns, dns_suffix, register_in_dns, wins, netbios });
 
-/// The variables of the n-th adapter; `#` stands for n, counted from 0.
+/// How many adapters there are, and the variables of the n-th; `#` stands for n, counted from 0.
 pub(super) const MAPPED: &[(&str, &str)] = &[
+    ("OSDAdapterCount", "adapters"),
     ("OSDAdapter#MACAddress", "adapters.mac"),
     ("OSDAdapter#Name", "adapters.name"),
     ("OSDAdapter#EnableDHCP", "adapters.dhcp"),

@@ -9,8 +9,9 @@ use crate::steps::{FileSystem, Partition, PartitionKind, PartitionStyle};
 use crate::validate::Check;
 use crate::variables::Variables;
 
-/// The variables of the n-th partition; `#` stands for n, counted from 0.
+/// How many partitions there are, and the variables of the n-th; `#` stands for n, counted from 0.
 pub(super) const MAPPED: &[(&str, &str)] = &[
+    ("OSDPartitions", "partitions"),
     ("OSDPartitions#Type", "partitions.kind"),
     ("OSDPartitions#Size", "partitions.size"),
     ("OSDPartitions#SizeUnits", "partitions.size"),
