@@ -9,6 +9,9 @@ use task_sequence::condition::{
 use crate::in_windows;
 use crate::platform::{self, Command, Platform, System};
 
+/// Where a Linux has its language: as systemd has it (locale.conf(5)), and as Debian had it before.
+const LOCALES: [&str; 2] = ["/etc/locale.conf", "/etc/default/locale"];
+
 /// The machine as conditions see it.
 pub struct MachineFacts<'a> {
     /// The machine.
@@ -29,13 +32,20 @@ impl MachineFacts<'_> {
     }
 
     fn os_release(&self, key: &str) -> String {
-        let bytes = self
-            .platform
-            .read(std::path::Path::new("/etc/os-release"))
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        value_of(&String::from_utf8_lossy(&bytes), key).unwrap_or_default()
+        self.value_in("/etc/os-release", key).unwrap_or_default()
+    }
+
+    /// Of the system, not of this program: a service is started without a language.
+    fn language(&self) -> String {
+        let locale = LOCALES.iter().find_map(|file| self.value_in(file, "LANG"));
+        let locale = locale.unwrap_or_default();
+        let end = locale.find(['.', '@']).unwrap_or(locale.len());
+        locale[..end].replace('_', "-")
+    }
+
+    fn value_in(&self, file: &str, key: &str) -> Option<String> {
+        let bytes = self.platform.read(std::path::Path::new(file)).ok().flatten()?;
+        value_of(&String::from_utf8_lossy(&bytes), key)
     }
 }
 
@@ -113,12 +123,7 @@ impl Facts for MachineFacts<'_> {
             name: self.os_release("NAME"),
             version: self.os_release("VERSION_ID"),
             architecture: "x86-64".into(),
-            language: std::env::var("LANG")
-                .unwrap_or_default()
-                .split('.')
-                .next()
-                .unwrap_or_default()
-                .replace('_', "-"),
+            language: self.language(),
         })
     }
 

@@ -6,6 +6,7 @@ mod asked;
 mod boot;
 mod captures_linux;
 mod client_linux;
+mod conditions_linux;
 mod cuts;
 mod debugging;
 mod disks;

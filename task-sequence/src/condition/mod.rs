@@ -9,6 +9,7 @@ mod compare;
 mod date;
 mod evaluate;
 mod facts;
+mod version;
 mod wql;
 mod written;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::compare::{Comparison, Operator};
 use super::date::Date;
 use super::wql::Query;
-use super::{Condition, Firmware, PathTest, Test};
+use super::{Condition, Firmware, PathTest, Test, version};
 use crate::size::Size;
 use crate::steps::VariableValue;
 
@@ -39,7 +39,8 @@ pub(super) struct Written {
     /// The name or product code of installed software.
     #[serde(skip_serializing_if = "Option::is_none")]
     software: Option<String>,
-    /// The name of the running operating system; may be empty with `architecture` and others.
+    /// The name of the running operating system; may be empty with `architecture` and others. The Linux boot image has
+    /// none of these but its architecture.
     #[serde(skip_serializing_if = "Option::is_none")]
     operating_system: Option<String>,
     /// A hardware query in WQL.
@@ -62,7 +63,8 @@ pub(super) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     value_type: Option<String>,
     /// The version: a text that it must equal, or a table such as `{ greater-or-equal = "10.0" }`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "version::read")]
+    #[schemars(schema_with = "version::schema")]
     version: Option<WrittenVersion>,
     /// The thing was changed before this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,7 +184,7 @@ comparisons!(Written);
 comparisons!(WrittenVersion);
 
 impl WrittenVersion {
-    fn from_comparisons(comparisons: Vec<Comparison>) -> Option<Self> {
+    pub(super) fn from_comparisons(comparisons: Vec<Comparison>) -> Option<Self> {
         let mut written = Self::default();
         let given = !comparisons.is_empty();
         written.put_comparisons(comparisons);

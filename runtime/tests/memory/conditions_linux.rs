@@ -1,0 +1,132 @@
+//! Conditions on what a Linux machine is and has, in the boot image and in the installed system.
+
+use media_format::manifest::MediaLayout;
+use runtime::platform::Firmware;
+use runtime::platform::hardware::Hardware;
+use runtime::platform::smbios::Smbios;
+
+use crate::driver::run_to_end;
+use crate::fixture::{MediaBuilder, deploy, machine};
+
+/// By the condition, whether it holds in the boot image and in the installed system.
+const CONDITIONS: [(&str, bool, bool); 29] = [
+    ("software = 'hello', version = { equals = '1.0' }", false, true),
+    ("software = 'hel*', version = { greater = '0.9' }", false, true),
+    ("software = 'hello', version = { greater = '1.0' }", false, false),
+    ("software = 'nothing'", false, false),
+    ("software = 'hello', exists = false", true, false),
+    ("operating-system = 'Debian*'", false, true),
+    (
+        "operating-system = 'Debian*', version = { greater = 12 }",
+        false,
+        true,
+    ),
+    (
+        "operating-system = 'Debian*', version = { equals = '12' }",
+        false,
+        false,
+    ),
+    ("operating-system = 'Windows*'", false, false),
+    ("operating-system = '', language = 'nl-*'", false, true),
+    ("operating-system = '', language = 'nl-NL'", false, true),
+    ("operating-system = '', language = 'en-*'", false, false),
+    ("operating-system = '', architecture = 'x86-64'", true, true),
+    ("operating-system = '', architecture = 'arm64'", false, false),
+    (
+        "query = \"select * from Win32_ComputerSystem where Model like 'Model T%'\"",
+        true,
+        true,
+    ),
+    (
+        "query = \"select * from Win32_ComputerSystem where Model like 'Model X%'\"",
+        false,
+        false,
+    ),
+    ("folder = '/etc/ssh'", false, true),
+    ("folder = '/etc/hostname'", false, false),
+    ("folder = '/etc/ssh', modified-before = 2026-01-31", false, true),
+    ("file = '/etc/hostname'", false, true),
+    ("file = '/etc/ssh'", false, false),
+    (
+        "file = '/etc/hostname', modified-before = 1970-01-02",
+        false,
+        true,
+    ),
+    (
+        "file = '/etc/hostname', modified-after = 1970-01-02",
+        false,
+        false,
+    ),
+    ("registry = 'HKLM\\SOFTWARE\\Example'", false, false),
+    ("registry = 'HKLM\\SOFTWARE\\Example', exists = false", true, true),
+    ("firmware = 'uefi'", true, true),
+    ("firmware = 'bios'", false, false),
+    ("memory = '2 GB'", true, true),
+    ("memory = '2049 MB'", false, false),
+];
+
+/// A deployment with a command under each of the conditions, before it and behind it, and the numbers of those that ran.
+fn held(sequence: &str, conditions: &[&str], files: &[(&str, &str)]) -> Vec<String> {
+    let steps = |place: &str| -> String {
+        let step = |(number, when): (usize, &&str)| {
+            format!(
+                "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say {place}{number}\"\nwhen = {{ {when} }}\n"
+            )
+        };
+        conditions.iter().enumerate().map(step).collect()
+    };
+    let (head, rest) = sequence.split_at(sequence.find("[[steps]]").expect("steps"));
+    let text = format!("{head}{}{rest}\n{}", steps("pe"), steps("os"));
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &text);
+    media.put_into_reference(files);
+    let mut world = machine(Firmware::Uefi, &media);
+    world.hardware = Some(Hardware {
+        firmware: Smbios {
+            model: "Model T 14".into(),
+            ..Smbios::default()
+        },
+        ..Hardware::default()
+    });
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    let lines = world
+        .commands
+        .iter()
+        .map(|command| String::from_utf8_lossy(&command.stdin));
+    lines
+        .filter_map(|line| Some(line.strip_prefix("say ")?.to_owned()))
+        .collect()
+}
+
+const DEBIAN: (&str, &str) = ("etc/os-release", "NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"13\"\n");
+
+#[test]
+fn conditions_look_at_the_system_that_runs() {
+    let sequence = deploy().replace("\"C.UTF-8\"", "\"nl-NL\"");
+    let conditions = CONDITIONS.map(|(condition, ..)| condition);
+    let held = held(&sequence, &conditions, &[DEBIAN]);
+    for (number, (condition, in_pe, in_os)) in CONDITIONS.iter().enumerate() {
+        for (place, expected) in [("pe", in_pe), ("os", in_os)] {
+            let holds = held.contains(&format!("{place}{number}"));
+            assert_eq!(holds, *expected, "{condition} in {place}");
+        }
+    }
+}
+
+/// A reference that was installed by hand has its language where its distribution puts it.
+#[test]
+fn the_language_is_that_of_the_reference_where_no_step_sets_one() {
+    let sequence = deploy().replace("  system-locale = \"C.UTF-8\"\n", "");
+    for (file, text, language) in [
+        ("etc/default/locale", "LANG=\"de_DE@euro\"\n", "de-DE"),
+        (
+            "etc/locale.conf",
+            "LC_TIME=en_GB.UTF-8\nLANG=pt_BR.UTF-8\n",
+            "pt-BR",
+        ),
+    ] {
+        let condition = format!("operating-system = '', language = '{language}'");
+        let held = held(&sequence, &[&condition], &[DEBIAN, (file, text)]);
+        assert_eq!(held, ["os0"], "{file}");
+    }
+}
