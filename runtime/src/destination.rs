@@ -217,7 +217,7 @@ pub fn rule(selector: &DiskSelector, variables: &Variables) -> Result<target::Ru
         min_size: selector.min_size.get().map(|size| size.bytes()),
         max_size: selector.max_size.get().map(|size| size.bytes()),
         bus: selector.bus.get().map(|bus| bus.as_str().to_owned()),
-        removable: selector.removable.get().copied().unwrap_or_default(),
+        removable: selector.removable.unwrap_or(false),
         ..target::Rule::default()
     })
 }

@@ -394,6 +394,10 @@ fn command(program: &str, arguments: &[&str], device: &Path) -> Command {
 }
 
 #[cfg(test)]
+#[path = "mkfs_tests.rs"]
+mod mkfs_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
