@@ -341,6 +341,10 @@ fn a_script_needs_its_interpreter() {
     };
     assert_eq!(found("windows", &script("pe", inline), &winpe), "");
     assert!(found("windows", &script("pe", sh), &winpe).contains("write it for PowerShell"));
+    // What the step says counts, and not the name of its file.
+    let said = format!("{file}\ninterpreter = 'sh'");
+    assert_eq!(found("linux", &script("pe", &said), &media()), "");
+    assert!(found("windows", &script("os", &said), &media()).contains("write it for PowerShell"));
 }
 
 #[test]

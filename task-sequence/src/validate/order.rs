@@ -118,8 +118,8 @@ fn check_accounts(enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
 fn interpreter(options: &RunScript) -> Option<Interpreter> {
     let file = options.file.as_deref().unwrap_or_default();
     match &options.interpreter {
-        _ if file.to_lowercase().ends_with(".ps1") => Some(Interpreter::PowerShell),
         Setting::Value(interpreter) => Some(*interpreter),
+        Setting::Absent if file.to_lowercase().ends_with(".ps1") => Some(Interpreter::PowerShell),
         Setting::Absent if !has_variable(file) => Some(Interpreter::Sh),
         Setting::Absent | Setting::Text(_) => None,
     }
