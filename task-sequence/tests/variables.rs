@@ -127,6 +127,7 @@ const NUMBERED: &[Numbered] = &[
             ("OSDAdapter0IPAddressList", "192.0.2.5"),
             ("OSDAdapter0SubnetMask", "255.255.255.0"),
             ("OSDAdapter0Gateways", "192.0.2.1"),
+            ("OSDAdapter0GatewayCostMetric", "5"),
             ("OSDAdapter0DNSServerList", "192.0.2.2,192.0.2.3"),
             ("OSDAdapter0DNSDomain", "d.example"),
             ("OSDAdapter0EnableDNSRegistration", "true"),
@@ -134,10 +135,12 @@ const NUMBERED: &[Numbered] = &[
             ("OSDAdapter0WINSServerList", "192.0.2.4"),
             ("OSDAdapter0TcpipNetbiosOptions", "2"),
             ("OSDAdapter1DNSSuffix", "e.example"),
+            ("OSDAdapter1EnableFullDNSRegistration", "true"),
         ],
         "adapters = [{ mac = '00:11:22:33:44:55', name = 'LAN', dhcp = false, addresses = ['192.0.2.5/24'], \
-         gateways = ['192.0.2.1'], dns = ['192.0.2.2', '192.0.2.3'], dns-suffix = 'd.example', \
-         register-in-dns = true, wins = ['192.0.2.4'], netbios = 'disabled' }, { dns-suffix = 'e.example' }]",
+         gateways = ['192.0.2.1'], gateway-metric = 5, dns = ['192.0.2.2', '192.0.2.3'], dns-suffix = 'd.example', \
+         register-in-dns = true, wins = ['192.0.2.4'], netbios = 'disabled' }, { dns-suffix = 'e.example', \
+         register-in-dns = true }]",
     ),
 ];
 
