@@ -52,7 +52,7 @@ fn stays(condition: &Condition, steps: &[EnabledStep<'_>]) -> bool {
         Condition::Test(Test::Variable { name, .. }) => {
             let is_it = |other: &str| other.eq_ignore_ascii_case(name);
             let sets = |enabled: &EnabledStep<'_>| sets(&enabled.step.action, &is_it);
-            is_of_the_machine(name) || !is_of_the_run(name) && !steps.iter().any(sets)
+            is_of_the_machine(name) || !Variables::is_read_only(name) && !steps.iter().any(sets)
         }
         Condition::Test(Test::Query(_) | Test::Firmware(_) | Test::Memory(_)) => true,
         Condition::Test(_) => false,
@@ -77,12 +77,6 @@ fn is_of_the_machine(name: &str) -> bool {
         "_TSSecureBoot",
     ];
     THESE.iter().any(|this| this.eq_ignore_ascii_case(name))
-}
-
-/// The engine's other variables are set by no step and change nevertheless.
-fn is_of_the_run(name: &str) -> bool {
-    let name = name.to_lowercase();
-    name.starts_with("_smsts") || name.starts_with("_ts") || name.starts_with("_osd")
 }
 
 /// Whether a step may set a variable that is meant; commands may set any.
