@@ -73,13 +73,24 @@ fn command(prefix: &Path) -> Command {
     command
 }
 
+/// Runs a program of this prefix. On a machine under load Wine at times does not bring a program's process into being, and
+/// says so: nothing of the program has run then, and it is started again.
 fn wine(prefix: &Path, arguments: &[&str], limit: Duration) -> Output {
-    let output = command(prefix)
-        .args(["--kill-after=5", &limit.as_secs().to_string(), "wine"])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output();
-    output.expect("timeout of coreutils")
+    const NOT_STARTED: &str = "ShellExecuteEx failed: Internal error";
+    let mut attempts = 1;
+    loop {
+        let output = command(prefix)
+            .args(["--kill-after=5", &limit.as_secs().to_string(), "wine"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .expect("timeout of coreutils");
+        let said = String::from_utf8_lossy(&output.stdout);
+        if attempts == 3 || !said.contains(NOT_STARTED) {
+            return output;
+        }
+        attempts += 1;
+    }
 }
 
 /// Ends everything of this prefix, as a power cut would.
@@ -411,12 +422,22 @@ impl Machine {
         let end = Instant::now() + PATIENCE;
         while !said.exists() {
             assert!(Instant::now() < end, "no restart was asked for:\n{}", self.log());
+            self.keep_session();
             std::thread::sleep(Duration::from_millis(200));
         }
         self.power_off();
         let text = fs::read_to_string(&said).expect("what shutdown.exe was told");
         fs::remove_file(&said).expect("removing it");
         text.trim().to_owned()
+    }
+
+    /// A session that Wine has not brought into being is begun again: only a power-off ends one.
+    fn keep_session(&mut self) {
+        if let Some(session) = &mut self.session
+            && session.try_wait().expect("the session's state").is_some()
+        {
+            self.start();
+        }
     }
 
     /// Ends Windows at once.
