@@ -205,6 +205,15 @@ fn what_was_captured_from_several_volumes_deploys_to_several() {
     assert!(!var.exists("/lib/media-runtime"));
     let status = var.text("/lib/dpkg/status");
     assert!(status.contains("Package: demo-editor"), "{status}");
+    // The administrator's password, of scripts/demo, opens the account and lies nowhere on the disk.
+    let password = "Canary-9kWm4";
+    let shadow = root.text("/etc/shadow");
+    let hash = shadow.strip_prefix("root:").and_then(|rest| rest.split(':').next());
+    let hash = hash.unwrap_or_else(|| panic!("no administrator in {shadow}"));
+    let hashed = support::run("perl", &["-e", "print crypt($ARGV[0], $ARGV[1])", password, hash]);
+    assert_eq!(hashed, hash);
+    support::assert_without(&out("demo/deployed-volumes.raw"), password);
+    support::assert_without(&out("demo/deploy-volumes"), password);
 }
 
 /// That what is looked for would be found, whatever stands before it.
@@ -343,6 +352,19 @@ fn a_full_capture_destination_is_refused_before_anything_is_erased() {
     assert!(said.contains("bytes free and about"), "{said}");
     assert!(said.contains("choose another destination"), "{said}");
     support::assert_empty(&disk);
+}
+
+#[test]
+fn a_fixed_address_reaches_a_share_that_a_step_connects() {
+    let media = project("connect", "iso", &[("CAPTURE_PASSWORD", "Canary-7hXq2")]);
+    let share = ["--share", "--share-password=Canary-7hXq2"];
+    let (status, said) =
+        support::try_media(&media, &[&["--firmware=uefi", "--no-disk"], &share[..]].concat());
+    assert_eq!(status, Some(0), "{said}");
+    let written = support::files_below(&support::results_of(&media), "addresses.txt");
+    let written = fs::read_to_string(written.first().expect("a file on the share")).unwrap();
+    assert!(written.contains("inet 10.0.2.77/24"), "{written}");
+    support::assert_without(&support::results_of(&media), "Canary-7hXq2");
 }
 
 /// Under translation a kernel may panic without a fault of its own, so the machine is started again; not for ever.
