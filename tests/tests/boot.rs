@@ -208,7 +208,9 @@ fn what_was_captured_from_several_volumes_deploys_to_several() {
     // The administrator's password, of scripts/demo, opens the account and lies nowhere on the disk.
     let password = "Canary-9kWm4";
     let shadow = root.text("/etc/shadow");
-    let hash = shadow.strip_prefix("root:").and_then(|rest| rest.split(':').next());
+    let hash = shadow
+        .strip_prefix("root:")
+        .and_then(|rest| rest.split(':').next());
     let hash = hash.unwrap_or_else(|| panic!("no administrator in {shadow}"));
     let hashed = support::run("perl", &["-e", "print crypt($ARGV[0], $ARGV[1])", password, hash]);
     assert_eq!(hashed, hash);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use media_format::event::Event;
 
+use super::machine::Accelerator;
 use super::panics::{Panicked, Panics};
 use super::qmp::Stop;
 
@@ -69,11 +70,16 @@ pub enum Decision {
     Cut,
     /// The same, because its kernel panicked.
     Revive,
+    /// Start it again by translation, because it does not start by KVM.
+    Translate,
     /// Stop it: this is how the run ended.
     Over(Verdict),
     /// Start it again.
     Start,
 }
+
+/// Without a word for so long, a machine that has never reported anything does not start by KVM.
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Where a run is.
 #[derive(Debug)]
@@ -81,6 +87,8 @@ pub struct Follower {
     limits: Limits,
     cuts: Vec<Cut>,
     panics: Panics,
+    /// KVM has run a probe, and not yet the runtime.
+    unproven: bool,
     heard: Duration,
     step: Option<String>,
     pending_cut: Option<Duration>,
@@ -92,11 +100,12 @@ pub struct Follower {
 
 impl Follower {
     /// At the begin of a run.
-    pub fn new(limits: Limits, cuts: Vec<Cut>, panics: Panics) -> Self {
+    pub fn new(limits: Limits, cuts: Vec<Cut>, accelerator: Accelerator) -> Self {
         Self {
             limits,
             cuts,
-            panics,
+            panics: Panics::on(accelerator),
+            unproven: false,
             heard: Duration::ZERO,
             step: None,
             pending_cut: None,
@@ -104,6 +113,25 @@ impl Follower {
             result: None,
             ended: None,
         }
+    }
+
+    /// Whether the accelerator was chosen by a probe and not by the user: then the machine may not start by it.
+    #[must_use]
+    pub fn with_doubt(mut self, unproven: bool) -> Self {
+        self.unproven = unproven;
+        self
+    }
+
+    /// Whether the machine may yet turn out not to start by KVM.
+    pub fn is_unproven(&self) -> bool {
+        self.unproven
+    }
+
+    /// The machine is started anew, by translation.
+    pub fn translated(&mut self, now: Duration) {
+        self.unproven = false;
+        self.panics = Panics::on(Accelerator::Tcg);
+        self.heard = now;
     }
 
     /// The machine wrote something.
@@ -118,6 +146,7 @@ impl Follower {
 
     /// The machine reported something.
     pub fn event(&mut self, event: &Event, now: Duration) {
+        self.unproven = false;
         match event {
             Event::Step { name, .. } => {
                 self.step = Some(name.clone());
@@ -158,6 +187,9 @@ impl Follower {
             };
         }
         let panicked = self.panics.due(now);
+        if self.unproven && (panicked.is_some() || now.saturating_sub(self.heard) >= STARTS_WITHIN) {
+            return Decision::Translate;
+        }
         if panicked == Some(Panicked::StartAgain) {
             self.heard = now;
             return Decision::Revive;
@@ -221,7 +253,6 @@ pub fn time(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::machine::Accelerator;
     use super::*;
 
     const fn seconds(seconds: u64) -> Duration {
@@ -236,7 +267,7 @@ mod tests {
             farewell: seconds(30),
         };
         let cuts = cuts.iter().map(|cut| cut.parse().unwrap()).collect();
-        Follower::new(limits, cuts, Panics::on(Accelerator::Tcg))
+        Follower::new(limits, cuts, Accelerator::Tcg)
     }
 
     fn step(name: &str) -> Event {
@@ -315,6 +346,31 @@ mod tests {
         follower.event(&step("Apply: it"), seconds(20));
         assert_eq!(follower.running(seconds(30)), Decision::Wait);
         assert_eq!(follower.missed_cuts(), ["never"]);
+    }
+
+    #[test]
+    fn what_kvm_does_not_start_is_started_by_translation_once() {
+        let silent = || follower(&[]).with_doubt(true);
+        assert_eq!(silent().running(seconds(59)), Decision::Wait);
+        let mut hangs = silent();
+        assert_eq!(hangs.running(seconds(60)), Decision::Translate);
+        hangs.translated(seconds(60));
+        assert_eq!(hangs.running(seconds(119)), Decision::Wait);
+        assert!(matches!(
+            hangs.running(seconds(120)),
+            Decision::Over(Verdict::Failed(_))
+        ));
+        let mut panics = silent();
+        panics.line("Kernel panic - not syncing: oops", seconds(10));
+        assert_eq!(panics.running(seconds(12)), Decision::Translate);
+        // What has once reported something runs by KVM, and another failure is its own.
+        let mut proven = silent();
+        proven.event(&step("Apply"), seconds(5));
+        assert!(!proven.is_unproven());
+        assert!(matches!(
+            proven.running(seconds(65)),
+            Decision::Over(Verdict::Failed(_))
+        ));
     }
 
     #[test]

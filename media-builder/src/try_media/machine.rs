@@ -117,6 +117,19 @@ impl Machine {
         args.0
     }
 
+    /// The same machine once the media has been pulled out.
+    #[must_use]
+    pub fn without_media(self) -> Self {
+        Self { media: None, ..self }
+    }
+
+    /// Those of them that say what the machine is, without what hangs on it.
+    pub(super) fn board_arguments(&self) -> Vec<String> {
+        let mut args = Arguments::default();
+        self.board(&mut args);
+        args.0
+    }
+
     fn board(&self, args: &mut Arguments) {
         let smm = if self.firmware == Firmware::SecureBoot {
             "on"
@@ -269,6 +282,13 @@ fn escaped(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Machine {
+        /// One that exists on paper only.
+        pub(crate) fn example() -> Self {
+            machine()
+        }
+    }
 
     fn machine() -> Machine {
         Machine {

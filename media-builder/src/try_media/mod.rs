@@ -31,7 +31,6 @@ use display::Display;
 use follow::{Cut, Follower, Limits, Verdict};
 use interrupt::Interrupt;
 use machine::{Accelerator, Attach, Bus, Firmware};
-use panics::Panics;
 use serial::Serial;
 use session::{Screenshots, Session};
 use storage::{DiskSource, Size};
@@ -112,9 +111,11 @@ pub fn run(options: &Options) -> Result<Report> {
 }
 
 fn follow(options: &Options, work: &Work, display: &Display, interrupt: &Interrupt) -> Result<Report> {
-    let panics = Panics::on(work.machine.accelerator);
-    let mut follower = Follower::new(options.limits, options.cuts.clone(), panics);
-    let verdict = session(options, work, &work.machine, display, interrupt)?.follow(&mut follower)?;
+    let accelerator = work.machine.accelerator;
+    let probed = options.accelerator.is_none() && accelerator == Accelerator::Kvm;
+    let mut follower = Follower::new(options.limits, options.cuts.clone(), accelerator).with_doubt(probed);
+    let mut run = session(options, work, work.machine.clone(), display, interrupt)?;
+    let verdict = run.follow(&mut follower)?;
     let collected = work.collect(&options.output);
     if let Verdict::Failed(why) = verdict {
         bail!("the run failed: {why}");
@@ -128,8 +129,8 @@ fn follow(options: &Options, work: &Work, display: &Display, interrupt: &Interru
     collect::check_digests(&collected)?;
     if !options.expect.is_empty() {
         display.note("starting the machine from its disk");
-        let machine = work.machine_without_media();
-        session(options, work, &machine, display, interrupt)?.expect(&options.expect, options.limits)?;
+        let machine = run.machine.without_media();
+        session(options, work, machine, display, interrupt)?.expect(&options.expect, options.limits)?;
     }
     Ok(Report {
         seconds: display.elapsed().as_secs(),
@@ -140,7 +141,7 @@ fn follow(options: &Options, work: &Work, display: &Display, interrupt: &Interru
 fn session<'a>(
     options: &'a Options,
     work: &Work,
-    machine: &'a machine::Machine,
+    machine: machine::Machine,
     display: &'a Display,
     interrupt: &'a Interrupt,
 ) -> Result<Session<'a>> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -124,6 +125,21 @@ impl Running {
         self.child
             .try_wait()
             .with_context(|| format!("waiting for {}", self.program))
+    }
+
+    /// The same, for one that is about to end.
+    ///
+    /// # Errors
+    /// When the system cannot say.
+    pub fn ended_within(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
+        let end = Instant::now() + limit;
+        loop {
+            let ended = self.ended()?;
+            if ended.is_some() || Instant::now() >= end {
+                return Ok(ended);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Ends it at once.

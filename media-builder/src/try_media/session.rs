@@ -10,7 +10,7 @@ use media_format::event::Event;
 use super::display::Display;
 use super::follow::{Decision, Follower, Limits, Verdict, time};
 use super::interrupt::Interrupt;
-use super::machine::Machine;
+use super::machine::{Accelerator, Machine};
 use super::panics::{Panicked, Panics};
 use super::preflight::QEMU;
 use super::process::{Call, Running};
@@ -23,6 +23,11 @@ const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(120);
 
 const REVIVED: &str =
     "the machine's kernel panicked, which translation causes at times: power is cut, and comes back";
+
+const TRANSLATED: &str =
+    "the machine does not start by KVM on this computer: it is started again by translation";
+/// QEMU that closes its monitor is about to end, and says why.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Where and how often the screen is saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,7 +52,7 @@ impl Powered {
         };
         match Qmp::new(input, output) {
             Ok(qmp) => Ok(Self { qemu, qmp }),
-            Err(error) => match qemu.ended()? {
+            Err(error) => match qemu.ended_within(LAST_WORDS)? {
                 Some(status) => bail!("{}", qemu.failure(status)),
                 None => Err(error),
             },
@@ -67,7 +72,7 @@ enum Said {
 /// Follows a run from power-on to its end.
 pub struct Session<'a> {
     /// The machine.
-    pub machine: &'a Machine,
+    pub machine: Machine,
     /// Shows it.
     pub display: &'a Display,
     /// Ends it early.
@@ -89,13 +94,30 @@ impl Session<'_> {
                 Decision::Over(verdict) => return Ok(verdict),
                 Decision::Cut => self.display.note("power is cut, and comes back"),
                 Decision::Revive => self.display.note(REVIVED),
+                Decision::Translate => {
+                    self.machine.accelerator = Accelerator::Tcg;
+                    follower.translated(self.display.elapsed());
+                    self.display.note(TRANSLATED);
+                }
                 _ => self.display.note("the machine restarts"),
             }
         }
     }
 
     fn boot(&mut self, follower: &mut Follower) -> Result<Decision> {
-        let mut powered = Powered::on(self.machine)?;
+        let result = self.run_once(follower);
+        match result {
+            // Nothing of the run has happened yet.
+            Err(error) if follower.is_unproven() && self.interrupt.check().is_ok() => {
+                self.display.note(&format!("{error:#}"));
+                Ok(Decision::Translate)
+            }
+            result => result,
+        }
+    }
+
+    fn run_once(&mut self, follower: &mut Follower) -> Result<Decision> {
+        let mut powered = Powered::on(&self.machine)?;
         let mut next_picture = self.screenshots.every.map(|every| self.display.elapsed() + every);
         loop {
             let ended = powered.qemu.ended()?;
@@ -164,7 +186,7 @@ impl Session<'_> {
 
     fn says(&mut self, texts: &[String], limits: Limits, panics: &mut Panics) -> Result<Said> {
         let start = Instant::now();
-        let mut powered = Powered::on(self.machine)?;
+        let mut powered = Powered::on(&self.machine)?;
         let (mut missing, mut quiet_since) = (texts.to_vec(), start);
         loop {
             let ended = powered.qemu.ended()?;

@@ -56,13 +56,10 @@ impl Work {
             .share
             .then(|| Share::set_up(&folder, options.share_password.as_deref()))
             .transpose()?;
-        let machine = Machine {
+        let mut machine = Machine {
             firmware: options.firmware,
             flash: flash.map(|flash| own_variables(flash, &folder)).transpose()?,
-            accelerator: match options.accelerator {
-                Some(accelerator) => accelerator,
-                None => accelerator::choose(QEMU, &options.cpu, options.cpus)?,
-            },
+            accelerator: options.accelerator.unwrap_or(Accelerator::Tcg),
             cpu: options.cpu.clone(),
             cpus: options.cpus,
             memory: options.memory.0 >> 20,
@@ -75,6 +72,9 @@ impl Work {
             display: options.display,
             media_first: !options.media_last,
         };
+        if options.accelerator.is_none() {
+            machine.accelerator = accelerator::choose(QEMU, &machine)?;
+        }
         let stick = (attach == Attach::Usb).then_some(media);
         let work = Self {
             machine,
@@ -99,14 +99,6 @@ impl Work {
         if let Some(share) = &self.share {
             let (path, user, password) = (Share::path(), share::USER, &share.password);
             display.note(&format!("the share is {path}, user {user}, password {password}"));
-        }
-    }
-
-    /// The same machine once the media has been pulled out.
-    pub(super) fn machine_without_media(&self) -> Machine {
-        Machine {
-            media: None,
-            ..self.machine.clone()
         }
     }
 
