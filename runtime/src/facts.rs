@@ -3,7 +3,7 @@
 use media_format::event::Environment;
 use task_sequence::Variables;
 use task_sequence::condition::{
-    FactError, Facts, FileFact, Firmware, OperatingSystemFact, RegistryFact, Row, SoftwareFact,
+    FactError, Facts, FileFact, Firmware, OperatingSystemFact, RegistryFact, Row, SoftwareFact, VersionScheme,
 };
 
 use crate::in_windows;
@@ -154,6 +154,7 @@ fn software(line: &str) -> Option<SoftwareFact> {
     let fact = SoftwareFact {
         name: name.into(),
         version: version.into(),
+        scheme: VersionScheme::Debian,
         product_code: None,
     };
     (status == "installed").then_some(fact)

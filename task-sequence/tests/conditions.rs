@@ -39,7 +39,7 @@ impl Facts for Machine {
         Ok(vec![SoftwareFact {
             name: "Editor 2".into(),
             version: "2.10".into(),
-            product_code: None,
+            ..SoftwareFact::default()
         }])
     }
     fn operating_system(&self) -> Result<OperatingSystemFact, FactError> {

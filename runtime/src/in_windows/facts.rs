@@ -56,6 +56,7 @@ fn installed(registry: &(impl Registry + ?Sized), above: &str, entry: &str) -> R
         name,
         version: text(registry, &key, "DisplayVersion")?.unwrap_or_default(),
         product_code: is_product.then(|| entry.to_owned()),
+        ..SoftwareFact::default()
     }))
 }
 

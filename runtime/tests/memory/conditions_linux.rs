@@ -9,10 +9,16 @@ use crate::driver::run_to_end;
 use crate::fixture::{MediaBuilder, deploy, machine};
 
 /// By the condition, whether it holds in the boot image and in the installed system.
-const CONDITIONS: [(&str, bool, bool); 29] = [
+const CONDITIONS: [(&str, bool, bool); 31] = [
     ("software = 'hello', version = { equals = '1.0' }", false, true),
     ("software = 'hel*', version = { greater = '0.9' }", false, true),
     ("software = 'hello', version = { greater = '1.0' }", false, false),
+    (
+        "software = 'hello', version = { greater = '1.0~rc1' }",
+        false,
+        true,
+    ),
+    ("software = 'hello', version = '0:1.0-0'", false, true),
     ("software = 'nothing'", false, false),
     ("software = 'hello', exists = false", true, false),
     ("operating-system = 'Debian*'", false, true),

@@ -2,6 +2,9 @@
 
 use std::cmp::Ordering;
 
+use super::debian_version;
+use super::facts::VersionScheme;
+
 /// How a value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
@@ -37,13 +40,18 @@ pub fn compare_values(actual: &str, operator: Operator, wanted: &str) -> bool {
     holds(operator, || order(actual, wanted), || like(actual, wanted))
 }
 
-/// The same for versions: each part between dots counts as a number.
-pub(crate) fn compare_versions(actual: &str, operator: Operator, wanted: &str) -> bool {
-    holds(
-        operator,
-        || version_order(actual, wanted),
-        || like(actual, wanted),
-    )
+/// The same for versions.
+pub(crate) fn compare_versions(
+    scheme: VersionScheme,
+    actual: &str,
+    operator: Operator,
+    wanted: &str,
+) -> bool {
+    let order = match scheme {
+        VersionScheme::Dotted => dotted_order,
+        VersionScheme::Debian => debian_version::compare,
+    };
+    holds(operator, || order(actual, wanted), || like(actual, wanted))
 }
 
 fn holds(operator: Operator, order: impl Fn() -> Ordering, like: impl Fn() -> bool) -> bool {
@@ -80,7 +88,7 @@ fn number(text: &str) -> Option<f64> {
         .flatten()
 }
 
-fn version_order(left: &str, right: &str) -> Ordering {
+fn dotted_order(left: &str, right: &str) -> Ordering {
     let (mut left, mut right) = (left.trim().split('.'), right.trim().split('.'));
     loop {
         let (l, r) = (left.next(), right.next());
@@ -211,9 +219,21 @@ mod tests {
 
     #[test]
     fn versions_compare_part_by_part() {
-        assert!(compare_versions("10.0.19045", Operator::Greater, "10.0.9600"));
-        assert!(compare_versions("10", Operator::Equals, "10.0"));
-        assert!(compare_versions("6.1", Operator::Less, "10"));
+        let dotted = VersionScheme::Dotted;
+        assert!(compare_versions(
+            dotted,
+            "10.0.19045",
+            Operator::Greater,
+            "10.0.9600"
+        ));
+        assert!(compare_versions(dotted, "10", Operator::Equals, "10.0"));
+        assert!(compare_versions(dotted, "6.1", Operator::Less, "10"));
+        assert!(compare_versions(
+            VersionScheme::Debian,
+            "6.1~rc1",
+            Operator::Less,
+            "6.1"
+        ));
     }
 
     #[test]

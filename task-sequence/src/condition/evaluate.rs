@@ -1,7 +1,7 @@
 //! Evaluating a condition on the facts of a machine.
 
 use super::compare::{Comparison, compare_values, compare_versions, like};
-use super::facts::{FactError, Facts, FileFact, OperatingSystemFact, SoftwareFact};
+use super::facts::{FactError, Facts, FileFact, OperatingSystemFact, SoftwareFact, VersionScheme};
 use super::{Condition, PathTest, Test};
 
 impl Condition {
@@ -108,7 +108,7 @@ impl Test {
         fits(name, &actual.name)
             && fits(architecture, &actual.architecture)
             && fits(language, &actual.language)
-            && versions_hold(&actual.version, version, facts)
+            && versions_hold(VersionScheme::Dotted, &actual.version, version, facts)
     }
 }
 
@@ -131,10 +131,11 @@ fn all_hold(actual: &str, comparisons: &[Comparison], facts: &dyn Facts) -> bool
     comparisons.iter().all(holds)
 }
 
-fn versions_hold(actual: &str, comparisons: &[Comparison], facts: &dyn Facts) -> bool {
-    let holds =
-        |one: &Comparison| compare_versions(actual, one.operator, &facts.variables().expand(&one.value));
-    comparisons.iter().all(holds)
+fn versions_hold(scheme: VersionScheme, actual: &str, comparisons: &[Comparison], facts: &dyn Facts) -> bool {
+    let wanted = |one: &Comparison| facts.variables().expand(&one.value);
+    comparisons
+        .iter()
+        .all(|one| compare_versions(scheme, actual, one.operator, &wanted(one)))
 }
 
 /// Whether the file or folder is there, or not, as wanted, and changed when it is to be.
@@ -157,10 +158,10 @@ fn version(test: &PathTest, path: &str, facts: &dyn Facts) -> Result<bool, FactE
         return Ok(true);
     }
     let actual = facts.file_version(path)?;
-    Ok(actual.is_some_and(|actual| versions_hold(&actual, &test.version, facts)))
+    Ok(actual.is_some_and(|actual| versions_hold(VersionScheme::Dotted, &actual, &test.version, facts)))
 }
 
 fn software(one: &SoftwareFact, name: &str, version: &[Comparison], facts: &dyn Facts) -> bool {
     let named = like(&one.name, name) || one.product_code.as_deref().is_some_and(|code| like(code, name));
-    named && versions_hold(&one.version, version, facts)
+    named && versions_hold(one.scheme, &one.version, version, facts)
 }

@@ -44,6 +44,16 @@ pub struct RegistryFact {
     pub data: String,
 }
 
+/// How versions are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VersionScheme {
+    /// Each part between dots counts as a number.
+    #[default]
+    Dotted,
+    /// As dpkg does it.
+    Debian,
+}
+
 /// A piece of installed software.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SoftwareFact {
@@ -51,6 +61,8 @@ pub struct SoftwareFact {
     pub name: String,
     /// The version.
     pub version: String,
+    /// How it is ordered among others.
+    pub scheme: VersionScheme,
     /// The product code of an MSI.
     pub product_code: Option<String>,
 }

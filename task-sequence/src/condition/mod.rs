@@ -7,6 +7,7 @@ use crate::setting::words;
 
 mod compare;
 mod date;
+mod debian_version;
 mod evaluate;
 mod facts;
 mod version;
@@ -15,7 +16,9 @@ mod written;
 
 pub use compare::{Comparison, Operator, compare_values, like};
 pub use date::Date;
-pub use facts::{FactError, Facts, FileFact, OperatingSystemFact, RegistryFact, Row, SoftwareFact};
+pub use facts::{
+    FactError, Facts, FileFact, OperatingSystemFact, RegistryFact, Row, SoftwareFact, VersionScheme,
+};
 pub use wql::{CLASSES, Query};
 use written::Written;
 
@@ -78,7 +81,7 @@ pub enum Test {
         name: String,
         /// Whether it must be installed (true) or not (false).
         exists: Option<bool>,
-        /// What its version must be.
+        /// What its version must be, in the order of the system that it is installed in.
         version: Vec<Comparison>,
     },
     /// The running operating system.

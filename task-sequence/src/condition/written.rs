@@ -62,7 +62,9 @@ pub(super) struct Written {
     /// The type of the value in the registry, such as `REG_SZ`.
     #[serde(skip_serializing_if = "Option::is_none")]
     value_type: Option<String>,
-    /// The version: a text that it must equal, or a table such as `{ greater-or-equal = "10.0" }`.
+    /// The version: a text that it must equal, or a table such as `{ greater-or-equal = "10.0" }`. Those of Debian packages have
+    /// dpkg's order (epoch, version, revision: `1.0~rc1` is before `1.0`, and `1.0-1` after it); in all others each part between
+    /// dots counts as a number.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "version::read")]
     #[schemars(schema_with = "version::schema")]
     version: Option<WrittenVersion>,
