@@ -75,10 +75,6 @@ pub struct Context<'a> {
     pub reporter: &'a dyn Reporter,
     /// Which part of the step this is: counts its restarts.
     pub part: u32,
-    /// The step's time limit.
-    pub timeout: Option<Duration>,
-    /// When this try of the step began.
-    pub began: Instant,
     /// The exit code of the last program that counts, for `_SMSTSLastActionRetCode`.
     pub exit_code: &'a Cell<i64>,
     /// When progress was last reported: five times a second are enough for a screen.
@@ -202,14 +198,9 @@ impl Context<'_> {
     /// # Errors
     /// When nothing is left.
     pub fn time_left(&self) -> Result<Option<Duration>> {
-        let Some(limit) = self.timeout else {
-            return Ok(None);
-        };
-        let left = limit.saturating_sub(self.began.elapsed());
-        if left.is_zero() {
-            bail!("the step's time limit of {} seconds is over", limit.as_secs());
-        }
-        Ok(Some(left))
+        let deadline = self.platform.deadline();
+        deadline.map_or(Ok(()), |deadline| deadline.check())?;
+        Ok(deadline.map(|deadline| deadline.left()))
     }
 
     /// The network adapters of the machine by their MAC addresses, in its order.
@@ -219,17 +210,13 @@ impl Context<'_> {
         macs.map(str::to_owned).collect()
     }
 
-    /// Runs a command within the step's time limit; the log shows the command, its exit code and the end of what it
+    /// Runs a command; the log shows the command, its exit code and the end of what it
     /// said.
     ///
     /// # Errors
     /// When it cannot be started or takes too long.
     pub fn run(&self, command: Command) -> Result<Output> {
-        let mut command = path::in_folder_of(self.platform.system(), command);
-        command.timeout = match command.timeout {
-            None => self.time_left()?,
-            own => own,
-        };
+        let command = path::in_folder_of(self.platform.system(), command);
         let shown = if command.hidden {
             "(hidden)".to_owned()
         } else {

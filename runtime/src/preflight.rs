@@ -4,10 +4,10 @@ use anyhow::{Context as _, anyhow};
 use media_format::event::Environment;
 use media_format::manifest::Install;
 use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage};
-use task_sequence::{Action, Step, Variables};
+use task_sequence::{Action, Step, TimeSpan, Variables};
 
 use crate::context::{Context, resolved};
-use crate::platform::Result;
+use crate::platform::{Result, deadline};
 use crate::run::Run;
 use crate::{possible, steps};
 
@@ -28,9 +28,10 @@ pub fn check(run: &mut Run<'_>) -> Result<()> {
             continue;
         };
         verify_all(run, &resolved)?;
-        let context = run.context(&resolved);
+        let (platform, limit) = (run.platform, step.timeout.map(TimeSpan::duration));
+        let context = run.context();
         if is_checked(context.here, &resolved.action) {
-            steps::check(&resolved.action, &context)
+            deadline::within(platform, limit, || steps::check(&resolved.action, &context))
                 .map_err(|failure| anyhow!("step \"{}\": {}", step.name(), failure.reason))?;
         }
     }
@@ -45,7 +46,7 @@ pub fn check(run: &mut Run<'_>) -> Result<()> {
 
 /// Compares the digests of what a step needs.
 fn verify_all(run: &mut Run<'_>, step: &Step) -> Result<()> {
-    let context = run.context(step);
+    let context = run.context();
     for package in step.action.packages() {
         verify(&context, package.as_str(), &mut Vec::new())
             .with_context(|| format!("step \"{}\"", step.name()))?;

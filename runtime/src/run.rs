@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use media_format::event::{Environment, Event};
 use media_format::manifest::Finish;
 use media_format::state::Next as NextBoot;
-use task_sequence::{Action, TaskSequence, Variables};
+use task_sequence::{Action, TaskSequence, TimeSpan, Variables};
 
 use crate::context::{Context, Failure, Reporter, beginning, code_text, resolved};
 use crate::debugger::{self, Decision};
@@ -19,7 +19,7 @@ use crate::in_windows::recovery;
 use crate::journal::Journal;
 use crate::log::Log;
 use crate::media::Media;
-use crate::platform::{Firmware, Platform, Result, System};
+use crate::platform::{Firmware, Platform, Result, System, deadline};
 use crate::questions::Questions;
 use crate::{afterwards, boot_state, preflight, running, steps, system_place, variables, winpe_boot};
 
@@ -233,7 +233,7 @@ impl Run<'_> {
         let mut tried = 0;
         loop {
             tried += 1;
-            let offered = system_place::show_to(&step.action, &mut self.context(step));
+            let offered = system_place::show_to(&step.action, &mut self.context());
             let failure = match offered.map_err(Failure::from).and_then(|()| self.try_once(step)) {
                 Ok(outcome) => return Ok(outcome),
                 Err(failure) if tried >= tries => return Err(failure),
@@ -272,7 +272,9 @@ impl Run<'_> {
                 step.action.kind().name
             )));
         }
-        let ended = steps::run(&step.action, &mut self.context(&step));
+        let (platform, limit) = (self.platform, step.timeout.map(TimeSpan::duration));
+        let work = || steps::run(&step.action, &mut self.context());
+        let ended = deadline::within(platform, limit, work);
         match variables::take_restart(&mut self.variables, self.here) {
             Some(asked) => ended.map(|outcome| asked.after(outcome)),
             None => ended,
@@ -295,7 +297,7 @@ impl Run<'_> {
     }
 
     /// What the steps work with.
-    pub fn context(&mut self, step: &task_sequence::Step) -> Context<'_> {
+    pub fn context(&mut self) -> Context<'_> {
         Context {
             platform: self.platform,
             media: self.media,
@@ -307,8 +309,6 @@ impl Run<'_> {
             log: self.log,
             log_home: &self.log_home,
             reporter: self.reporter,
-            timeout: step.timeout.map(task_sequence::TimeSpan::duration),
-            began: Instant::now(),
             exit_code: &self.exit_code,
             reported: Cell::new(None),
             views: &self.views,

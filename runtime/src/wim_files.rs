@@ -94,7 +94,7 @@ pub fn having(platform: &dyn Platform, wim: &Path, index: u32, paths: Vec<PathBu
         }),
     };
     let answer = platform
-        .image_request(&request, None, &mut |_| {})
+        .image_request(&request, &mut |_| {})
         .with_context(|| format!("looking for files in image {index}"))?;
     Ok(answer.found)
 }

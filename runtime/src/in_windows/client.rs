@@ -135,7 +135,6 @@ pub fn uninstall(machine: &(impl Windows + ?Sized), log: &Log, limit: Option<Dur
     let output = machine.run(&Command {
         program: path::text(&program),
         arguments: vec!["/uninstall".into()],
-        timeout: limit,
         ..Command::default()
     })?;
     if output.code != 0 {

@@ -1,7 +1,6 @@
 //! Images in Windows PE: applied and captured by Windows' own program, volume by volume.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use media_format::manifest::hex;
@@ -24,8 +23,6 @@ pub struct Job<'a> {
     pub folders: Vec<String>,
     /// Where the list of exclusions can be written.
     pub configuration: PathBuf,
-    /// The step's time limit, for each call.
-    pub limit: Option<Duration>,
 }
 
 /// Captures the volumes. What is written under another name until it is complete goes away when it fails.
@@ -69,7 +66,6 @@ pub fn apply(
     log: &Log,
     apply: &Apply,
     folder: &str,
-    limit: Option<Duration>,
     progress: &mut dyn FnMut(&Message),
 ) -> Result<()> {
     if apply.unix_data || !apply.inside.is_empty() {
@@ -77,7 +73,7 @@ pub fn apply(
     }
     let words = words_to_apply(apply, folder)?;
     progress(&step(Phase::Extract, 0, 0));
-    tools::run(processes, log, PROGRAM, &words, limit)
+    tools::run(processes, log, PROGRAM, &words, None)
         .with_context(|| format!("applying image {} to {folder}", apply.index))?;
     Ok(())
 }
@@ -86,12 +82,7 @@ pub fn apply(
 ///
 /// # Errors
 /// When DISM fails.
-pub fn find(
-    processes: &(impl Processes + ?Sized),
-    log: &Log,
-    find: &Find,
-    limit: Option<Duration>,
-) -> Result<Vec<PathBuf>> {
+pub fn find(processes: &(impl Processes + ?Sized), log: &Log, find: &Find) -> Result<Vec<PathBuf>> {
     let names = find.paths.iter().map(|path| path::text(path));
     let command = Command {
         program: PROGRAM.into(),
@@ -102,7 +93,6 @@ pub fn find(
             format!("/Index:{}", find.index),
         ],
         only: names.chain([ERROR.to_owned()]).collect(),
-        timeout: limit,
         ..Command::default()
     };
     let output = tools::run_command(processes, log, &command)
@@ -160,7 +150,6 @@ pub fn add_driver(
     folder: &str,
     inf: &Path,
     signed: bool,
-    limit: Option<Duration>,
 ) -> Result<()> {
     let mut words = vec![
         "/English".to_owned(),
@@ -169,7 +158,7 @@ pub fn add_driver(
         format!("/Driver:{}", path::text(inf)),
     ];
     words.extend((!signed).then(|| "/ForceUnsigned".to_owned()));
-    tools::run(processes, log, PROGRAM, &words, limit)
+    tools::run(processes, log, PROGRAM, &words, None)
         .with_context(|| format!("adding the driver {} to {folder}", inf.display()))?;
     Ok(())
 }
@@ -211,8 +200,7 @@ fn write(
         machine.write(&job.configuration, text.as_bytes(), 0o600)?;
         let first = (number == 0).then_some(compression);
         let words = words(image, folder, made, first, &job.configuration);
-        tools::run(machine, log, PROGRAM, &words, job.limit)
-            .with_context(|| format!("capturing {folder}"))?;
+        tools::run(machine, log, PROGRAM, &words, None).with_context(|| format!("capturing {folder}"))?;
     }
     machine.remove(&job.configuration)
 }

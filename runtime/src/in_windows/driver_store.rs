@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::{path, tools};
 use crate::log::Log;
-use crate::platform::{Command, Processes};
+use crate::platform::{Command, Processes, deadline};
 
 /// Besides 0: nothing on this machine needs one of them now, and some device works with it after a restart.
 const GOOD: [i64; 3] = [0, 259, 3010];
@@ -24,7 +24,7 @@ pub fn add(processes: &(impl Processes + ?Sized), log: &Log, folder: &Path) -> R
     let command = Command {
         program: "pnputil.exe".into(),
         arguments: vec!["/add-driver".into(), infs, "/subdirs".into()],
-        timeout: Some(LIMIT),
+        timeout: deadline::at_most(processes, LIMIT),
         ..Command::default()
     };
     tools::run_judged(processes, log, &command, &GOOD).map(drop)

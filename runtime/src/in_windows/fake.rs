@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::bail;
 use sha2::{Digest as _, Sha256};
 
+use crate::platform::deadline::Deadline;
 use crate::platform::{
     Account, Command, Data, Files, Machine, Network, Output, Processes, Registry, Result, System,
 };
@@ -24,6 +25,7 @@ pub(crate) struct Fake {
     ran: RefCell<Vec<Command>>,
     changes: RefCell<Vec<String>>,
     slept: Cell<Duration>,
+    deadline: Cell<Option<Deadline>>,
     pub(crate) domain: RefCell<Option<String>>,
 }
 
@@ -180,6 +182,14 @@ impl Processes for Fake {
         } else {
             answers[0].clone()
         })
+    }
+
+    fn set_deadline(&self, deadline: Option<Deadline>) {
+        self.deadline.set(deadline);
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        self.deadline.get()
     }
 }
 

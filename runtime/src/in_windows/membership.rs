@@ -1,8 +1,6 @@
 //! Workgroups and domains, by the method that Windows offers in every edition
 //! (`Win32_ComputerSystem.JoinDomainOrWorkgroup`).
 
-use std::time::Duration;
-
 use anyhow::bail;
 
 use super::powershell::{self, quoted};
@@ -30,36 +28,35 @@ pub fn join_workgroup(
     processes: &(impl Processes + ?Sized),
     name: &str,
     domain: Option<&str>,
-    limit: Option<Duration>,
 ) -> Result<bool> {
-    if domain.is_none() && workgroup(processes, limit)?.eq_ignore_ascii_case(name) {
+    if domain.is_none() && workgroup(processes)?.eq_ignore_ascii_case(name) {
         return Ok(false);
     }
     if let Some(domain) = domain {
         let script = call("UnjoinDomainOrWorkgroup", "FUnjoinOptions = [uint32]0");
         judge(
             &format!("leaving the domain {domain}"),
-            &powershell::run(processes, &script, limit)?,
+            &powershell::run(processes, &script, None)?,
         )?;
     }
     let arguments = format!("Name = {}; FJoinOptions = [uint32]0", quoted(name));
-    let output = powershell::run(processes, &call("JoinDomainOrWorkgroup", &arguments), limit)?;
+    let output = powershell::run(processes, &call("JoinDomainOrWorkgroup", &arguments), None)?;
     judge(&format!("joining the workgroup {name}"), &output)?;
     Ok(true)
 }
 
-fn workgroup(processes: &(impl Processes + ?Sized), limit: Option<Duration>) -> Result<String> {
-    property(processes, "Workgroup", limit)
+fn workgroup(processes: &(impl Processes + ?Sized)) -> Result<String> {
+    property(processes, "Workgroup")
 }
 
 /// The full name of the domain that the machine is in.
-fn domain(processes: &(impl Processes + ?Sized), limit: Option<Duration>) -> Result<String> {
-    property(processes, "Domain", limit)
+fn domain(processes: &(impl Processes + ?Sized)) -> Result<String> {
+    property(processes, "Domain")
 }
 
-fn property(processes: &(impl Processes + ?Sized), name: &str, limit: Option<Duration>) -> Result<String> {
+fn property(processes: &(impl Processes + ?Sized), name: &str) -> Result<String> {
     let script = format!("(Get-CimInstance Win32_ComputerSystem).{name}");
-    let output = powershell::run(processes, &script, limit)?;
+    let output = powershell::run(processes, &script, None)?;
     Ok(output.stdout.trim().to_owned())
 }
 
@@ -72,11 +69,10 @@ pub fn join_domain(
     processes: &(impl Processes + ?Sized),
     domain: &Domain<'_>,
     member_of: Option<&str>,
-    limit: Option<Duration>,
 ) -> Result<bool> {
     if let Some(short) = member_of {
         let is_that = |name: &str| name.eq_ignore_ascii_case(domain.name);
-        if is_that(short) || is_that(&self::domain(processes, limit)?) {
+        if is_that(short) || is_that(&self::domain(processes)?) {
             return Ok(false);
         }
     }
@@ -89,7 +85,7 @@ pub fn join_domain(
     if let Some(unit) = domain.unit {
         arguments.push_str(&format!("; AccountOU = {}", quoted(unit)));
     }
-    let output = powershell::run(processes, &call("JoinDomainOrWorkgroup", &arguments), limit)?;
+    let output = powershell::run(processes, &call("JoinDomainOrWorkgroup", &arguments), None)?;
     judge(&format!("joining the domain {}", domain.name), &output)?;
     Ok(true)
 }
@@ -124,7 +120,7 @@ mod tests {
     #[test]
     fn a_domain_is_left_before_a_workgroup_is_joined() {
         let machine = Fake::default();
-        assert!(join_workgroup(&machine, "O'LAB", Some("corp.example"), None).unwrap());
+        assert!(join_workgroup(&machine, "O'LAB", Some("corp.example")).unwrap());
         let scripts: Vec<String> = machine.ran().iter().map(|command| text(&command.stdin)).collect();
         assert!(scripts[0].contains("UnjoinDomainOrWorkgroup"), "{scripts:?}");
         assert!(
@@ -136,9 +132,9 @@ mod tests {
     #[test]
     fn the_workgroup_that_the_machine_is_in_is_not_joined_again() {
         let machine = Fake::default().says("powershell.exe", "lab\r\n");
-        assert!(!join_workgroup(&machine, "LAB", None, None).unwrap());
+        assert!(!join_workgroup(&machine, "LAB", None).unwrap());
         assert_eq!(machine.ran().len(), 1);
-        assert!(join_workgroup(&machine, "OTHER", None, None).unwrap());
+        assert!(join_workgroup(&machine, "OTHER", None).unwrap());
         assert!(text(&machine.ran()[2].stdin).contains("Name = 'OTHER'"));
     }
 
@@ -149,10 +145,10 @@ mod tests {
             ..Domain::default()
         };
         let machine = Fake::default().says("powershell.exe", "CORP.example\r\n");
-        assert!(!join_domain(&machine, &domain, Some("CORP"), None).unwrap());
+        assert!(!join_domain(&machine, &domain, Some("CORP")).unwrap());
         assert_eq!(machine.ran().len(), 1);
         let machine = Fake::default().says("powershell.exe", "other.example\r\n");
-        assert!(join_domain(&machine, &domain, Some("OTHER"), None).unwrap());
+        assert!(join_domain(&machine, &domain, Some("OTHER")).unwrap());
         assert!(text(&machine.ran()[1].stdin).contains("Name = 'corp.example'"));
     }
 
@@ -165,9 +161,7 @@ mod tests {
             account: r"CORP\joiner",
             password: "Canary-1",
         };
-        let error = join_domain(&machine, &domain, None, None)
-            .unwrap_err()
-            .to_string();
+        let error = join_domain(&machine, &domain, None).unwrap_err().to_string();
         assert!(error.contains("check its name and password"), "{error}");
         let ran = machine.ran();
         assert!(!format!("{:?}", ran[0].arguments).contains("Canary"));

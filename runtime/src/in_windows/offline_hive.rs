@@ -2,6 +2,7 @@
 //! unloaded whatever comes between.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use media_format::hive::protocol::{Answer, Query, Read, Source, Write};
@@ -13,6 +14,8 @@ use crate::platform::{Data, Files, Processes, Registry, Result};
 
 /// Where a hive is loaded.
 const KEY: &str = r"HKLM\media-runtime-offline";
+/// Of a call, also when the step's time is over: a hive that stays loaded keeps its volume in use.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// At the end of the name of a hive's successor; Windows puts its own files beside it, whose names begin like that.
 const SUCCESSOR: &str = ".media-runtime";
 /// What Windows has not entered into a hive yet lies beside it.
@@ -125,7 +128,7 @@ fn load(machine: &(impl Processes + Registry + ?Sized), log: &Log, hive: &Path) 
 
 fn reg(machine: &(impl Processes + ?Sized), log: &Log, words: &[&str]) -> Result<()> {
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-    tools::run(machine, log, "reg.exe", &words, None).map(drop)
+    tools::run(machine, log, "reg.exe", &words, Some(LIMIT)).map(drop)
 }
 
 fn answer(registry: &(impl Registry + ?Sized), query: &Query) -> Result<Answer> {

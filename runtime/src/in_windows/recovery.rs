@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::{text, tools};
 use crate::log::Log;
-use crate::platform::{Files, Machine, Processes, Result};
+use crate::platform::{Files, Machine, Processes, Result, deadline};
 
 const PROGRAM: &str = "reagentc.exe";
 /// It copies half a gigabyte.
@@ -21,7 +21,8 @@ const IN_USE: &str = r#"<InstallState state="1""#;
 /// Takes it into the volume of the Windows that runs, so that a captured image has it. One without it is complete otherwise, so a
 /// failure is only told.
 pub fn take_back(machine: &(impl Files + Machine + Processes + ?Sized), log: &Log) {
-    let done = tools::run(machine, log, PROGRAM, &["/disable".to_owned()], Some(LIMIT));
+    let limit = deadline::at_most(machine, LIMIT);
+    let done = tools::run(machine, log, PROGRAM, &["/disable".to_owned()], limit);
     if machine.exists(&machine.root().join(IMAGE)) {
         log.info("the recovery environment (Winre.wim) is on the volume of Windows");
         return;
@@ -35,7 +36,8 @@ pub fn take_back(machine: &(impl Files + Machine + Processes + ?Sized), log: &Lo
     ));
 }
 
-/// Puts it in use where the Windows that runs has it and does not use it: its image says that it was disabled before the capture.
+/// Puts it in use where the Windows that runs has it and does not use it: its image says that it was disabled before the capture. Also
+/// after a step whose time is over.
 pub fn put_in_use(machine: &(impl Files + Machine + Processes + ?Sized), log: &Log) {
     if !machine.exists(&machine.root().join(IMAGE)) || is_in_use(machine) {
         return;

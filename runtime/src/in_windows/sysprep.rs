@@ -11,13 +11,13 @@ use windows_setup::offline_registry::{CREATED_USER, FIRST_START};
 use super::{path, pending, powershell, registry};
 use crate::context::{beginning, code_text};
 use crate::log::Log;
-use crate::platform::{Command, Data, Files, Machine, Network, Processes, Registry, Result};
+use crate::platform::{Command, Data, Files, Machine, Network, Processes, Registry, Result, deadline};
 
 const STATE: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State";
 const GENERALIZED: &str = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE";
 const PROTECTION: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SoftwareProtectionPlatform";
 const FOLDER: &str = "Windows/System32/Sysprep";
-/// It takes minutes; an hour is a hang.
+/// It takes minutes; an hour is a hang, unless the step has a time limit of its own.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 /// The state may follow the end of the program.
 const STATE_WITHIN: u32 = 30;
@@ -95,7 +95,7 @@ const PER_USER: &str = "$ErrorActionPreference = 'Stop'; $all = @(Get-AppxProvis
 const LISTED: &str = "listed";
 
 fn per_user_packages(machine: &(impl Windows + ?Sized), log: &Log) -> Result<Option<String>> {
-    let output = powershell::run(machine, PER_USER, Some(LIMIT))?;
+    let output = powershell::run(machine, PER_USER, deadline::at_most(machine, LIMIT))?;
     let lines = output
         .stdout
         .lines()
@@ -122,12 +122,7 @@ fn per_user_packages(machine: &(impl Windows + ?Sized), log: &Log) -> Result<Opt
 ///
 /// # Errors
 /// When the state afterwards is not that of a generalized Windows, with the reason from sysprep's log.
-pub fn generalize(
-    machine: &(impl Windows + ?Sized),
-    log: &Log,
-    keep_activation: bool,
-    limit: Option<Duration>,
-) -> Result<()> {
+pub fn generalize(machine: &(impl Windows + ?Sized), log: &Log, keep_activation: bool) -> Result<()> {
     if keep_activation {
         machine.set_value(PROTECTION, "SkipRearm", &Data::Number(1))?;
     }
@@ -144,7 +139,7 @@ pub fn generalize(
         arguments: ["/generalize", "/oobe", "/quit", "/quiet"]
             .map(str::to_owned)
             .to_vec(),
-        timeout: Some(limit.unwrap_or(LIMIT)),
+        timeout: deadline::at_most(machine, LIMIT),
         ..Command::default()
     });
     let output = output.with_context(|| reason(machine, &logs))?;
@@ -212,7 +207,7 @@ mod tests {
             machine.put_value(STATE, "ImageState", Data::Text(GENERALIZED.into()));
         });
         machine.put_value(&key, CREATED_USER, Data::Number(1));
-        generalize(&machine, &log(), false, None).unwrap();
+        generalize(&machine, &log(), false).unwrap();
         assert_eq!(machine.value(&key, CREATED_USER).unwrap(), None);
     }
 
@@ -221,7 +216,7 @@ mod tests {
         let machine = Fake::default().does("sysprep.exe", |machine| {
             machine.put_value(STATE, "ImageState", Data::Text(GENERALIZED.into()));
         });
-        generalize(&machine, &log(), true, None).unwrap();
+        generalize(&machine, &log(), true).unwrap();
         assert!(is_generalized(&machine).unwrap());
         assert_eq!(
             machine.value(PROTECTION, "SkipRearm").unwrap(),
@@ -238,7 +233,7 @@ mod tests {
         });
         machine.put_value(STATE, "ImageState", Data::Text("IMAGE_STATE_COMPLETE".into()));
         machine.put_file(ERR, b"old, Error of an earlier attempt");
-        let error = format!("{:#}", generalize(&machine, &log(), false, None).unwrap_err());
+        let error = format!("{:#}", generalize(&machine, &log(), false).unwrap_err());
         assert!(
             error.contains("Tool_1.0") && error.contains("IMAGE_STATE_COMPLETE"),
             "{error}"

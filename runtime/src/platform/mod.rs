@@ -12,8 +12,10 @@ use media_format::wim::protocol::{Message, Request, Summary};
 use windows_setup::drivers::ids::MachineDevice;
 use windows_setup::secure_boot::BootFiles;
 
+use self::deadline::Deadline;
 use crate::target::ConfirmedTarget;
 
+pub mod deadline;
 mod digest;
 pub mod hardware;
 mod output;
@@ -314,19 +316,14 @@ pub trait Images {
     fn extracts(&self) -> bool {
         true
     }
-    /// Runs one request of the WIM worker to its end, within the step's time limit.
-    fn image_request(
-        &self,
-        request: &Request,
-        limit: Option<Duration>,
-        progress: &mut dyn FnMut(&Message),
-    ) -> Result<Summary>;
+    /// Runs one request of the WIM worker to its end.
+    fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary>;
 }
 
 /// Drivers of a Windows that does not run.
 pub trait Drivers {
     /// Adds a driver by its INF file to the Windows under `root`, where the boot image has a program for that; gives whether it has.
-    fn add_driver(&self, _root: &Path, _inf: &Path, _signed: bool, _limit: Option<Duration>) -> Result<bool> {
+    fn add_driver(&self, _root: &Path, _inf: &Path, _signed: bool) -> Result<bool> {
         Ok(false)
     }
 }
@@ -394,7 +391,7 @@ pub trait Boot {
     fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()>;
 }
 
-/// How a step runs programs: within its time limit, and the log shows what they say.
+/// How a step runs programs: the log shows what they say.
 pub type Runner<'a> = &'a dyn Fn(Command) -> Result<Output>;
 
 /// What came of an upgrade, by names.
@@ -435,7 +432,7 @@ pub struct Command {
     pub stdin: Vec<u8>,
     /// Of what it writes, only lines with one of these texts count, whatever their case; all where there are none.
     pub only: Vec<String>,
-    /// It is stopped after this time.
+    /// It is stopped after this time, whatever time the step has left.
     pub timeout: Option<Duration>,
     /// Runs inside this root.
     pub root: Option<PathBuf>,
@@ -462,6 +459,10 @@ pub struct Output {
 pub trait Processes {
     /// Runs a command to its end.
     fn run(&self, command: &Command) -> Result<Output>;
+    /// Until when everything has to end that is started from now on: programs without a time limit of their own, and the workers.
+    fn set_deadline(&self, deadline: Option<Deadline>);
+    /// Until when that is.
+    fn deadline(&self) -> Option<Deadline>;
 }
 
 /// An account with its password.

@@ -169,7 +169,7 @@ fn extract(context: &Context<'_>, apply: Apply) -> Result<()> {
     let mut warnings = Vec::new();
     context
         .platform
-        .image_request(&request, context.timeout, &mut |message| match message {
+        .image_request(&request, &mut |message| match message {
             Message::Progress { phase, done, total } => {
                 context.progress(&format!("applying: {phase:?}").to_lowercase(), *done, *total);
             }

@@ -202,7 +202,7 @@ fn write(
     let request = request(options, images, &partial);
     let summary = context
         .platform
-        .image_request(&request, context.timeout, &mut |message| match message {
+        .image_request(&request, &mut |message| match message {
             Message::Progress { phase, done, total } => {
                 context.progress(&format!("capturing: {phase:?}").to_lowercase(), *done, *total);
             }

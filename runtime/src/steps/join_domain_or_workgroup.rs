@@ -37,12 +37,12 @@ pub(super) fn run(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) ->
 }
 
 fn windows(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result {
-    let (platform, limit) = (context.platform, context.timeout);
+    let platform = context.platform;
     let member_of = platform.domain()?;
     let changed = match options.join.unwrap_or(JoinKind::Workgroup) {
         JoinKind::Workgroup => {
             let name = options.workgroup.as_deref().unwrap_or("WORKGROUP");
-            let changed = membership::join_workgroup(platform, name, member_of.as_deref(), limit)?;
+            let changed = membership::join_workgroup(platform, name, member_of.as_deref())?;
             context.log.info(format!("the machine is in workgroup {name}"));
             changed
         }
@@ -54,7 +54,7 @@ fn windows(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result
                 account: options.account.as_deref().unwrap_or_default(),
                 password: password.unwrap_or_default(),
             };
-            let changed = membership::join_domain(platform, &domain, member_of.as_deref(), limit)?;
+            let changed = membership::join_domain(platform, &domain, member_of.as_deref())?;
             context
                 .log
                 .info(format!("the machine is in domain {}", domain.name));

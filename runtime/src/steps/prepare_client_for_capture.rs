@@ -60,7 +60,9 @@ fn windows(treatment: ClientTreatment, context: &Context<'_>) -> std::result::Re
         return Ok(false);
     }
     match treatment {
-        ClientTreatment::RemoveAgent => client::uninstall(context.platform, context.log, context.timeout)?,
+        ClientTreatment::RemoveAgent => {
+            client::uninstall(context.platform, context.log, context.time_left()?)?
+        }
         ClientTreatment::RemoveIdentity => client::remove_identity(context.platform, context.log)?,
     }
     Ok(true)

@@ -59,7 +59,7 @@ fn generalize_windows(
     recovery::take_back(context.platform, context.log);
     context.progress("generalizing Windows", 0, 0);
     let keep = options.keep_activation.unwrap_or(false);
-    let done = sysprep::generalize(context.platform, context.log, keep, context.timeout);
+    let done = sysprep::generalize(context.platform, context.log, keep);
     if done.is_err() {
         // This Windows is used on.
         recovery::put_in_use(context.platform, context.log);

@@ -88,10 +88,7 @@ fn extract(context: &Context<'_>, wim: &Path, image: &ImageInfo, folder: &Path) 
             folder: folder.to_owned(),
         }),
     };
-    let done = context
-        .platform
-        .image_request(&request, context.timeout, &mut |_| {});
-    done.map(drop)
+    context.platform.image_request(&request, &mut |_| {}).map(drop)
 }
 
 /// Chooses for the Windows under `root`, and says who has signed what.

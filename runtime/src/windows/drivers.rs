@@ -153,7 +153,7 @@ fn add(context: &Context<'_>, root: &Path, choices: &[Choice<'_>]) -> Result<boo
         let inf = volume::locate(platform, &content, &choice.inf.path)?;
         let signed = choice.inf.signature.is_signed();
         context.progress("adding drivers", done as u64, choices.len() as u64);
-        if !platform.add_driver(root, &inf, signed, context.timeout)? {
+        if !platform.add_driver(root, &inf, signed)? {
             return Ok(false);
         }
     }

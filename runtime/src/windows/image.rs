@@ -257,7 +257,7 @@ fn has(context: &Context<'_>, wim: &Path, image: &ImageInfo, path: &str) -> Resu
     };
     let found = context
         .platform
-        .image_request(&request, context.timeout, &mut |_| {})
+        .image_request(&request, &mut |_| {})
         .with_context(|| format!("looking for boot files in image {}", image.index))?;
     Ok(!found.found.is_empty())
 }

@@ -175,6 +175,7 @@ fn run(world: World, operator: &dyn Operator, until: Until) -> (World, Report) {
 const UNIT: &str = "/etc/systemd/system/multi-user.target.wants/media-runtime.service";
 
 fn power_on(machine: &Memory) -> Started {
+    machine.limited.set(None);
     let mut world = machine.world_mut();
     // An orderly restart unmounts, and so flushes; a cut has taken away what was not flushed.
     world.unflushed.clear();

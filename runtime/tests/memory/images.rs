@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::manifest::hex;
@@ -121,7 +120,7 @@ fn node(stored: &Stored) -> Node {
 }
 
 impl Drivers for Memory {
-    fn add_driver(&self, root: &Path, inf: &Path, signed: bool, _: Option<Duration>) -> Result<bool> {
+    fn add_driver(&self, root: &Path, inf: &Path, signed: bool) -> Result<bool> {
         if !self.world().adds_drivers {
             return Ok(false);
         }
@@ -169,13 +168,9 @@ impl Images for Memory {
         !self.world().winpe
     }
 
-    fn image_request(
-        &self,
-        request: &Request,
-        _: Option<Duration>,
-        progress: &mut dyn FnMut(&Message),
-    ) -> Result<Summary> {
+    fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
         self.world_mut().requests.push(request.clone());
+        self.world_mut().request_deadlines.push(self.limited.get());
         match &request.operation {
             Operation::Apply(apply) => self.apply(apply, progress),
             Operation::Capture(capture) => self.capture(capture, progress),

@@ -1,11 +1,12 @@
 //! The machine: every operation that changes something may be the one at which the power fails.
 
-use std::cell::{Ref, RefCell, RefMut};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
+use runtime::platform::deadline::Deadline;
 use runtime::platform::{Account, Machine, Network, Result, System};
 
 use windows_setup::drivers::ids::MachineDevice;
@@ -18,12 +19,15 @@ pub(crate) struct PowerCut;
 /// All platform traits over one world.
 pub(crate) struct Memory {
     world: RefCell<World>,
+    /// Until when what is started may take.
+    pub(crate) limited: Cell<Option<Deadline>>,
 }
 
 impl Memory {
     pub(crate) fn new(world: World) -> Self {
         Self {
             world: RefCell::new(world),
+            limited: Cell::default(),
         }
     }
 

@@ -40,6 +40,7 @@ mod sequences;
 mod settings;
 #[path = "../../../windows-setup/tests/common/signed_programs.rs"]
 mod signed_programs;
+mod time_limits;
 mod volumes;
 mod windows;
 mod windows_answers;

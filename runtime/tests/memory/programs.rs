@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use runtime::platform::deadline::Deadline;
 use runtime::platform::{Command, Files as _, Output, Packages, Processes, Result, Runner, Upgraded};
 
 use crate::fixture::JOIN_CANARY;
@@ -260,8 +261,20 @@ impl Memory {
 }
 
 impl Processes for Memory {
+    fn set_deadline(&self, deadline: Option<Deadline>) {
+        self.limited.set(deadline);
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        self.limited.get()
+    }
+
     fn run(&self, command: &Command) -> Result<Output> {
-        self.world_mut().commands.push(command.clone());
+        let left = Deadline::of(command, self.deadline()).map(|deadline| deadline.left());
+        self.world_mut().commands.push(Command {
+            timeout: left,
+            ..command.clone()
+        });
         let arguments: Vec<&str> = command.arguments.iter().map(String::as_str).collect();
         match (command.program.as_str(), arguments.as_slice()) {
             ("sh", ["-c", "eval \"$(cat)\""] | ["-s", "--", ..]) => {

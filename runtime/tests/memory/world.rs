@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use media_format::wim::protocol::Request;
+use runtime::platform::deadline::Deadline;
 use runtime::platform::hardware::Hardware;
 use runtime::platform::{Bus, Command, Disk, Firmware, Partition};
 use windows_setup::drivers::ids::MachineDevice;
@@ -150,6 +151,8 @@ pub(crate) struct World {
     pub(crate) commands: Vec<Command>,
     /// What the worker of images was asked for.
     pub(crate) requests: Vec<Request>,
+    /// Until when each of these had to end.
+    pub(crate) request_deadlines: Vec<Option<Deadline>>,
     /// How long the machine has waited, each time.
     pub(crate) waits: Vec<Duration>,
     /// What programs wrote and nobody has flushed, with what was there before.
@@ -333,6 +336,7 @@ impl World {
             faults: BTreeSet::new(),
             commands: vec![],
             requests: vec![],
+            request_deadlines: vec![],
             waits: vec![],
             unflushed: vec![],
             volatile: Volatile::default(),

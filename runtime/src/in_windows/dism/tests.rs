@@ -40,7 +40,6 @@ fn job(capture: &Capture) -> Job<'_> {
         capture,
         folders: vec![r"W:\".into(), r"V:\".into()],
         configuration: "X:/media-runtime/WimScript.ini".into(),
-        limit: None,
     }
 }
 
@@ -140,7 +139,7 @@ fn an_image_is_applied_by_one_call_and_a_failure_says_what_dism_said() {
     let mut phases = Vec::new();
     let mut progress = |message: &Message| phases.push(message.clone());
     let log = Log::default();
-    super::apply(&machine, &log, &one_image(), r"W:\", None, &mut progress).unwrap();
+    super::apply(&machine, &log, &one_image(), r"W:\", &mut progress).unwrap();
     let expected = [
         "/English",
         "/Apply-Image",
@@ -152,7 +151,7 @@ fn an_image_is_applied_by_one_call_and_a_failure_says_what_dism_said() {
     assert_eq!(machine.ran()[0].arguments, expected);
     assert_eq!(phases, [step(Phase::Extract, 0, 0)]);
     let machine = Fake::default().ends("dism.exe", 13, "Error: 13\r\nThe data is invalid.\r\n");
-    let error = super::apply(&machine, &log, &one_image(), r"W:\", None, &mut |_| {});
+    let error = super::apply(&machine, &log, &one_image(), r"W:\", &mut |_| {});
     let error = format!("{:#}", error.unwrap_err());
     assert!(
         error.contains("The data is invalid.") && error.contains(r"image 3 to W:\"),
@@ -180,7 +179,7 @@ fn an_image_of_another_system_is_refused_before_dism_is_called() {
     let mut tree = one_image();
     tree.inside.push("W:/home".into());
     for unfit in [linux, tree] {
-        let error = super::apply(&machine, &Log::default(), &unfit, r"W:\", None, &mut |_| {});
+        let error = super::apply(&machine, &Log::default(), &unfit, r"W:\", &mut |_| {});
         assert!(error.unwrap_err().to_string().contains("Linux PE"));
     }
     assert!(machine.ran().is_empty());
@@ -190,8 +189,8 @@ fn an_image_of_another_system_is_refused_before_dism_is_called() {
 fn a_driver_is_added_by_its_inf_file_and_one_without_a_signature_by_force() {
     let machine = Fake::default();
     let (log, inf) = (Log::default(), Path::new("E:/packages/d/net.inf"));
-    add_driver(&machine, &log, r"W:\", inf, true, None).unwrap();
-    add_driver(&machine, &log, r"W:\", inf, false, None).unwrap();
+    add_driver(&machine, &log, r"W:\", inf, true).unwrap();
+    add_driver(&machine, &log, r"W:\", inf, false).unwrap();
     let calls: Vec<_> = machine.ran().into_iter().map(|ran| ran.arguments).collect();
     let words = [
         "/English",
@@ -204,7 +203,7 @@ fn a_driver_is_added_by_its_inf_file_and_one_without_a_signature_by_force() {
         [words.to_vec(), [&words[..], &["/ForceUnsigned"]].concat()]
     );
     let machine = Fake::default().ends("dism.exe", 50, "Error: 50\r\nNot supported.\r\n");
-    let error = add_driver(&machine, &log, r"W:\", inf, true, None).unwrap_err();
+    let error = add_driver(&machine, &log, r"W:\", inf, true).unwrap_err();
     let error = format!("{error:#}");
     assert!(
         error.contains("net.inf") && error.contains("Not supported."),
@@ -233,7 +232,7 @@ fn an_image_is_searched_for_files_by_its_list() {
         index: 3,
         paths: paths.map(PathBuf::from).into(),
     };
-    let found = find(&machine, &Log::default(), &wanted, None).unwrap();
+    let found = find(&machine, &Log::default(), &wanted).unwrap();
     assert_eq!(found, [PathBuf::from(paths[0])]);
     let [ran] = &machine.ran()[..] else {
         panic!("one call")
@@ -252,7 +251,7 @@ fn an_image_is_searched_for_files_by_its_list() {
     ];
     assert_eq!(ran.only, only);
     let fails = Fake::default().ends("dism.exe", 2, "Error: 2");
-    let error = format!("{:#}", find(&fails, &Log::default(), &wanted, None).unwrap_err());
+    let error = format!("{:#}", find(&fails, &Log::default(), &wanted).unwrap_err());
     assert!(
         error.contains("listing image 3") && error.contains("Error: 2"),
         "{error}"

@@ -1,13 +1,15 @@
 //! Registry hives, through the worker: a process of its own with capped memory and time.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::hive::protocol::{Answer, Message, Operation, Request};
 
-use super::Linux;
-use crate::platform::{Hives, Result};
+use super::{Linux, processes};
+use crate::platform::deadline::Deadline;
+use crate::platform::{Hives, Processes as _, Result};
 
 const WORKER: &str = "hive-worker";
 /// The largest hives of an installation have some 200 MB, and libhivex holds one twice while it is written.
@@ -18,12 +20,12 @@ const TIME_LIMIT: u64 = 120;
 impl Hives for Linux {
     fn hive(&self, operation: &Operation) -> Result<Vec<Answer>> {
         let mut command = Command::new(WORKER);
-        command.env("PATH", super::processes::SEARCH_PATH);
-        ask(command, operation)
+        command.env("PATH", processes::SEARCH_PATH);
+        ask(command, operation, self.deadline())
     }
 }
 
-fn ask(mut command: Command, operation: &Operation) -> Result<Vec<Answer>> {
+fn ask(mut command: Command, operation: &Operation, deadline: Option<Deadline>) -> Result<Vec<Answer>> {
     let request = serde_json::to_vec(&Request {
         memory_limit: Some(MEMORY_LIMIT),
         time_limit: Some(TIME_LIMIT),
@@ -34,12 +36,18 @@ fn ask(mut command: Command, operation: &Operation) -> Result<Vec<Answer>> {
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("starting {WORKER}"))?;
-    let pipe = child.stdin.take();
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     // A worker that does not read what it is to do says so, or ends.
-    let writer = std::thread::spawn(move || pipe.map(|mut pipe| pipe.write_all(&request)));
-    let output = child.wait_with_output().context("listening to the worker")?;
-    let _ = writer.join();
-    let text = String::from_utf8_lossy(&output.stdout);
+    std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&request)));
+    let mut stdout = stdout.context("the worker has no output")?;
+    let (sender, said) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        sender.send(stdout.read_to_end(&mut bytes).map(|_| bytes))
+    });
+    let status = processes::wait(&mut child, WORKER, deadline)?;
+    let said = said.recv()?.context("listening to the worker")?;
+    let text = String::from_utf8_lossy(&said);
     let message = text.lines().last().map(serde_json::from_str);
     match message.transpose().context("understanding the worker")? {
         Some(Message::Done { answers }) => Ok(answers),
@@ -48,39 +56,47 @@ fn ask(mut command: Command, operation: &Operation) -> Result<Vec<Answer>> {
             bail!("{error}{hint}")
         }
         None => Err(anyhow!(
-            "{WORKER} ended ({}) without a result: it was killed, or ran out of memory or time",
-            output.status
+            "{WORKER} ended ({status}) without a result: it was killed, or ran out of memory or time"
         )),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use media_format::hive::protocol::Read;
 
-    fn worker(script: &str) -> Result<Vec<Answer>> {
+    fn worker(script: &str, limit: Option<Duration>) -> Result<Vec<Answer>> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         let read = Read {
             hive: "SYSTEM".into(),
             queries: vec![],
         };
-        ask(command, &Operation::Read(read))
+        ask(command, &Operation::Read(read), limit.map(Deadline::after))
     }
 
     #[test]
     fn a_worker_gives_its_answers_or_its_reason() {
         let done = serde_json::to_string(&Message::Done { answers: vec![] }).unwrap();
-        assert!(worker(&format!("cat >/dev/null; echo '{done}'")).is_ok());
+        assert!(worker(&format!("cat >/dev/null; echo '{done}'"), None).is_ok());
         let failed = Message::Failed {
             error: "opening SYSTEM: no hive".into(),
             hint: Some("restore it".into()),
         };
         let failed = serde_json::to_string(&failed).unwrap();
-        let error = worker(&format!("echo '{failed}'; exit 1")).unwrap_err();
+        let error = worker(&format!("echo '{failed}'; exit 1"), None).unwrap_err();
         assert_eq!(error.to_string(), "opening SYSTEM: no hive; restore it");
-        let error = worker("exit 3").unwrap_err().to_string();
+        let error = worker("exit 3", None).unwrap_err().to_string();
         assert!(error.contains("without a result"), "{error}");
+    }
+
+    #[test]
+    fn a_worker_that_a_disk_holds_up_is_ended_by_the_steps_time_limit() {
+        let limit = Some(Duration::from_millis(200));
+        let error = worker("exec sleep 60", limit).unwrap_err().to_string();
+        assert!(error.contains("time limit"), "{error}");
     }
 }

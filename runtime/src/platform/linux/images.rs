@@ -5,14 +5,15 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::wim::info::WimInfo;
 use media_format::wim::protocol::{Message, Request, Summary};
 
 use super::Linux;
-use crate::platform::{Drivers, Images, Result};
+use crate::platform::deadline::Deadline;
+use crate::platform::{Drivers, Images, Processes as _, Result};
 
 const WORKER: &str = "wim-worker";
 /// The worker tells its progress several times a second, except while what it has written goes to a slow stick.
@@ -27,35 +28,28 @@ impl Images for Linux {
         WimInfo::read(&mut BufReader::new(file)).with_context(|| format!("reading {}", wim.display()))
     }
 
-    fn image_request(
-        &self,
-        request: &Request,
-        limit: Option<Duration>,
-        progress: &mut dyn FnMut(&Message),
-    ) -> Result<Summary> {
+    fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
         let mut command = Command::new(WORKER);
         command.env("PATH", super::processes::SEARCH_PATH);
         let request = serde_json::to_vec(request)?;
-        follow(command, request, Patience::new(limit, SILENCE), progress)
+        let patience = Patience {
+            deadline: self.deadline(),
+            silence: SILENCE,
+        };
+        follow(command, request, patience, progress)
     }
 }
 
 /// How long the worker is waited for.
 struct Patience {
-    limit: Option<Duration>,
-    end: Option<Instant>,
+    deadline: Option<Deadline>,
     silence: Duration,
 }
 
 impl Patience {
-    fn new(limit: Option<Duration>, silence: Duration) -> Self {
-        let end = limit.map(|limit| Instant::now() + limit);
-        Self { limit, end, silence }
-    }
-
     /// The next line of the worker, or nothing at its end.
     fn next(&self, lines: &Receiver<std::io::Result<String>>) -> Result<Option<String>> {
-        let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
+        let left = self.deadline.map(|deadline| deadline.left());
         if left.is_none_or(|left| !left.is_zero()) {
             match lines.recv_timeout(left.unwrap_or(self.silence).min(self.silence)) {
                 Ok(line) => return Ok(Some(line.context("listening to the worker")?)),
@@ -63,13 +57,8 @@ impl Patience {
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        if let (Some(end), Some(limit)) = (self.end, self.limit)
-            && Instant::now() >= end
-        {
-            bail!(
-                "{WORKER} was stopped: it had not ended after {} seconds (the step's time limit)",
-                limit.as_secs()
-            );
+        if let Some(Err(over)) = self.deadline.map(|deadline| deadline.check()) {
+            bail!("{WORKER} was stopped: {over}");
         }
         bail!(
             "{WORKER} was stopped: it had said nothing for {} seconds; a disk, the media or the share may not answer",
@@ -151,13 +140,17 @@ fn result(end: Option<Message>, status: ExitStatus) -> Result<Summary> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     fn worker(script: &str, limit: Option<u64>, silence: u64) -> Result<Summary> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        let limit = limit.map(Duration::from_millis);
-        let patience = Patience::new(limit, Duration::from_millis(silence));
+        let patience = Patience {
+            deadline: limit.map(|limit| Deadline::after(Duration::from_millis(limit))),
+            silence: Duration::from_millis(silence),
+        };
         follow(command, b"{}".to_vec(), patience, &mut |_| {})
     }
 

@@ -1,8 +1,10 @@
 //! The machine for real, on Linux: in the boot image and in the installed system.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use crate::platform::deadline::Deadline;
 
 mod beneath;
 mod boot;
@@ -37,6 +39,8 @@ pub struct Linux {
     overlays: RefCell<BTreeMap<PathBuf, PathBuf>>,
     /// Connected shares: where each one is mounted.
     shares: RefCell<Vec<(String, PathBuf)>>,
+    /// Until when what is started may take.
+    deadline: Cell<Option<Deadline>>,
 }
 
 impl Linux {

@@ -3,13 +3,14 @@
 use std::io::Write as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Linux;
 use super::bound::Bound;
+use crate::platform::deadline::Deadline;
 use crate::platform::output::Tail;
 use crate::platform::{Command, Output, Processes, Result};
 
@@ -19,14 +20,24 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl Processes for Linux {
     fn run(&self, command: &Command) -> Result<Output> {
+        let deadline = Deadline::of(command, self.deadline());
+        deadline.map_or(Ok(()), |deadline| deadline.check())?;
         let bound = command.root.as_deref().map(Bound::system).transpose()?;
         let mut process = prepared(command);
         let ended = process
             .spawn()
             .with_context(|| missing(command))
-            .and_then(|child| follow(child, command));
+            .and_then(|child| follow(child, command, deadline));
         bound.map_or(Ok(()), Bound::release)?;
         ended
+    }
+
+    fn set_deadline(&self, deadline: Option<Deadline>) {
+        self.deadline.set(deadline);
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        self.deadline.get()
     }
 }
 
@@ -64,13 +75,13 @@ fn prepared(command: &Command) -> std::process::Command {
     process
 }
 
-fn follow(mut child: Child, command: &Command) -> Result<Output> {
+fn follow(mut child: Child, command: &Command, deadline: Option<Deadline>) -> Result<Output> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let input = command.stdin.clone();
     // A program that does not read what it is given is no failure.
     std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
     let (out, err) = (Tail::of(stdout, &command.only), Tail::of(stderr, &[]));
-    let status = wait(&mut child, command)?;
+    let status = wait(&mut child, &command.program, deadline)?;
     let code = status
         .code()
         .or(status.signal().map(|signal| 128 + signal))
@@ -82,25 +93,23 @@ fn follow(mut child: Child, command: &Command) -> Result<Output> {
     })
 }
 
-fn wait(child: &mut Child, command: &Command) -> Result<std::process::ExitStatus> {
-    let end = command.timeout.map(|limit| Instant::now() + limit);
-    let Some(end) = end else {
-        return child
-            .wait()
-            .with_context(|| format!("waiting for {}", command.program));
+/// Waits for the end of a program, and stops it at the deadline.
+pub(super) fn wait(
+    child: &mut Child,
+    program: &str,
+    deadline: Option<Deadline>,
+) -> Result<std::process::ExitStatus> {
+    let Some(deadline) = deadline else {
+        return child.wait().with_context(|| format!("waiting for {program}"));
     };
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if Instant::now() >= end {
+        if let Err(over) = deadline.check() {
             stop(child);
             let _ = child.wait();
-            let seconds = command.timeout.unwrap_or_default().as_secs();
-            bail!(
-                "{} was stopped: it had not ended after {seconds} seconds (the step's time limit)",
-                command.program
-            );
+            bail!("{program} was stopped: {over}");
         }
         std::thread::sleep(LOOK_EVERY);
     }
@@ -117,6 +126,8 @@ fn stop(child: &mut Child) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     fn shell(line: &str) -> Command {
@@ -148,6 +159,28 @@ mod tests {
         command.timeout = Some(Duration::from_millis(200));
         let error = Linux::new().run(&command).unwrap_err().to_string();
         assert!(error.contains("time limit"), "{error}");
+    }
+
+    /// mkfs, grub-install and apt are run by the machine itself, and none of them is given a time limit.
+    #[test]
+    fn the_deadline_of_a_step_is_that_of_every_program() {
+        let machine = Linux::new();
+        let began = Instant::now();
+        machine.set_deadline(Some(Deadline::after(Duration::from_millis(300))));
+        machine.run(&shell("true")).unwrap();
+        let stopped = machine.run(&shell("exec sleep 60")).unwrap_err().to_string();
+        assert!(
+            stopped.contains("stopped") && stopped.contains("time limit"),
+            "{stopped}"
+        );
+        let late = machine.run(&shell("true")).unwrap_err().to_string();
+        assert!(late.contains("time limit"), "{late}");
+        let mut own = shell("true");
+        own.timeout = Some(Duration::from_secs(30));
+        machine.run(&own).unwrap();
+        machine.set_deadline(None);
+        machine.run(&shell("true")).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(20));
     }
 
     #[test]

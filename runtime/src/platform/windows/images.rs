@@ -1,7 +1,6 @@
 //! Images and hives of a Windows that does not run: only Windows PE touches them.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use media_format::hive::protocol::{Answer, Operation as HiveOperation};
@@ -23,19 +22,14 @@ impl Images for Windows {
         false
     }
 
-    fn image_request(
-        &self,
-        request: &Request,
-        limit: Option<Duration>,
-        progress: &mut dyn FnMut(&Message),
-    ) -> Result<Summary> {
+    fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
         let Some(log) = &self.pe else {
             bail!("images are applied and captured in the boot image, not inside Windows");
         };
         match &request.operation {
             Operation::Apply(apply) => {
                 let folder = letter(&apply.target)?;
-                dism::apply(self, log, apply, &folder, limit, progress)?;
+                dism::apply(self, log, apply, &folder, progress)?;
                 self.flush()?;
                 Ok(Summary::default())
             }
@@ -45,12 +39,11 @@ impl Images for Windows {
                     capture,
                     folders: volumes.collect::<Result<_>>()?,
                     configuration: self.root().join(r"media-runtime\WimScript.ini"),
-                    limit,
                 };
                 dism::capture(self, log, &job, progress)
             }
             Operation::Find(find) => Ok(Summary {
-                found: dism::find(self, log, find, limit)?,
+                found: dism::find(self, log, find)?,
                 ..Summary::default()
             }),
             _ => bail!("DISM takes no single files out of an image; use the Linux PE as the boot image"),
@@ -82,12 +75,12 @@ pub(super) fn lettered(path: &Path) -> Result<String> {
 }
 
 impl Drivers for Windows {
-    fn add_driver(&self, root: &Path, inf: &Path, signed: bool, limit: Option<Duration>) -> Result<bool> {
+    fn add_driver(&self, root: &Path, inf: &Path, signed: bool) -> Result<bool> {
         let Some(log) = &self.pe else {
             bail!("drivers of a system that does not run are added in the boot image, not inside Windows");
         };
         let folder = lettered(root)?;
-        dism::add_driver(self, log, &folder, inf, signed, limit)?;
+        dism::add_driver(self, log, &folder, inf, signed)?;
         Ok(true)
     }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use anyhow::{Context as _, bail};
 
 use self::volumes::Volume;
+use super::deadline::Deadline;
 use super::{Machine as _, Result};
 use crate::log::Log;
 
@@ -31,6 +32,8 @@ pub struct Windows {
     shares: RefCell<Vec<(String, PathBuf)>>,
     /// An installation has asked for a restart by its exit code.
     restart: Cell<bool>,
+    /// Until when what is started may take.
+    deadline: Cell<Option<Deadline>>,
     /// In Windows PE: where the calls of its programs are written down.
     pe: Option<Rc<Log>>,
 }

@@ -3,13 +3,14 @@
 use std::io::Write as _;
 use std::os::windows::process::CommandExt as _;
 use std::process::{Child, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use super::Windows;
 use super::bindings::{self, Job};
 use crate::in_windows::text;
+use crate::platform::deadline::Deadline;
 use crate::platform::output::Tail;
 use crate::platform::{Command, Output, Processes, Result};
 
@@ -25,11 +26,21 @@ impl Processes for Windows {
         if let Some(root) = &command.root {
             bail!("a program of the system at {} cannot be run here", root.display());
         }
+        let deadline = Deadline::of(command, self.deadline());
+        deadline.map_or(Ok(()), |deadline| deadline.check())?;
         let mut child = prepared(command)
             .spawn()
             .with_context(|| format!("starting {}", command.program))?;
         let job = job(&mut child, command)?;
-        follow(child, job.as_ref(), command)
+        follow(child, job.as_ref(), command, deadline)
+    }
+
+    fn set_deadline(&self, deadline: Option<Deadline>) {
+        self.deadline.set(deadline);
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        self.deadline.get()
     }
 }
 
@@ -62,13 +73,18 @@ fn prepared(command: &Command) -> std::process::Command {
     process
 }
 
-fn follow(mut child: Child, job: Option<&Job>, command: &Command) -> Result<Output> {
+fn follow(
+    mut child: Child,
+    job: Option<&Job>,
+    command: &Command,
+    deadline: Option<Deadline>,
+) -> Result<Output> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let input = command.stdin.clone();
     // A program that does not read what it is given is no failure.
     std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
     let (out, err) = (Tail::of(stdout, &command.only), Tail::of(stderr, &[]));
-    let status = wait(&mut child, job, command)?;
+    let status = wait(&mut child, job, &command.program, deadline)?;
     Ok(Output {
         code: code(status),
         stdout: text::decode(&out.take(), bindings::oem_text),
@@ -82,26 +98,24 @@ fn code(status: ExitStatus) -> i64 {
     status.code().map_or(-1, |code| i64::from(code.cast_unsigned()))
 }
 
-fn wait(child: &mut Child, job: Option<&Job>, command: &Command) -> Result<ExitStatus> {
-    let Some(limit) = command.timeout else {
-        return child
-            .wait()
-            .with_context(|| format!("waiting for {}", command.program));
+fn wait(
+    child: &mut Child,
+    job: Option<&Job>,
+    program: &str,
+    deadline: Option<Deadline>,
+) -> Result<ExitStatus> {
+    let Some(deadline) = deadline else {
+        return child.wait().with_context(|| format!("waiting for {program}"));
     };
-    let end = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if Instant::now() >= end {
+        if let Err(over) = deadline.check() {
             job.map_or(Ok(()), Job::end)
-                .with_context(|| format!("ending {} at its time limit", command.program))?;
+                .with_context(|| format!("ending {program} at its time limit"))?;
             let _ = child.wait();
-            bail!(
-                "{} was stopped: it had not ended after {} seconds (the step's time limit)",
-                command.program,
-                limit.as_secs()
-            );
+            bail!("{program} was stopped: {over}");
         }
         std::thread::sleep(LOOK_EVERY);
     }
