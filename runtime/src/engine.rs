@@ -67,8 +67,6 @@ pub struct Progress {
     pub position: usize,
     /// The step at `position` was begun and has not ended: the intent, written before the work.
     pub started: bool,
-    /// How often the step at `position` has failed already.
-    pub failures: u32,
     /// The part of the step at `position` that comes next: counts its restarts.
     pub part: u32,
     /// A restart that was asked for and has not been seen yet.
@@ -176,7 +174,7 @@ pub fn next(
             AfterCut::Repeat | AfterCut::Probe => Next::Run(index),
         });
     }
-    if progress.part > 0 || progress.failures > 0 {
+    if progress.part > 0 {
         return Ok(Next::Run(index));
     }
     for &number in &placed.groups {
@@ -262,7 +260,6 @@ impl Progress {
         } else {
             Some(index + 1)
         };
-        self.failures = 0;
         self.part = 0;
         self.restarts = 0;
         self.position = target.ok_or(Over)?;

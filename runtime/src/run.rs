@@ -163,7 +163,7 @@ impl Run<'_> {
     /// Only before a step begins: what was begun goes on.
     fn debugged(&mut self, program: &Program<'_>, index: usize) -> Result<Decision> {
         let progress = &self.journal.saved.progress;
-        if progress.started || progress.part > 0 || progress.failures > 0 {
+        if progress.started || progress.part > 0 {
             return Ok(Decision::Run);
         }
         debugger::before(self, program.steps[index].step.name())

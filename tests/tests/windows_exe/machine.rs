@@ -329,7 +329,7 @@ impl Machine {
             "format": 1, "media-id": MEDIA, "sequence": "main",
             "sequence-digest": hex(&Sha256::digest(sequence.as_bytes())),
             "progress": {
-                "position": 0, "started": false, "failures": 0, "part": 0, "restart": null, "restarts": 0,
+                "position": 0, "started": false, "part": 0, "restart": null, "restarts": 0,
                 "groups": {}, "results": [],
             },
             "variables": {}, "secrets": [], "captured": null, "serial-console": null,
