@@ -60,7 +60,7 @@ pub enum Event {
     StepEnded {
         /// The step's name.
         name: String,
-        /// `done`, `skipped`, `failed` or `restart`.
+        /// `done`, `skipped`, `failed`, `restart` or `shutdown`.
         outcome: String,
         /// The exit code that the log shows.
         code: i64,
@@ -70,6 +70,11 @@ pub enum Event {
     },
     /// The machine restarts and the run goes on there.
     Restart {
+        /// Where.
+        target: Environment,
+    },
+    /// The machine switches itself off, and the run goes on there when somebody switches it on again.
+    ShutDown {
         /// Where.
         target: Environment,
     },

@@ -117,6 +117,8 @@ pub enum Outcome {
     RestartThenContinue(Environment),
     /// The step's next part runs after a restart there.
     RestartThenRetry(Environment),
+    /// The step's next part runs there, after the machine was switched off and somebody has switched it on again.
+    ShutDownThenRetry(Environment),
 }
 
 /// The decision.

@@ -8,6 +8,7 @@ use media_format::{journal as slots, paths};
 use serde::{Deserialize, Serialize};
 use task_sequence::Variables;
 
+use crate::connections::MadeFolder;
 use crate::engine::Progress;
 use crate::platform::{Disk, Files, Result};
 
@@ -40,6 +41,9 @@ pub struct Saved {
     pub given_secrets: Vec<GivenSecret>,
     /// The disk that the run works on.
     pub target: Option<Target>,
+    /// Folders that were made for shares, as long as they are there.
+    #[serde(default)]
+    pub made_folders: Vec<MadeFolder>,
     /// Where the captured image is, once it is complete.
     pub captured: Option<String>,
     /// Serial console of the machine, for the part of the run inside the installed system.
@@ -148,6 +152,7 @@ impl Journal {
             secrets: BTreeSet::new(),
             given_secrets: Vec::new(),
             target: None,
+            made_folders: Vec::new(),
             captured: None,
             serial_console: None,
         };

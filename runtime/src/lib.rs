@@ -4,6 +4,7 @@
 
 pub mod afterwards;
 pub mod boot_state;
+pub mod connections;
 pub mod context;
 pub mod debugger;
 pub mod destination;
@@ -17,6 +18,7 @@ pub mod image_places;
 pub mod in_windows;
 pub mod journal;
 pub mod layout;
+pub mod leaving;
 pub mod log;
 pub mod logs;
 pub mod media;

@@ -8,7 +8,6 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use media_format::event::{Environment, Event};
 use media_format::manifest::Finish;
-use media_format::state::Next as NextBoot;
 use task_sequence::{Action, TaskSequence, TimeSpan, Variables};
 
 use crate::context::{Context, Failure, Reporter, beginning, code_text, resolved};
@@ -17,11 +16,14 @@ use crate::engine::{self, Ended, Next, Outcome, Program, Stuck};
 use crate::facts::MachineFacts;
 use crate::in_windows::recovery;
 use crate::journal::Journal;
+use crate::leaving::{self, Leaving};
 use crate::log::Log;
 use crate::media::Media;
-use crate::platform::{Firmware, Platform, Result, System, deadline};
+use crate::platform::{Platform, Result, System, deadline};
 use crate::questions::Questions;
-use crate::{afterwards, boot_state, preflight, running, steps, system_place, variables, winpe_boot};
+use crate::{
+    afterwards, boot_state, connections, preflight, running, steps, system_place, variables, winpe_boot,
+};
 
 const LEFT_OUT: &str = "the person at the machine left it out";
 
@@ -30,6 +32,8 @@ const LEFT_OUT: &str = "the person at the machine left it out";
 pub enum Finished {
     /// The machine restarts; the boot state leads there.
     Restart(Environment),
+    /// The machine switches itself off; the boot state leads there when it is switched on again.
+    ShutDown(Environment),
     /// The run is over.
     Over {
         /// Why it failed, if it did.
@@ -134,7 +138,7 @@ impl Run<'_> {
         loop {
             match self.decide(&program)? {
                 Next::End => return self.complete(),
-                Next::RestartAgain(target) => return self.restart(target),
+                Next::RestartAgain(target) => return leaving::leave(self, Leaving::Restart, target),
                 Next::Skip(index, reason) => self.skip(&program, index, reason)?,
                 Next::Cut(index) => {
                     let name = program.steps[index].step.name();
@@ -144,7 +148,7 @@ impl Run<'_> {
                     );
                 }
                 Next::Run(index) => {
-                    let target = match self.debugged(&program, index)? {
+                    let leaving = match self.debugged(&program, index)? {
                         Decision::Run => self.run_step(&program, index)?,
                         Decision::Skip => {
                             self.skip(&program, index, LEFT_OUT.into())?;
@@ -152,8 +156,8 @@ impl Run<'_> {
                         }
                         Decision::End => bail!("it was ended by the person at the machine"),
                     };
-                    if let Some(target) = target {
-                        return self.restart(target);
+                    if let Some((how, target)) = leaving {
+                        return leaving::leave(self, how, target);
                     }
                 }
             }
@@ -203,8 +207,8 @@ impl Run<'_> {
         self.keep()
     }
 
-    /// Runs one part of a step; gives where the machine restarts to, if it does.
-    fn run_step(&mut self, program: &Program<'_>, index: usize) -> Result<Option<Environment>> {
+    /// Runs one part of a step; gives how the machine leaves and where the run goes on, if it does.
+    fn run_step(&mut self, program: &Program<'_>, index: usize) -> Result<Option<(Leaving, Environment)>> {
         let step = program.steps[index].step;
         self.announce(program, index);
         self.journal.saved.progress.begin();
@@ -332,19 +336,28 @@ impl Run<'_> {
         });
     }
 
-    fn note(&mut self, program: &Program<'_>, index: usize, outcome: Outcome) -> Result<Option<Environment>> {
+    fn note(
+        &mut self,
+        program: &Program<'_>,
+        index: usize,
+        outcome: Outcome,
+    ) -> Result<Option<(Leaving, Environment)>> {
         let name = program.steps[index].step.name();
         let progress = &mut self.journal.saved.progress;
-        let (word, reason, restart) = match outcome {
-            Outcome::Done => ("done", None, None),
-            Outcome::Skipped(reason) => ("skipped", Some(reason), None),
-            Outcome::RestartThenContinue(target) => ("restart", None, Some((target, false))),
-            Outcome::RestartThenRetry(target) => ("restart", None, Some((target, true))),
+        let (word, reason) = match &outcome {
+            Outcome::Done => ("done", None),
+            Outcome::Skipped(reason) => ("skipped", Some(reason.clone())),
+            Outcome::RestartThenContinue(_) | Outcome::RestartThenRetry(_) => ("restart", None),
+            Outcome::ShutDownThenRetry(_) => ("shutdown", None),
         };
-        let noted = match (restart, &reason) {
-            (Some((target, retry)), _) => progress.ask_restart(program, target, retry),
-            (None, Some(reason)) => progress.end(program, Ended::Skipped(reason.clone())),
-            (None, None) => progress.end(program, Ended::Done),
+        let leaving = Leaving::of(&outcome);
+        let noted = match outcome {
+            Outcome::Done => progress.end(program, Ended::Done),
+            Outcome::Skipped(reason) => progress.end(program, Ended::Skipped(reason)),
+            Outcome::RestartThenContinue(target) => progress.ask_restart(program, target, false),
+            Outcome::RestartThenRetry(target) | Outcome::ShutDownThenRetry(target) => {
+                progress.ask_restart(program, target, true)
+            }
         };
         if noted.is_err() {
             bail!(
@@ -361,7 +374,7 @@ impl Run<'_> {
         ));
         self.report_step_end(name, word, 0, reason);
         self.keep()?;
-        Ok(restart.map(|(target, _)| target))
+        Ok(leaving)
     }
 
     fn failed(&mut self, program: &Program<'_>, index: usize, failure: Failure) -> Result<()> {
@@ -418,7 +431,11 @@ impl Run<'_> {
         }
     }
 
-    fn keep(&mut self) -> Result<()> {
+    /// Writes the journal, with the variables and the time as they are now.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&mut self) -> Result<()> {
         let (began, earlier) = self.began;
         self.journal.saved.elapsed = earlier + began.elapsed().as_secs();
         self.journal.keep_variables(&self.variables);
@@ -427,45 +444,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn restart(&mut self, target: Environment) -> Result<Finished> {
-        let next = if target == Environment::Os {
-            NextBoot::Os
-        } else {
-            NextBoot::Pe
-        };
-        self.keep()?;
-        boot_state::set_next(self.platform, &self.journal, next)?;
-        let out_of_system = self.here == Environment::Os && target == Environment::Pe;
-        if out_of_system || winpe_boot::is_here(self.platform, self.here) {
-            self.lead_to(target);
-        }
-        self.log
-            .info(format!("the machine restarts, next: {}", next.as_str()));
-        self.reporter.event(&Event::Restart { target });
-        Ok(Finished::Restart(target))
-    }
-
-    /// An installed system may have put its own entry before ours. Where the firmware refuses, the media leads there.
-    fn lead_to(&self, target: Environment) {
-        let there = match target {
-            Environment::Pe => "the boot image",
-            Environment::Os => "the installed system",
-        };
-        match self.platform.start_next(winpe_boot::entry(target)) {
-            Ok(true) => self.log.info(format!("the firmware starts {there} next")),
-            Ok(false) if self.platform.firmware() == Firmware::Uefi => self.log.warning(format!(
-                "the firmware has no entry for {there} any more, so the boot order decides"
-            )),
-            Ok(false) => {}
-            Err(error) => self.log.warning(format!(
-                "the firmware does not take what it is to start next, so the boot order decides: {error:#}"
-            )),
-        }
-    }
-
     fn complete(&mut self) -> Result<Finished> {
         self.log.info("the task sequence has ended successfully");
         self.put_recovery_in_use();
+        connections::close(self);
         self.log_copies = crate::logs::copy(self);
         // The boot partition is cleaned and unmounted: nothing may be open there.
         self.log.move_to(&self.log_home);
@@ -488,6 +470,7 @@ impl Run<'_> {
     fn fail(&mut self, reason: &str) -> Finished {
         let reason = self.variables.mask(reason);
         self.log.error(format!("the task sequence has failed: {reason}"));
+        connections::close(self);
         self.log_copies = crate::logs::copy(self);
         if let Err(error) = boot_state::forget(self) {
             self.log

@@ -198,6 +198,9 @@ impl State {
             }
             Event::Working => {}
             Event::Restart { target } => self.phase = format!("restarts into {}", place(*target)),
+            Event::ShutDown { target } => {
+                self.phase = format!("switches itself off, and goes on in {}", place(*target));
+            }
             Event::Ended {
                 succeeded,
                 reason,

@@ -166,7 +166,7 @@ impl AskedRestart {
     /// How the step ends; where it wants to restart by itself, it knows better where to and what follows.
     pub fn after(self, outcome: Outcome) -> Outcome {
         match outcome {
-            Outcome::RestartThenRetry(_) => outcome,
+            Outcome::RestartThenRetry(_) | Outcome::ShutDownThenRetry(_) => outcome,
             _ if self.retry => Outcome::RestartThenRetry(self.target),
             Outcome::RestartThenContinue(_) => outcome,
             Outcome::Done | Outcome::Skipped(_) => Outcome::RestartThenContinue(self.target),

@@ -203,7 +203,6 @@ fn settings_without_effect_are_refused_and_those_that_say_what_happens_anyway_ar
             "partitions = [{ kind = 'logical', size = 'rest' }]",
             "cannot be made",
         ),
-        ("prepare-os-for-capture", "shut-down = true", "`shut-down`"),
         (
             "prepare-os-for-capture",
             "sysprep-package = 'tool'",
@@ -232,8 +231,10 @@ fn settings_without_effect_are_refused_and_those_that_say_what_happens_anyway_ar
         found("linux", &step("format-and-partition-disk", disk), &media()),
         ""
     );
-    let off = step("prepare-os-for-capture", "shut-down = false");
-    assert_eq!(found("linux", &off, &media()), "");
+    for shut_down in ["shut-down = false", "shut-down = true"] {
+        let prepare = step("prepare-os-for-capture", shut_down);
+        assert_eq!(found("linux", &prepare, &media()), "", "{shut_down}");
+    }
     let account = step("run-command-line", "command = 'x'\naccount = 'a'");
     assert_eq!(found("linux", &account, &media()), "");
     assert!(found("windows", &account, &media()).contains("run as SYSTEM"));

@@ -122,6 +122,7 @@ fn describe(event: &Event) -> String {
             format!("  {outcome}: {name} (exit code {code}){}", because(reason))
         }
         Event::Restart { target } => format!("restarts into {}", place(target)),
+        Event::ShutDown { target } => format!("switches itself off, and goes on in {}", place(target)),
         Event::Ended { succeeded: true, .. } => "the run succeeded".to_owned(),
         Event::Ended { reason, .. } => format!("the run failed{}", because(reason)),
     }

@@ -76,6 +76,8 @@ pub enum Decision {
     Over(Verdict),
     /// Start it again.
     Start,
+    /// The same, because it has switched itself off as its sequence says.
+    SwitchOn,
 }
 
 /// Without a word for so long, a machine that has never reported anything does not start by KVM.
@@ -93,6 +95,8 @@ pub struct Follower {
     step: Option<String>,
     pending_cut: Option<Duration>,
     restarts: u32,
+    /// It said that it would switch itself off, and goes on when it is switched on again.
+    switches_off: bool,
     result: Option<(Verdict, Duration)>,
     /// The whole run's result as the machine told it.
     pub ended: Option<Event>,
@@ -110,6 +114,7 @@ impl Follower {
             step: None,
             pending_cut: None,
             restarts: 0,
+            switches_off: false,
             result: None,
             ended: None,
         }
@@ -154,6 +159,7 @@ impl Follower {
                     self.pending_cut = Some(now + self.cuts.remove(at).after);
                 }
             }
+            Event::ShutDown { .. } => self.switches_off = true,
             Event::Ended {
                 succeeded, reason, ..
             } => {
@@ -213,7 +219,8 @@ impl Follower {
         if let Some((verdict, _)) = self.result.take() {
             return Decision::Over(verdict);
         }
-        if stop == Stop::PowerOff {
+        let switched_off = std::mem::take(&mut self.switches_off);
+        if stop == Stop::PowerOff && !switched_off {
             let why = "the machine switched itself off before the run had ended".to_owned();
             return Decision::Over(Verdict::Failed(self.at_step(why)));
         }
@@ -225,7 +232,10 @@ impl Follower {
             );
             return Decision::Over(Verdict::Failed(self.at_step(why)));
         }
-        Decision::Start
+        match stop {
+            Stop::Reset => Decision::Start,
+            Stop::PowerOff => Decision::SwitchOn,
+        }
     }
 
     /// Cuts whose step never came: a test that asks for one must not pass without it.
@@ -253,6 +263,8 @@ pub fn time(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use media_format::event::Environment;
+
     use super::*;
 
     const fn seconds(seconds: u64) -> Duration {
@@ -333,6 +345,19 @@ mod tests {
         assert_eq!(looping.stopped(Stop::Reset, seconds(2)), Decision::Start);
         assert!(matches!(
             looping.stopped(Stop::Reset, seconds(3)),
+            Decision::Over(Verdict::Failed(_))
+        ));
+    }
+
+    #[test]
+    fn a_machine_that_its_sequence_switches_off_is_switched_on_again() {
+        let mut follower = follower(&[]);
+        let target = Environment::Pe;
+        follower.event(&Event::ShutDown { target }, seconds(1));
+        assert_eq!(follower.stopped(Stop::PowerOff, seconds(2)), Decision::SwitchOn);
+        // Once: nobody said so of the next time.
+        assert!(matches!(
+            follower.stopped(Stop::PowerOff, seconds(3)),
             Decision::Over(Verdict::Failed(_))
         ));
     }

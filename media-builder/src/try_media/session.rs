@@ -28,6 +28,8 @@ const TRANSLATED: &str =
     "the machine does not start by KVM on this computer: it is started again by translation";
 /// QEMU that closes its monitor is about to end, and says why.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+const SWITCHED_ON: &str =
+    "the machine has switched itself off, as the sequence says, and is switched on again";
 
 /// Where and how often the screen is saved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,6 +101,7 @@ impl Session<'_> {
                     follower.translated(self.display.elapsed());
                     self.display.note(TRANSLATED);
                 }
+                Decision::SwitchOn => self.display.note(SWITCHED_ON),
                 _ => self.display.note("the machine restarts"),
             }
         }

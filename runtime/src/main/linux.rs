@@ -159,7 +159,8 @@ fn end_in_boot_image(finished: &Finished, command_line: &pe::CommandLine) -> Res
             finish: Finish::Restart,
             ..
         } => pe::power::restart(),
-        Finished::Over {
+        Finished::ShutDown(_)
+        | Finished::Over {
             finish: Finish::Shutdown,
             ..
         } => pe::power::power_off(),
@@ -194,7 +195,8 @@ fn in_installed_system() -> Result<()> {
             finish: Finish::Restart,
             ..
         } => "reboot",
-        Finished::Over {
+        Finished::ShutDown(_)
+        | Finished::Over {
             finish: Finish::Shutdown,
             ..
         } => "poweroff",

@@ -84,8 +84,10 @@ fn over(log: &Log, error: &anyhow::Error) -> Finished {
 
 /// When this program ends, Windows PE restarts the machine: one that waits does not end.
 fn end(platform: &Windows, log: &Log, finished: &Finished, shell: bool) -> Result<()> {
-    let Finished::Over { failure, finish } = finished else {
-        return winpe::restart(platform, log);
+    let (failure, finish) = match finished {
+        Finished::Restart(_) => return winpe::restart(platform, log),
+        Finished::ShutDown(_) => return winpe::shut_down(platform, log),
+        Finished::Over { failure, finish } => (failure, finish),
     };
     match failure {
         Some(reason) => println!(

@@ -107,7 +107,8 @@ fn end(platform: &Windows, finished: Finished) -> Result<()> {
             finish: Finish::Restart,
             ..
         } => power::restart(platform),
-        Finished::Over {
+        Finished::ShutDown(_)
+        | Finished::Over {
             finish: Finish::Shutdown,
             ..
         } => power::shut_down(platform),

@@ -290,6 +290,13 @@ pub trait Files {
     fn link(&self, path: &Path, to: &str) -> Result<()>;
     /// Removes a file, a link or a whole folder; nothing happens where there is none.
     fn remove(&self, path: &Path) -> Result<()>;
+    /// Removes a folder that is empty; one that is not stays.
+    fn remove_empty(&self, folder: &Path) -> Result<()> {
+        if self.is_folder(folder) && self.list(folder)?.is_empty() {
+            self.remove(folder)?;
+        }
+        Ok(())
+    }
     /// Renames within one volume and flushes the folder.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
     /// Copies a file with its mode.

@@ -8,7 +8,7 @@ use task_sequence::steps::CaptureOperatingSystemImage;
 use crate::context::Context;
 use crate::destination::Destination;
 use crate::journal::{Target, Volume};
-use crate::{generalize, platform, target, volumes};
+use crate::{connections, generalize, platform, target, volumes};
 
 /// The volumes that are captured: the system's own is image 1, whatever the order on the disk.
 pub(super) fn captured_volumes(
@@ -137,6 +137,7 @@ fn generalize_tree(
         }
     }
     generalize::generalize(context.platform, root, target.ours)?;
+    connections::leave_out(context, root);
     volumes::take_apart(context.platform, target, root)
 }
 

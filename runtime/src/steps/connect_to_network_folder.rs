@@ -5,26 +5,37 @@ use std::path::{Path, PathBuf};
 use task_sequence::steps::ConnectToNetworkFolder;
 
 use super::{Check, Result};
-use crate::context::Context;
+use crate::connections;
+use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::platform::Account;
 
 /// An account that the server refuses is found out before anything is erased.
 pub(super) fn check(options: &ConnectToNetworkFolder, context: &Context<'_>) -> Check {
+    let made = connections::missing(context.platform, &place(options));
     let folder = connect(options, context)?;
     context.platform.disconnect(&folder)?;
+    made.iter()
+        .try_for_each(|folder| context.platform.remove_empty(folder))?;
     Ok(())
 }
 
 pub(super) fn run(options: &ConnectToNetworkFolder, context: &mut Context<'_>) -> Result {
+    connections::remember(context, &place(options))?;
     connect(options, context)?;
     Ok(Outcome::Done)
 }
 
-fn connect(
-    options: &ConnectToNetworkFolder,
-    context: &Context<'_>,
-) -> std::result::Result<PathBuf, crate::context::Failure> {
+/// A letter is a folder of that name in a Linux.
+fn place(options: &ConnectToNetworkFolder) -> PathBuf {
+    let letter = options.at.strip_suffix(':');
+    letter.map_or_else(
+        || PathBuf::from(&options.at),
+        |letter| Path::new("/mnt").join(letter),
+    )
+}
+
+fn connect(options: &ConnectToNetworkFolder, context: &Context<'_>) -> std::result::Result<PathBuf, Failure> {
     let password = options
         .password
         .as_ref()
@@ -34,14 +45,9 @@ fn connect(
         user: options.account.clone().unwrap_or_default(),
         password,
     };
-    let at = options
-        .at
-        .strip_suffix(':')
-        .map(|letter| format!("/mnt/{letter}"))
-        .unwrap_or_else(|| options.at.clone());
     let folder = context
         .platform
-        .connect(&share(options), &account, Some(Path::new(&at)))?;
+        .connect(&share(options), &account, Some(&place(options)))?;
     context
         .log
         .info(format!("{} is at {}", options.path, folder.display()));

@@ -1,4 +1,4 @@
-//! Checks that the system can be generalized and restarts into the boot image, where the capture takes from a
+//! Checks that the system can be generalized and restarts (or shuts down) into the boot image, where the capture takes from a
 //! generalized view of the volume: what makes it this one machine is left out, and the disk keeps all of it, so a
 //! cut at any moment costs nothing.
 
@@ -24,14 +24,18 @@ pub(super) fn run(options: &PrepareOsForCapture, context: &mut Context<'_>) -> R
                 preflight(context)?;
                 clean_packages(context)?;
             }
-            if options.shut_down.unwrap_or(false) {
-                context.log.warning(
-                    "a run goes on into the boot image: the machine restarts instead of shutting down",
-                );
-            }
-            Ok(Outcome::RestartThenRetry(Environment::Pe))
+            Ok(if options.shut_down.unwrap_or(false) {
+                Outcome::ShutDownThenRetry(Environment::Pe)
+            } else {
+                Outcome::RestartThenRetry(Environment::Pe)
+            })
         }
         Environment::Pe => {
+            if options.shut_down.unwrap_or(false) && context.part == 0 {
+                context
+                    .log
+                    .info("the system does not run, so nothing is shut down before the capture");
+            }
             existing::adopt(context)?;
             if context.is_windows() {
                 windows::prepare(context)?;

@@ -54,6 +54,7 @@ impl Report {
         let steps = self.events.iter().filter_map(|event| match event {
             Event::StepEnded { name, outcome, .. } => Some(format!("{name}: {outcome}")),
             Event::Restart { target } => Some(format!("restart to {target:?}").to_lowercase()),
+            Event::ShutDown { target } => Some(format!("off, then {target:?}").to_lowercase()),
             _ => None,
         });
         steps.collect()
@@ -146,7 +147,8 @@ fn run(world: World, operator: &dyn Operator, until: Until) -> (World, Report) {
         }
         let go = || once(&machine, here, begins, &log, &recorder, operator);
         match catch_unwind(AssertUnwindSafe(go)) {
-            Ok(Ok(Finished::Restart(_))) => {}
+            // Somebody switches on what has switched itself off.
+            Ok(Ok(Finished::Restart(_) | Finished::ShutDown(_))) => {}
             Ok(Ok(Finished::Over { failure, finish: how })) => {
                 finish = Some(how);
                 break Ended::Over(failure);

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::bail;
 use runtime::platform::deadline::Deadline;
-use runtime::platform::{Account, Machine, Network, Result, System};
+use runtime::platform::{Account, Files as _, Machine, Network, Result, System};
 
 use windows_setup::drivers::ids::MachineDevice;
 
-use crate::world::{Place, World};
+use crate::world::{Node, Place, World};
 
 /// What a power cut throws through the code that runs.
 pub(crate) struct PowerCut;
@@ -77,9 +77,22 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// A mount point, where there is none.
+    fn make_folder(&self, folder: &Path) -> Result<()> {
+        if self.exists(folder) {
+            return Ok(());
+        }
+        let (place, key) = self.writable(folder, 0)?;
+        self.tick(&format!("make the folder {}", folder.display()), |_| {})?;
+        self.world_mut().volume_mut(&place).put(&key, Node::Folder);
+        Ok(())
+    }
+}
+
 impl Network for Memory {
     fn connect(&self, share: &str, account: &Account, at: Option<&Path>) -> Result<std::path::PathBuf> {
-        let mut world = self.world_mut();
+        let world = self.world();
         let Some(found) = world.shares.get(share) else {
             bail!("connecting {share}: no such share")
         };
@@ -89,7 +102,7 @@ impl Network for Memory {
                 account.user
             );
         }
-        let connected = &mut world.volatile.connected;
+        let connected = &world.volatile.connected;
         let fits = |(known, folder): &&(String, std::path::PathBuf)| {
             known == share && at.is_none_or(|at| at == folder)
         };
@@ -98,13 +111,20 @@ impl Network for Memory {
         }
         let own = || Path::new("/run/media-runtime/shares").join(share.replace('/', "_"));
         let folder = at.map_or_else(own, Into::into);
-        connected.push((share.to_owned(), folder.clone()));
+        drop(world);
+        at.map_or(Ok(()), |at| self.make_folder(at))?;
+        let connection = (share.to_owned(), folder.clone());
+        self.world_mut().volatile.connected.push(connection);
         Ok(folder)
     }
 
     fn disconnect(&self, folder: &Path) -> Result<()> {
-        let connected = &mut self.world_mut().volatile.connected;
-        connected.retain(|(_, known)| known != folder);
+        let mut world = self.world_mut();
+        let is_busy = world.shares_are_in_use && world.volatile.root.is_some();
+        if is_busy && world.volatile.connected.iter().any(|(_, known)| known == folder) {
+            bail!("disconnecting the share on {}: it is in use", folder.display());
+        }
+        world.volatile.connected.retain(|(_, known)| known != folder);
         Ok(())
     }
 

@@ -22,6 +22,7 @@ mod hives;
 mod images;
 mod installs;
 mod join_linux;
+mod leaving;
 mod machine;
 mod outcome;
 mod packages_linux;

@@ -138,6 +138,8 @@ pub(crate) struct World {
     pub(crate) adds_drivers: bool,
     /// The domain that the installed system is a member of.
     pub(crate) domain: Option<String>,
+    /// Something in the installed system keeps what is connected busy.
+    pub(crate) shares_are_in_use: bool,
     /// How often each command that counts was run.
     pub(crate) counters: BTreeMap<String, u32>,
     pub(crate) random: u64,
@@ -329,6 +331,7 @@ impl World {
             boot_next: None,
             adds_drivers: false,
             domain: None,
+            shares_are_in_use: false,
             counters: BTreeMap::new(),
             random: 1,
             operations: vec![],

@@ -8,7 +8,7 @@ use crate::setting::{Secret, settings};
 use crate::validate::Check;
 use super::{Place, StepOptions, StepType};
 
-/// Makes a share available under a letter or at a mount point.
+/// Makes a share available under a letter or at a mount point, until the machine restarts. A folder that is made for it goes then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConnectToNetworkFolder {

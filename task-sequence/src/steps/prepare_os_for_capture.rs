@@ -1,4 +1,4 @@
-//! `prepare-os-for-capture`: generalizes the system and restarts into the boot image.
+//! `prepare-os-for-capture`: generalizes the system and restarts into the boot image, or shuts down before that.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub struct PrepareOsForCapture {
     /// Whether the activation of Windows is kept.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub keep_activation: Setting<bool>,
-    /// Whether the machine is shut down instead of restarted; `true` is refused, because the run goes on.
+    /// Whether the machine is shut down instead of restarted; the capture goes on in the boot image when it is switched on again.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub shut_down: Setting<bool>,
     /// The package with Sysprep; refused, because the system's own is used.

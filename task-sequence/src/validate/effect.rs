@@ -109,17 +109,10 @@ fn of_disk(options: &FormatAndPartitionDisk) -> Vec<String> {
 }
 
 fn of_preparation(options: &PrepareOsForCapture) -> Vec<String> {
-    asked([
-        (
-            differs(&options.shut_down, false),
-            "`shut-down` (OSDShutdownPreparedOs) has no effect: the run goes on in the boot image; write \
-             `finish = \"shutdown\"` in media.toml for its end",
-        ),
-        (
-            options.sysprep_package.is_some(),
-            "`sysprep-package` has no effect: the system's own sysprep is used; remove it",
-        ),
-    ])
+    asked([(
+        options.sysprep_package.is_some(),
+        "`sysprep-package` has no effect: the system's own sysprep is used; remove it",
+    )])
 }
 
 fn of_program(system: OperatingSystem, account: bool, password: bool) -> Vec<String> {

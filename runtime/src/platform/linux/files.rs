@@ -70,6 +70,21 @@ impl Files for Linux {
         }
     }
 
+    /// Not by looking first: what comes into the folder in between would go with it.
+    fn remove_empty(&self, folder: &Path) -> Result<()> {
+        let removed = self.entry_of(folder, false).and_then(|entry| {
+            fs::remove_dir(entry.path())?;
+            flush_folder_of(entry.path());
+            Ok(())
+        });
+        match removed {
+            Err(error) if !is_absent(&error) && error.kind() != ErrorKind::DirectoryNotEmpty => {
+                Err(error).with_context(|| format!("removing the folder {}", folder.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let rename = || {
             let (old, new) = (self.entry_of(from, false)?, self.entry_of(to, false)?);
@@ -296,6 +311,23 @@ mod tests {
             root.join("real/two").exists(),
             "the link is removed, not what it leads to"
         );
+    }
+
+    #[test]
+    fn only_an_empty_folder_is_removed_as_such() {
+        let Hostile {
+            machine,
+            root,
+            outside,
+            ..
+        } = &hostile();
+        fs::create_dir(root.join("empty")).unwrap();
+        for folder in ["empty", "real", "real/source", "within", "absolute", "nowhere"] {
+            machine.remove_empty(&root.join(folder)).unwrap();
+        }
+        assert!(!root.join("empty").exists());
+        assert!(root.join("real/source").exists() && machine.is_link(&root.join("within")));
+        assert!(machine.is_link(&root.join("absolute")) && outside.exists());
     }
 
     #[test]

@@ -54,6 +54,9 @@ impl Reporter for Console {
                 );
             }
             Event::Restart { .. } => println!("The machine restarts."),
+            Event::ShutDown { .. } => {
+                println!("The machine switches itself off. The run goes on when it is switched on again.");
+            }
             // The rest is in the log, and how it ended is what the program says last.
             Event::Working | Event::StepEnded { .. } | Event::Progress { .. } | Event::Ended { .. } => {}
         }
