@@ -24,9 +24,9 @@ pub struct InstallUpdates {
 words! {
     /// Which updates are installed.
     UpdateTarget {
-        /// Those that are marked as required.
+        /// On Debian what installs without removing a package, on Windows all but those in the package's folder `optional`.
         Required = "required" | "mandatory",
-        /// All that fit.
+        /// All that fit, also where packages have to go for them.
         All = "all",
         /// None.
         None = "none",
