@@ -1,14 +1,103 @@
-//! Copies of the log: on the media's data partition and beside the captured image; never on read-only media.
+//! Copies of the log: on the media's data partition and beside the captured image, or where that would have come; never on read-only
+//! media.
 
 use std::path::{Path, PathBuf};
 
 use media_format::event::Environment;
 use media_format::paths;
+use task_sequence::steps::CaptureDestination;
+use task_sequence::{Action, Step};
 
+use crate::context::resolved;
+use crate::platform::Result;
 use crate::run::Run;
+use crate::{destination, possible};
+
+/// What is known of the destination of a capture that is still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    /// It was checked before the first step.
+    Known,
+    /// It could not be opened for the log.
+    Lost,
+}
 
 /// Copies the log to where people look for it, and gives these places in words. What fails is said in the log and ends nothing.
 pub fn copy(run: &Run<'_>) -> Vec<String> {
+    let captured = captured(run).map(|folder| (folder, "beside the captured image"));
+    copy_everywhere(run, captured)
+}
+
+/// The same after a failure, also before there is a captured image.
+pub fn copy_after_failure(run: &mut Run<'_>) -> Vec<String> {
+    if captured(run).is_some() {
+        return copy(run);
+    }
+    let destination = destination(run).map(|folder| (folder, "at the destination of the capture"));
+    copy_everywhere(run, destination)
+}
+
+/// The folder of the captured image, once there is one.
+fn captured(run: &Run<'_>) -> Option<PathBuf> {
+    let folder = run.variables.get("_SMSTSCaptureFolder")?;
+    (!folder.is_empty()).then(|| folder.into())
+}
+
+/// The folder that the capture will come to. What cannot be reached is told once, and not waited for again.
+fn destination(run: &mut Run<'_>) -> Option<PathBuf> {
+    let step = capture_to_come(run)?;
+    match open(run, &step) {
+        Ok(folder) => folder,
+        Err(error) => {
+            run.log.warning(format!(
+                "the log could not be copied to the destination of the capture: {error:#}"
+            ));
+            run.destination = Reach::Lost;
+            None
+        }
+    }
+}
+
+fn open(run: &mut Run<'_>, step: &Step) -> Result<Option<PathBuf>> {
+    let Action::CaptureOperatingSystemImage(options) = &step.action else {
+        return Ok(None);
+    };
+    let opened = destination::open(&run.context(), options)?;
+    Ok(Some(opened.folder))
+}
+
+/// The first capture whose destination is known by now. Nobody is asked for its account only for the log.
+fn capture_to_come(run: &Run<'_>) -> Option<Step> {
+    let steps = possible::steps(run.sequence, run.platform, &run.variables, run.here);
+    let mut captures = steps
+        .into_iter()
+        .filter(|step| matches!(step.action, Action::CaptureOperatingSystemImage(_)))
+        .filter(|step| run.questions.needed(&step.action, &run.variables).is_empty())
+        .filter_map(|step| resolved(step, &run.variables).ok());
+    captures.find(|step| is_within_reach(run, &step.action))
+}
+
+/// Inside a system the disks look different, and before they were checked a rule may mean another disk than it should.
+fn is_within_reach(run: &Run<'_>, action: &Action) -> bool {
+    let Action::CaptureOperatingSystemImage(options) = action else {
+        return false;
+    };
+    match &options.destination {
+        Some(CaptureDestination::Share { .. }) => run.destination != Reach::Lost,
+        Some(CaptureDestination::Disk { disk, .. }) => {
+            let is_known = run.destination == Reach::Known && run.here == Environment::Pe;
+            is_known && destination::open_variable(disk, &run.variables).is_none()
+        }
+        // The media has its copy anyway.
+        _ => false,
+    }
+}
+
+/// Onto the media, and into that folder.
+fn copy_everywhere(run: &Run<'_>, further: Option<(PathBuf, &'static str)>) -> Vec<String> {
     let name = run
         .variables
         .get("OSDComputerName")
@@ -18,14 +107,7 @@ pub fn copy(run: &Run<'_>) -> Vec<String> {
     if run.media.is_writable() {
         folders.push((run.media.data.join(paths::LOGS).join(name), "on the media"));
     }
-    if let Some(folder) = run
-        .variables
-        .get("_SMSTSCaptureFolder")
-        .filter(|folder| !folder.is_empty())
-    {
-        let folder = Path::new(folder).join(paths::LOGS).join(name);
-        folders.push((folder, "beside the captured image"));
-    }
+    folders.extend(further.map(|(folder, whose)| (folder.join(paths::LOGS).join(name), whose)));
     let copied = folders.iter().filter(|(folder, _)| copy_to(run, folder));
     copied
         .map(|(_, whose)| format!("{}/{name}/{} {whose}", paths::LOGS, crate::log::NAME))

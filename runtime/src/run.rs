@@ -18,6 +18,7 @@ use crate::in_windows::recovery;
 use crate::journal::Journal;
 use crate::leaving::{self, Leaving};
 use crate::log::Log;
+use crate::logs::{self, Reach};
 use crate::media::Media;
 use crate::platform::{Platform, Result, System, deadline};
 use crate::questions::Questions;
@@ -63,6 +64,8 @@ pub struct Run<'a> {
     pub log_on_target: bool,
     /// Where copies of the log are, in words.
     pub log_copies: Vec<String>,
+    /// Whether the destination of the capture can get one.
+    pub destination: Reach,
     /// Screen and serial port.
     pub reporter: &'a dyn Reporter,
     /// The journal, new or resumed.
@@ -129,6 +132,7 @@ impl Run<'_> {
                 .and_then(|()| preflight::check(self))
                 .context("before anything was changed")?;
         }
+        self.destination = Reach::Known;
         if in_windows { running::begin(self) } else { Ok(()) }
     }
 
@@ -398,7 +402,7 @@ impl Run<'_> {
         }
         self.log
             .info("the sequence goes on in spite of it (continue-on-error)");
-        self.log_copies = crate::logs::copy(self);
+        self.log_copies = logs::copy_after_failure(self);
         self.keep()
     }
 
@@ -448,7 +452,7 @@ impl Run<'_> {
         self.log.info("the task sequence has ended successfully");
         self.put_recovery_in_use();
         connections::close(self);
-        self.log_copies = crate::logs::copy(self);
+        self.log_copies = logs::copy(self);
         // The boot partition is cleaned and unmounted: nothing may be open there.
         self.log.move_to(&self.log_home);
         boot_state::clean(self).context("removing the run's traces from the target")?;
@@ -471,7 +475,7 @@ impl Run<'_> {
         let reason = self.variables.mask(reason);
         self.log.error(format!("the task sequence has failed: {reason}"));
         connections::close(self);
-        self.log_copies = crate::logs::copy(self);
+        self.log_copies = logs::copy_after_failure(self);
         if let Err(error) = boot_state::forget(self) {
             self.log
                 .error(format!("the boot state could not be removed: {error:#}"));
@@ -488,7 +492,7 @@ impl Run<'_> {
             reason: failure,
             captured: self.journal.saved.captured.clone(),
             log: Some(match self.log_copies.is_empty() {
-                true => crate::logs::place(self),
+                true => logs::place(self),
                 false => self.log_copies.join(", "),
             }),
         });

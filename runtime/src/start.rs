@@ -86,6 +86,7 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         log_home: start.log.folder(),
         log_on_target: start.log_on_target,
         log_copies: Vec::new(),
+        destination: Default::default(),
         reporter: start.reporter,
         journal,
         variables,

@@ -293,3 +293,74 @@ fn a_log_that_is_only_in_memory_is_said_to_be() {
     let place = place_of_log(&report);
     assert!(place.contains("in memory"), "{place}");
 }
+
+/// A build and capture whose installed system gets those steps first.
+fn failing(sequence: &str, steps: &str) -> MediaBuilder {
+    let at = sequence.rfind("[[steps]]").unwrap();
+    let text = format!("{}{steps}{}", &sequence[..at], &sequence[at..]);
+    crate::runs::with_account(MediaLayout::Iso, &text)
+}
+
+const LOG: &str = "logs/REFERENCE/smsts.log";
+
+#[test]
+fn a_failure_before_the_capture_leaves_the_log_at_its_destination() {
+    let to_share = crate::fixture::build_and_capture(r"\\server\captures\deep\ref.wim");
+    // In the installed system, and in the boot image.
+    let inside = failing(&to_share, &command("Break it", "exit 4", ""));
+    let mut outside = to_share.clone();
+    outside.insert_str(
+        to_share.find("[[steps]]").unwrap(),
+        &command("Break it", "exit 4", ""),
+    );
+    for media in [inside, crate::runs::with_account(MediaLayout::Iso, &outside)] {
+        let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+        assert!(report.reason().contains("Break it"), "{}", report.reason());
+        let log = world.shares[SHARE].volume.bytes(&format!("deep/{LOG}"));
+        let log = String::from_utf8_lossy(log.expect("a log"));
+        assert!(log.contains("failed with 4"), "{log}");
+        let place = place_of_log(&report);
+        assert!(
+            place.ends_with("smsts.log at the destination of the capture"),
+            "{place}"
+        );
+    }
+}
+
+#[test]
+fn a_second_disk_gets_the_log_of_a_failure_in_the_boot_image() {
+    let fails = |world: World| {
+        let (done, _) = run_to_end(world.clone());
+        let fault = done
+            .operations
+            .iter()
+            .position(|name| name.contains("etc/hostname"));
+        let mut world = world;
+        world.faults.insert(fault.expect("a setting") + 1);
+        run_to_end(world)
+    };
+    let (world, report) = fails(crate::runs::to_disk(Firmware::Uefi, "{ number = 1 }"));
+    assert!(
+        report.reason().contains("input/output error"),
+        "{}",
+        report.reason()
+    );
+    assert!(world.drives[1].parts[0].volume.bytes(LOG).is_some());
+}
+
+#[test]
+fn a_destination_that_is_gone_is_one_warning_and_no_second_failure() {
+    let steps = command("May fail", "exit 5", "continue-on-error = true") + &command("Fails", "exit 6", "");
+    let sequence = crate::fixture::build_and_capture(r"\\server\captures\ref.wim");
+    let world = machine(Firmware::Uefi, &failing(&sequence, &steps));
+    let (mut world, _) = crate::driver::run_to_system(world);
+    world.shares.clear();
+    let (_, report) = run_to_end(world);
+    assert!(
+        report.reason().contains("\"Fails\" failed with 6"),
+        "{}",
+        report.reason()
+    );
+    let warning = "could not be copied to the destination of the capture";
+    assert_eq!(report.log.matches(warning).count(), 1, "{}", report.log);
+}
