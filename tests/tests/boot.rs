@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use support::{Image, System, demo, demo_into, demo_on, deployed_disk, digest, failing_try, out, project};
+use support::{Image, System, demo, demo_into, deployed_disk, digest, failing_try, out, project};
 
 /// What the run leaves behind must not be in an image or on a deployed machine.
 const TRACES: [&str; 5] = [
@@ -43,7 +43,7 @@ fn kernel_and_initramfs_take_no_more_than_60_mb() {
 fn captured_on_the_stick() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
     IMAGE.get_or_init(|| {
-        demo_on(2, &["media"]);
+        demo(&["media"]);
         Image::at(&out("demo/media/captures/reference.wim"))
     })
 }

@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 
 use existing::Left;
 use listing::{Entry, Listing};
-use support::{Processors, demo_on, failing_try, out, project, results_of, try_media};
+use support::{Processors, demo, failing_try, out, project, results_of, try_media};
 
 /// Files of the applied image that are other ones after the run, and why.
 const CHANGED: [(&str, &str); 2] = [
@@ -78,7 +78,7 @@ fn captured() -> &'static Path {
             "--kill-at=Install the applications:2",
             "--kill-at=Capture the operating system:2",
         ];
-        demo_on(2, &[&["windows"], &cuts[..]].concat());
+        demo(&[&["windows"], &cuts[..]].concat());
         out("demo/windows/captures/reference.wim")
     })
 }

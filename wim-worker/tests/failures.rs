@@ -168,7 +168,7 @@ fn a_full_destination_ends_the_capture_and_leaves_no_file() {
 fn a_killed_capture_leaves_no_valid_wim_and_can_be_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let (tree, wim) = sample(folder.path());
-    fs::write(tree.join("more"), noise(60_000_000)).unwrap();
+    fs::write(tree.join("more"), noise(150_000_000)).unwrap();
     let request = request(Operation::Capture(capture(&wim, vec![image(&tree, "Image")])));
     let mut child = start(&mut worker(), &request);
     let lines = BufReader::new(child.stdout.take().unwrap())
@@ -180,7 +180,7 @@ fn a_killed_capture_leaves_no_valid_wim_and_can_be_repeated() {
     assert!(seen > 0 && wim.exists(), "it must be killed while it writes");
     assert!(WimInfo::read(&mut fs::File::open(&wim).unwrap()).is_err());
     assert!(failed(&verify(&wim)).1.contains("a.wim"));
-    assert!(done(&messages_of(worker(), &request).0).wim_bytes > 60_000_000);
+    assert!(done(&messages_of(worker(), &request).0).wim_bytes > 150_000_000);
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn the_worker_ends_with_the_program_that_started_it() {
     let mut shell = Command::new("sh")
         .args([
             "-c",
-            "exec 3<&0; \"$0\" <&3 & echo; wait",
+            "exec 3<&0; \"$0\" <&3 & echo $!; wait",
             env!("CARGO_BIN_EXE_wim-worker"),
         ])
         .stdin(Stdio::piped())
@@ -283,12 +283,19 @@ fn the_worker_ends_with_the_program_that_started_it() {
     // Open to the end: the worker must not end because its input does.
     let _input = shell.stdin.take().unwrap();
     let mut output = BufReader::new(shell.stdout.take().unwrap());
-    output.read_line(&mut String::new()).unwrap();
+    let mut number = String::new();
+    output.read_line(&mut number).unwrap();
     // It waits for its request, which is not to come.
-    std::thread::sleep(Duration::from_millis(500));
+    let stat = format!("/proc/{}/stat", number.trim());
+    let waits = || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains("(wim-worker) S"));
+    let begun = (0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        waits()
+    });
+    assert!(begun, "the worker does not wait for its request");
     shell.kill().unwrap();
     shell.wait().unwrap();
     let (sender, ended) = mpsc::channel();
     std::thread::spawn(move || sender.send(output.read_to_end(&mut Vec::new()).is_ok()));
-    assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(true));
+    assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(true));
 }

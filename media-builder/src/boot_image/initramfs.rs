@@ -155,6 +155,7 @@ mod tests {
     fn cpio_lists_what_was_put_in() {
         let mut cpio = Command::new("cpio")
             .args(["-t", "-v", "-n", "--quiet"])
+            .envs([("TZ", "UTC"), ("LC_ALL", "C.UTF-8")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -9,7 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-const ANSWER: Duration = Duration::from_secs(20);
+/// The host may be flushing gigabytes to a slow disk.
+const ANSWER: Duration = Duration::from_secs(120);
+
+/// The end of the pipe comes with the end of QEMU, unless another program holds it open.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Why the machine stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,9 +91,9 @@ impl Qmp {
         Ok(Some(message))
     }
 
-    /// Why the machine stopped, as far as QEMU has said so.
+    /// Why the machine stopped, as far as QEMU, which has ended, has said so: its words are heard to the last.
     pub fn stop(&mut self) -> Option<Stop> {
-        while let Ok(Some(_)) = self.next(Duration::from_millis(1)) {}
+        while let Ok(Some(_)) = self.next(LAST_WORDS) {}
         self.stop
     }
 

@@ -19,7 +19,9 @@ use super::serial::Serial;
 
 const PAUSE: Duration = Duration::from_millis(50);
 /// A system under emulation takes a while to stop its services.
-const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(120);
+const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(600);
+/// A press that comes before the system listens to its power button is lost.
+const PRESS_AGAIN: Duration = Duration::from_secs(10);
 
 const REVIVED: &str =
     "the machine's kernel panicked, which translation causes at times: power is cut, and comes back";
@@ -236,10 +238,16 @@ impl Session<'_> {
     /// Presses the power button: a disk that goes on being used must be left clean, as its own system leaves it.
     fn switch_off(&self, powered: &mut Powered) -> Result<()> {
         powered.qmp.execute("system_powerdown", serde_json::json!({}))?;
-        let pressed = Instant::now();
+        let begun = Instant::now();
+        let mut pressed = begun;
         while powered.qemu.ended()?.is_none() {
             self.interrupt.check()?;
-            if pressed.elapsed() > SHUT_DOWN_WITHIN {
+            if pressed.elapsed() > PRESS_AGAIN {
+                // It may be switching itself off just now, and hear nothing any more.
+                let _ = powered.qmp.execute("system_powerdown", serde_json::json!({}));
+                pressed = Instant::now();
+            }
+            if begun.elapsed() > SHUT_DOWN_WITHIN {
                 self.display
                     .note("the machine does not react to its power button and is stopped");
                 return Ok(());

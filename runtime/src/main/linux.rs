@@ -98,6 +98,8 @@ fn run_from_media(
         .context("the kernel's command line names no media (media.id=...)")?;
     let platform = Linux::new();
     let media = find_media(&platform, id, log)?;
+    // A disk that is found after the media must be seen when the target is selected.
+    pe::settle();
     pe::use_processor_features()?;
     let serial_console = serial.first().cloned();
     let terminals = std::iter::once(SCREEN.to_owned()).chain(serial.iter().cloned());

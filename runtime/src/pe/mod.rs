@@ -97,7 +97,7 @@ pub fn start() -> Result<Environment, Error> {
 }
 
 /// No driver of an ordinary machine takes longer to find its devices.
-const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+const SETTLE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Returns when every driver for the devices known so far is loaded. Devices that appear later (USB takes a second)
 /// are handled as they come: wait for the thing that is needed with [`wait_for`].

@@ -58,7 +58,7 @@ pub(crate) fn start_alone(disk: &str) -> String {
     let machine = ["-accel", "tcg", "-m", "256", "-display", "none", "-nic", "none"];
     let output = Command::new("timeout")
         .args([
-            "60",
+            "300",
             "qemu-system-x86_64",
             "-no-reboot",
             "-serial",

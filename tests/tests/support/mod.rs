@@ -93,26 +93,17 @@ const TRANSLATED: &str = "--accelerator=tcg";
 
 /// Runs a scenario of the demonstration to its end, on a machine with one processor; its output is shown when it fails.
 pub fn demo(arguments: &[&str]) {
-    scenario("out/demo", 1, arguments);
-}
-
-/// The same on a machine with so many processors.
-pub fn demo_on(processors: usize, arguments: &[&str]) {
-    scenario("out/demo", processors, arguments);
+    demo_into("out/demo", arguments);
 }
 
 /// The same, with media and results in another folder: another test looks at those of this scenario.
 pub fn demo_into(folder: &str, arguments: &[&str]) {
-    scenario(folder, 1, arguments);
-}
-
-fn scenario(folder: &str, processors: usize, arguments: &[&str]) {
     let script = root().join("scripts/demo").display().to_string();
     let (name, others) = arguments.split_first().expect("the name of the scenario");
-    let cpus = format!("--cpus={processors}");
-    let arguments = [&[script.as_str(), name, TRANSLATED, &cpus], others].concat();
+    // With several, QEMU 7.2 rarely runs an instruction that the guest has just replaced.
+    let arguments = [&[script.as_str(), name, TRANSLATED, "--cpus=1"], others].concat();
     let folder = format!("DEMO_OUTPUT={folder}");
-    let _held = Processors::take(processors);
+    let _held = Processors::take(1);
     println!("{}", run("env", &[&[folder.as_str()], &arguments[..]].concat()));
 }
 
@@ -178,12 +169,14 @@ pub fn try_media(media: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 fn trying(media: &Path, arguments: &[&str]) -> Command {
+    // A former process may have had the same number.
+    let _ = fs::remove_dir_all(results_of(media));
     let mut command = Command::new(out("bin/media-builder"));
     command
         .arg("try")
         .arg(media)
         .args(arguments)
-        .args([TRANSLATED, "--cpus=1", "--timeout=10", "--output"])
+        .args([TRANSLATED, "--cpus=1", "--timeout=40", "--output"])
         .arg(results_of(media));
     command
 }
@@ -270,23 +263,31 @@ pub fn with_secret(place: &Path, secret: &str) -> String {
     for text in [secret.as_bytes(), &wide] {
         patterns.extend((0..3).map(|shift| escaped(in_base64(text, shift).as_bytes())));
     }
-    let found = Command::new("grep")
-        .args([
-            "--recursive",
-            "--files-with-matches",
-            "--text",
-            "--perl-regexp",
-            "--regexp",
-        ])
-        .arg(patterns.join("|"))
+    let found = Command::new("perl")
+        .args(["-MFile::Find", "-e", SEARCH, &patterns.join("|")])
         .arg(place)
-        .env("LC_ALL", "C")
         .output()
-        .expect("grep");
-    // 2: something could not be read.
-    assert!(matches!(found.status.code(), Some(0 | 1)), "{}", text_of(&found));
+        .expect("perl");
+    assert!(found.status.success(), "{}", text_of(&found));
     text_of(&found)
 }
+
+/// Prints the files below a place that have a pattern in them. They are read in pieces, because a disk may have gigabytes without a
+/// line's end; the end of a piece is looked at again with the next one.
+const SEARCH: &str = r#"
+    my ($pattern, $place) = @ARGV;
+    find({ no_chdir => 1, wanted => sub {
+        return if -l $_ || !-f _;
+        open(my $file, '<:raw', $_) or die "$_: $!";
+        my $end = '';
+        local $/ = \4194304;
+        while (my $piece = <$file>) {
+            my $text = $end . $piece;
+            if ($text =~ /$pattern/) { print "$File::Find::name\n"; last }
+            $end = substr($text, -200) if length $text > 200;
+        }
+    } }, $place);
+"#;
 
 fn escaped(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
@@ -444,6 +445,8 @@ impl Image {
             .into_iter()
             .filter(|path| mine.get(*path) != others.get(*path))
             .filter(|path| !NAMES_ITS_VOLUME.contains(&path.as_str()))
+            // Debian's daily timer puts lists of packages there, when a run goes over midnight.
+            .filter(|path| !path.starts_with("/var/backups/"))
             .collect();
         assert!(differ.is_empty(), "these differ: {differ:#?}");
         assert!(mine.len() > 5000, "only {} files were compared", mine.len());

@@ -65,6 +65,7 @@ fn command(prefix: &Path) -> Command {
     command
         .env("WINEPREFIX", prefix)
         .env("WINEDEBUG", "-all")
+        .env("LC_ALL", "C.UTF-8")
         .env(
             "WINEDLLOVERRIDES",
             "mscoree,mshtml,winemenubuilder.exe=;shutdown.exe=n;netapi32=n,b",
@@ -222,6 +223,25 @@ impl Machine {
     pub fn runs_in_winpe(&self, within: Duration) -> Output {
         let program = r"C:\media-runtime\media-runtime.exe";
         wine(self.prefix.path(), &[program, "start"], within)
+    }
+
+    /// Starts it so until its log has that text; the runtime waits at its end.
+    pub fn runs_in_winpe_until(&self, said: &str) {
+        let mut run = command(self.prefix.path())
+            .args(["--kill-after=5", &PATIENCE.as_secs().to_string(), "wine"])
+            .args([r"C:\media-runtime\media-runtime.exe", "start"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("timeout of coreutils");
+        let end = Instant::now() + PATIENCE;
+        while !self.log().contains(said) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        end_wine(self.prefix.path());
+        let _ = run.kill();
+        let _ = run.wait();
     }
 
     /// How the programs of Windows PE were called.

@@ -132,7 +132,10 @@ pub(crate) fn verify(wim: &Path) -> Vec<Message> {
 
 /// Runs a foreign tool that must succeed.
 pub(crate) fn judge(program: &str, arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new(program).args(arguments).output();
+    let output = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C.UTF-8")
+        .output();
     let output = output.unwrap_or_else(|e| panic!("{program} is needed for this test: {e}"));
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{program} {arguments:?}: {errors}");

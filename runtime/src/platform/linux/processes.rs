@@ -166,7 +166,7 @@ mod tests {
     fn the_deadline_of_a_step_is_that_of_every_program() {
         let machine = Linux::new();
         let began = Instant::now();
-        machine.set_deadline(Some(Deadline::after(Duration::from_millis(300))));
+        machine.set_deadline(Some(Deadline::after(Duration::from_secs(3))));
         machine.run(&shell("true")).unwrap();
         let stopped = machine.run(&shell("exec sleep 60")).unwrap_err().to_string();
         assert!(
@@ -176,11 +176,11 @@ mod tests {
         let late = machine.run(&shell("true")).unwrap_err().to_string();
         assert!(late.contains("time limit"), "{late}");
         let mut own = shell("true");
-        own.timeout = Some(Duration::from_secs(30));
+        own.timeout = Some(Duration::from_secs(50));
         machine.run(&own).unwrap();
         machine.set_deadline(None);
         machine.run(&shell("true")).unwrap();
-        assert!(began.elapsed() < Duration::from_secs(20));
+        assert!(began.elapsed() < Duration::from_secs(45));
     }
 
     #[test]
@@ -189,15 +189,15 @@ mod tests {
         command.timeout = Some(Duration::from_millis(200));
         let began = Instant::now();
         assert!(Linux::new().run(&command).is_err());
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < Duration::from_secs(40));
     }
 
     #[test]
     fn a_daemon_that_a_program_leaves_behind_is_not_waited_for() {
         let began = Instant::now();
-        let output = Linux::new().run(&shell("echo said; sleep 20 & exit 0")).unwrap();
+        let output = Linux::new().run(&shell("echo said; sleep 60 & exit 0")).unwrap();
         assert_eq!((output.code, output.stdout.as_str()), (0, "said\n"));
-        assert!(began.elapsed() < Duration::from_secs(15));
+        assert!(began.elapsed() < Duration::from_secs(40));
     }
 
     #[test]
