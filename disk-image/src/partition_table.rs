@@ -4,7 +4,7 @@ mod gpt;
 mod mbr;
 
 pub use gpt::{GptParams, GptPartition, plan_gpt};
-pub use mbr::{MbrParams, MbrPartition, plan_mbr};
+pub use mbr::{MbrExtent, MbrParams, MbrPartition, plan_mbr};
 
 /// Why a partition table cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,9 +39,10 @@ pub enum Error {
         /// The byte after the last usable one.
         end: u64,
     },
-    /// Two partitions share sectors, or a logical one leaves no room before it.
+    /// Two partitions share sectors, or a logical one leaves no room before it or lies outside the extended one.
     #[error(
-        "making a partition table: {what} overlaps the partition before it, or leaves no room for its own table"
+        "making a partition table: {what} overlaps the partition before it, leaves no room for its own table, or lies \
+         outside the extended partition"
     )]
     Overlap {
         /// The later partition.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use common::{run, write};
 use disk_image::partition_table::{
-    Error, GptParams, GptPartition, MbrParams, MbrPartition, plan_gpt, plan_mbr,
+    Error, GptParams, GptPartition, MbrExtent, MbrParams, MbrPartition, plan_gpt, plan_mbr,
 };
 use disk_image::{Content, Layout};
 use uuid::Uuid;
@@ -169,6 +169,7 @@ fn mbr() -> MbrParams {
         disk_signature: 0xDEAD_BEEF,
         boot_code: Some([0x5A; 440]),
         primary: vec![part(0x0C, true, 1, 63), part(0x83, false, 64, 16)],
+        extended: None,
         logical: vec![
             part(0x83, false, 81, 31),
             part(0x07, false, 113, 50),
@@ -195,6 +196,82 @@ fn sfdisk_accepts_the_mbr_with_logical_partitions() {
     ] {
         assert!(dump.contains(line), "{line} is not in:\n{dump}");
     }
+}
+
+/// An extended partition of 100 MiB between two primary ones.
+fn with_extended(logical: &[(u64, u64)]) -> MbrParams {
+    let part = |kind, start, size| MbrPartition {
+        kind,
+        active: false,
+        start: start * MIB,
+        size: size * MIB,
+    };
+    MbrParams {
+        primary: vec![part(0x0C, 1, 63), part(0x83, 164, 40)],
+        extended: Some(MbrExtent {
+            start: 64 * MIB,
+            size: 100 * MIB,
+        }),
+        logical: logical
+            .iter()
+            .map(|(start, size)| part(0x17, *start, *size))
+            .collect(),
+        ..mbr()
+    }
+}
+
+#[test]
+fn an_extended_partition_is_as_large_as_it_was_asked_for_and_numbered_by_its_place() {
+    for logical in [&[][..], &[(65, 20)], &[(65, 20), (86, 78)]] {
+        let (_folder, path) = image(&plan_mbr(&with_extended(logical)).expect("a table"));
+        let path = path.to_str().expect("a plain path");
+        let said = run("sfdisk", &["--verify", path]);
+        assert!(said.contains("No errors detected"), "{said}");
+        let dump = run("sfdisk", &["--dump", path]);
+        let mut lines = vec![
+            (1, "start=        2048, size=      129024, type=c".to_owned()),
+            (2, "start=      131072, size=      204800, type=f".to_owned()),
+            (3, "start=      335872, size=       81920, type=83".to_owned()),
+        ];
+        let inside = logical.iter().zip(5..);
+        lines.extend(inside.map(|((start, size), number)| {
+            let (start, size) = (start * 2048, size * 2048);
+            (number, format!("start={start:>12}, size={size:>12}, type=17"))
+        }));
+        for (number, line) in &lines {
+            assert!(
+                dump.contains(&format!("{path}{number} : {line}")),
+                "{number}: {line} is not in:\n{dump}"
+            );
+        }
+        assert_eq!(dump.matches("start=").count(), lines.len(), "{dump}");
+    }
+}
+
+#[test]
+fn logical_partitions_lie_in_the_extended_one() {
+    for (logical, good) in [
+        (&[(65, 99)][..], true),
+        (&[(65, 100)], false),
+        (&[(64, 20)], false),
+        (&[(63, 1)], false),
+        (&[(65, 20), (85, 20)], false),
+    ] {
+        let planned = plan_mbr(&with_extended(logical));
+        assert_eq!(planned.is_ok(), good, "{logical:?}: {planned:?}");
+    }
+    let mut four = with_extended(&[]);
+    four.primary = [1, 20, 170, 200]
+        .map(|start| MbrPartition {
+            start: start * MIB,
+            size: MIB,
+            ..four.primary[0].clone()
+        })
+        .to_vec();
+    assert!(matches!(
+        plan_mbr(&four),
+        Err(Error::TooMany { count: 4, limit: 3 })
+    ));
 }
 
 #[test]

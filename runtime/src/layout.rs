@@ -1,10 +1,14 @@
 //! The partitions of a disk: from the step's settings to numbers, places and identifiers. Pure.
 
-use task_sequence::steps::{FileSystem, FormatAndPartitionDisk, Partition, PartitionKind, PartitionStyle};
+use task_sequence::steps::{
+    FileSystem, FormatAndPartitionDisk, Partition, PartitionKind, PartitionStyle, misplaced_partitions,
+};
 use task_sequence::{Extent, Size};
 use thiserror::Error;
 
-use crate::platform::{Disk, Firmware, NewPartition, NewTable, Role};
+use crate::platform::{Disk, Firmware, MBR_ENTRIES, NewPartition, NewTable, Role};
+
+mod sizes;
 
 const MIB: u64 = 1 << 20;
 /// The ESP also holds the staged boot image while the run lasts.
@@ -32,13 +36,29 @@ pub enum LayoutError {
         /// Bytes.
         available: u64,
     },
+    /// Not enough room in the extended partition.
+    #[error(
+        "the logical partitions need at least {needed} bytes and the extended one has {available}; make it larger"
+    )]
+    ExtendedTooSmall {
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        available: u64,
+    },
     /// An MBR has four entries.
     #[error(
-        "an MBR holds four partitions and the step asks for {0} (the run adds a small one of its own); use GPT"
+        "an MBR holds four partitions and the step asks for {0} (the run adds a small one of its own); use GPT, or put \
+         some of them as logical ones into an extended one"
     )]
     TooMany(usize),
+    /// An order of extended and logical partitions that no table has.
+    #[error("{0}")]
+    Misplaced(&'static str),
     /// A kind that the style does not have.
-    #[error("a partition of kind {kind} is not possible on {style}")]
+    #[error(
+        "a partition of kind {kind} is not possible on {style}; write another kind, or the other `style`"
+    )]
     Kind {
         /// The kind.
         kind: &'static str,
@@ -100,7 +120,8 @@ pub fn plan(options: &FormatAndPartitionDisk, input: &mut Input<'_>) -> Result<P
     };
     let wanted = complete(options, gpt, input);
     check(&wanted, gpt, input)?;
-    let sizes = sizes(&wanted, input.disk.size)?;
+    misplaced_partitions(&options.partitions).map_or(Ok(()), |why| Err(LayoutError::Misplaced(why)))?;
+    let places = places(&wanted, input.disk.size)?;
     let mut planned = Planned {
         table: NewTable {
             gpt,
@@ -109,22 +130,57 @@ pub fn plan(options: &FormatAndPartitionDisk, input: &mut Input<'_>) -> Result<P
         },
         settings: Vec::new(),
     };
-    let mut start = ALIGN;
-    for (index, (wish, size)) in wanted.into_iter().zip(sizes).enumerate() {
-        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+    for (wish, place) in wanted.into_iter().zip(places) {
         let guid = if gpt {
             (input.guids)()
         } else {
-            format!("{}-{number:02x}", planned.table.id)
+            format!("{}-{:02x}", planned.table.id, place.number)
         };
+        let settings = (place.number, wish.setting.clone());
         planned
             .table
             .partitions
-            .push(partition(&wish, number, start, size, guid));
-        planned.settings.push((number, wish.setting));
-        start += size;
+            .push(partition(wish, place, guid, input.windows));
+        planned.settings.push(settings);
     }
     Ok(planned)
+}
+
+/// Where a partition lies, and its number.
+struct Position {
+    number: u32,
+    start: u64,
+    size: u64,
+}
+
+/// One behind the other; those in the extended partition each behind a table of their own. The kernel counts these from 5, however
+/// many entries of the MBR are in use.
+fn places(wishes: &[Wish], disk: u64) -> Result<Vec<Position>, LayoutError> {
+    let (mut number, mut logical) = (0, MBR_ENTRIES);
+    let (mut start, mut inside) = (ALIGN, ALIGN);
+    let place = |(wish, size): (&Wish, u64)| {
+        if wish.is_logical() {
+            logical += 1;
+            inside += size;
+            return Position {
+                number: logical,
+                start: inside - size + sizes::LOGICAL_TABLE,
+                size: size - sizes::LOGICAL_TABLE,
+            };
+        }
+        if wish.role == Role::Extended {
+            inside = start;
+        }
+        number += 1;
+        start += size;
+        Position {
+            number,
+            start: start - size,
+            size,
+        }
+    };
+    let sizes = sizes::of(wishes, disk)?;
+    Ok(wishes.iter().zip(sizes).map(place).collect())
 }
 
 fn table_id(guid: &str, gpt: bool) -> String {
@@ -137,6 +193,13 @@ struct Wish {
     role: Role,
     size: Extent,
     setting: Option<Partition>,
+}
+
+impl Wish {
+    fn is_logical(&self) -> bool {
+        let setting = self.setting.as_ref();
+        setting.is_some_and(|setting| setting.kind == PartitionKind::Logical)
+    }
 }
 
 fn complete(options: &FormatAndPartitionDisk, gpt: bool, input: &Input<'_>) -> Vec<Wish> {
@@ -201,14 +264,13 @@ fn role(setting: &Partition, windows: bool) -> Role {
         PartitionKind::Msr => Role::Msr,
         PartitionKind::Recovery => Role::Recovery,
         PartitionKind::Extended => Role::Extended,
-        PartitionKind::Primary | PartitionKind::Logical | PartitionKind::Hidden => {
-            match setting.file_system.get() {
-                Some(FileSystem::Ntfs | FileSystem::Exfat | FileSystem::Fat32) => Role::Data,
-                Some(FileSystem::Swap) => Role::Swap,
-                None if windows => Role::Data,
-                _ => Role::Linux,
-            }
-        }
+        PartitionKind::Hidden => Role::Hidden,
+        PartitionKind::Primary | PartitionKind::Logical => match setting.file_system.get() {
+            Some(FileSystem::Ntfs | FileSystem::Exfat | FileSystem::Fat32) => Role::Data,
+            Some(FileSystem::Swap) => Role::Swap,
+            None if windows => Role::Data,
+            _ => Role::Linux,
+        },
     }
 }
 
@@ -225,7 +287,8 @@ fn check(wishes: &[Wish], gpt: bool, input: &Input<'_>) -> Result<(), LayoutErro
         return Err(LayoutError::SectorSize(disk.sector_size));
     }
     let impossible = wishes.iter().find_map(|wish| match (wish.role, gpt) {
-        (Role::Extended, _) => Some("extended"),
+        (Role::Extended, true) => Some("extended"),
+        (_, true) if wish.is_logical() => Some("logical"),
         (Role::Msr, false) => Some("msr"),
         (Role::BiosBoot, false) => Some("bios-boot"),
         _ => None,
@@ -236,8 +299,9 @@ fn check(wishes: &[Wish], gpt: bool, input: &Input<'_>) -> Result<(), LayoutErro
             style: if gpt { "GPT" } else { "MBR" },
         });
     }
-    if !gpt && wishes.len() > 4 {
-        return Err(LayoutError::TooMany(wishes.len()));
+    let entries = wishes.iter().filter(|wish| !wish.is_logical()).count();
+    if !gpt && entries > MBR_ENTRIES as usize {
+        return Err(LayoutError::TooMany(entries));
     }
     if !gpt && disk.size / u64::from(disk.sector_size) > u64::from(u32::MAX) {
         return Err(LayoutError::TooLargeForMbr);
@@ -245,67 +309,13 @@ fn check(wishes: &[Wish], gpt: bool, input: &Input<'_>) -> Result<(), LayoutErro
     Ok(())
 }
 
-/// Fixed sizes first, then the shares of what is left, then the rest in equal parts.
-fn sizes(wishes: &[Wish], disk: u64) -> Result<Vec<u64>, LayoutError> {
-    let available = disk.saturating_sub(ALIGN + TAIL) / ALIGN * ALIGN;
-    let fixed = |wish: &Wish| match wish.size {
-        Extent::Bytes(size) => Some(size.bytes().next_multiple_of(ALIGN)),
-        Extent::Percent(_) | Extent::Rest => None,
-    };
-    let taken: u64 = wishes.iter().filter_map(fixed).sum();
-    let flexible = wishes.iter().filter(|wish| fixed(wish).is_none()).count() as u64;
-    let needed = taken + flexible * ALIGN;
-    if needed > available {
-        return Err(LayoutError::TooSmall {
-            needed: needed + ALIGN + TAIL,
-            available: disk,
-        });
-    }
-    let left = available - taken;
-    let share = |percent: u8| left / 100 * u64::from(percent) / ALIGN * ALIGN;
-    let shares: u64 = wishes
-        .iter()
-        .filter_map(|w| {
-            if let Extent::Percent(p) = w.size {
-                Some(share(p))
-            } else {
-                None
-            }
-        })
-        .sum();
-    if shares > left {
-        return Err(LayoutError::TooSmall {
-            needed: taken + shares + ALIGN + TAIL,
-            available: disk,
-        });
-    }
-    let rests = wishes
-        .iter()
-        .filter(|wish| wish.size == Extent::Rest)
-        .count()
-        .max(1) as u64;
-    let rest = (left - shares) / rests / ALIGN * ALIGN;
-    Ok(wishes
-        .iter()
-        .map(|wish| match wish.size {
-            Extent::Bytes(size) => size.bytes().next_multiple_of(ALIGN),
-            Extent::Percent(percent) => share(percent).max(ALIGN),
-            Extent::Rest => rest,
-        })
-        .collect())
-}
-
-fn partition(wish: &Wish, number: u32, start: u64, size: u64, guid: String) -> NewPartition {
+fn partition(wish: Wish, place: Position, guid: String, windows: bool) -> NewPartition {
     let setting = wish.setting.as_ref();
-    let file_system = setting
-        .and_then(|s| s.file_system.get().copied())
-        .or(match wish.role {
-            Role::Efi | Role::State => Some(FileSystem::Fat32),
-            Role::Linux => Some(FileSystem::Ext4),
-            Role::Swap => Some(FileSystem::Swap),
-            Role::Data | Role::Recovery => Some(FileSystem::Ntfs),
-            Role::BiosBoot | Role::Msr | Role::Extended => None,
-        });
+    let given = setting.and_then(|s| s.file_system.get().copied());
+    let file_system = match wish.role {
+        Role::Extended => None,
+        role => given.or(default_file_system(role, windows)),
+    };
     let (name, label) = match wish.role {
         Role::Efi => ("EFI system partition", "ESP"),
         Role::BiosBoot => ("BIOS boot partition", ""),
@@ -316,12 +326,13 @@ fn partition(wish: &Wish, number: u32, start: u64, size: u64, guid: String) -> N
         Role::Data => ("Basic data partition", ""),
         Role::Msr => ("Microsoft reserved partition", ""),
         Role::Recovery => ("Recovery", "Recovery"),
+        Role::Hidden => ("Hidden partition", ""),
         Role::Extended => ("", ""),
     };
     NewPartition {
-        number,
-        start,
-        size,
+        number: place.number,
+        start: place.start,
+        size: place.size,
         role: wish.role,
         name: name.into(),
         file_system: file_system
@@ -332,6 +343,17 @@ fn partition(wish: &Wish, number: u32, start: u64, size: u64, guid: String) -> N
             .unwrap_or_else(|| label.into()),
         quick: setting.is_none_or(|s| s.quick.unwrap_or(true)),
         guid,
+    }
+}
+
+fn default_file_system(role: Role, windows: bool) -> Option<FileSystem> {
+    match role {
+        Role::Efi | Role::State => Some(FileSystem::Fat32),
+        Role::Linux => Some(FileSystem::Ext4),
+        Role::Hidden if !windows => Some(FileSystem::Ext4),
+        Role::Swap => Some(FileSystem::Swap),
+        Role::Data | Role::Recovery | Role::Hidden => Some(FileSystem::Ntfs),
+        Role::BiosBoot | Role::Msr | Role::Extended => None,
     }
 }
 
@@ -346,6 +368,7 @@ pub fn mount_points(planned: &Planned) -> Vec<(u32, String)> {
     for (partition, (number, setting)) in planned.table.partitions.iter().zip(&planned.settings) {
         let given = setting.as_ref().and_then(|setting| setting.mount_point.clone());
         let point = match (given, partition.role) {
+            (_, Role::Hidden | Role::Extended) => String::new(),
             (Some(point), _) if point == "/" => point,
             (Some(point), _) => point.trim_end_matches('/').to_owned(),
             (None, Role::Linux) if !root_taken => {
@@ -360,173 +383,4 @@ pub fn mount_points(planned: &Planned) -> Vec<(u32, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::platform::Bus;
-    use task_sequence::Setting;
-
-    fn disk(size: u64) -> Disk {
-        Disk::empty("/dev/vda", size, Bus::Virtio)
-    }
-
-    fn planned(
-        options: &FormatAndPartitionDisk,
-        size: u64,
-        firmware: Firmware,
-    ) -> Result<Planned, LayoutError> {
-        planned_for(options, size, firmware, false)
-    }
-
-    fn planned_for(
-        options: &FormatAndPartitionDisk,
-        size: u64,
-        firmware: Firmware,
-        windows: bool,
-    ) -> Result<Planned, LayoutError> {
-        let mut count = 0;
-        let mut guids = || {
-            count += 1;
-            format!("guid-{count}")
-        };
-        let disk = disk(size);
-        let table_id = "0badcafe-0000-4000-8000-000000000000";
-        plan(
-            options,
-            &mut Input {
-                disk: &disk,
-                firmware,
-                windows,
-                table_id,
-                guids: &mut guids,
-            },
-        )
-    }
-
-    fn roles(planned: &Planned) -> Vec<Role> {
-        planned
-            .table
-            .partitions
-            .iter()
-            .map(|partition| partition.role)
-            .collect()
-    }
-
-    #[test]
-    fn the_default_layout_follows_the_firmware() {
-        let options = FormatAndPartitionDisk::default();
-        let uefi = planned(&options, 8 << 30, Firmware::Uefi).unwrap();
-        assert!(uefi.table.gpt);
-        assert_eq!(roles(&uefi), [Role::Efi, Role::Linux]);
-        let bios = planned(&options, 8 << 30, Firmware::Bios).unwrap();
-        assert!(!bios.table.gpt);
-        assert_eq!(roles(&bios), [Role::State, Role::Linux]);
-        assert_eq!(bios.table.id, "0badcafe");
-        assert_eq!(bios.table.partitions[1].guid, "0badcafe-02");
-        assert_eq!(mount_points(&bios), [(1, String::new()), (2, "/".into())]);
-    }
-
-    #[test]
-    fn windows_gets_what_its_own_set_up_makes() {
-        let options = FormatAndPartitionDisk::default();
-        let default = planned_for(&options, 64 << 30, Firmware::Uefi, true).unwrap();
-        assert_eq!(
-            roles(&default),
-            [Role::Efi, Role::Msr, Role::Data, Role::Recovery]
-        );
-        let [_, msr, windows, recovery] = &default.table.partitions[..] else {
-            panic!("four partitions")
-        };
-        assert_eq!((msr.size, msr.file_system.as_deref()), (16 * MIB, None));
-        assert_eq!(windows.file_system.as_deref(), Some("ntfs"));
-        assert_eq!((windows.label.as_str(), recovery.size), ("Windows", 1 << 30));
-        assert_eq!(recovery.start, windows.start + windows.size);
-        let given = FormatAndPartitionDisk {
-            partitions: vec![
-                Partition::new(PartitionKind::Msr, Extent::Bytes(Size(128 * MIB))),
-                Partition::new(PartitionKind::Primary, Extent::Rest),
-            ],
-            ..Default::default()
-        };
-        let given = planned_for(&given, 64 << 30, Firmware::Uefi, true).unwrap();
-        assert_eq!(roles(&given), [Role::Efi, Role::Msr, Role::Data]);
-        assert_eq!(given.table.partitions[1].size, 128 * MIB);
-        let bios = planned_for(&options, 64 << 30, Firmware::Bios, true).unwrap();
-        assert_eq!(roles(&bios), [Role::State, Role::Data, Role::Recovery]);
-        assert!(!bios.table.gpt);
-    }
-
-    #[test]
-    fn a_style_from_which_windows_does_not_start_is_refused() {
-        for (style, firmware) in [
-            (PartitionStyle::Gpt, Firmware::Bios),
-            (PartitionStyle::Mbr, Firmware::Uefi),
-        ] {
-            let options = FormatAndPartitionDisk {
-                style: Setting::Value(style),
-                ..Default::default()
-            };
-            let refused = planned_for(&options, 64 << 30, firmware, true);
-            assert!(
-                matches!(refused, Err(LayoutError::StyleOfWindows { .. })),
-                "{refused:?}"
-            );
-            assert!(planned_for(&options, 64 << 30, firmware, false).is_ok());
-        }
-    }
-
-    #[test]
-    fn bios_on_gpt_gets_a_place_for_grub() {
-        let options = FormatAndPartitionDisk {
-            style: Setting::Value(PartitionStyle::Gpt),
-            ..Default::default()
-        };
-        let planned = planned(&options, 8 << 30, Firmware::Bios).unwrap();
-        assert_eq!(roles(&planned), [Role::BiosBoot, Role::State, Role::Linux]);
-    }
-
-    #[test]
-    fn shares_are_of_what_the_fixed_sizes_leave_and_nothing_overlaps() {
-        let part = |kind, size| Partition::new(kind, size);
-        let options = FormatAndPartitionDisk {
-            partitions: vec![
-                part(PartitionKind::Primary, Extent::Percent(50)),
-                part(PartitionKind::Primary, Extent::Bytes(Size(1 << 30))),
-                part(PartitionKind::Primary, Extent::Rest),
-            ],
-            ..Default::default()
-        };
-        let planned = planned(&options, 10 << 30, Firmware::Uefi).unwrap();
-        let partitions = &planned.table.partitions;
-        assert_eq!(partitions[2].size, 1 << 30);
-        assert!(
-            partitions[1].size.abs_diff(partitions[3].size) <= 2 * MIB,
-            "{partitions:?}"
-        );
-        for pair in partitions.windows(2) {
-            assert!(pair[0].start + pair[0].size <= pair[1].start);
-        }
-        let end = partitions[3].start + partitions[3].size;
-        assert!(end <= (10 << 30) - TAIL && end > (10 << 30) - TAIL - 3 * MIB);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused() {
-        let options = FormatAndPartitionDisk::default();
-        assert!(matches!(
-            planned(&options, 256 * MIB, Firmware::Uefi),
-            Err(LayoutError::TooSmall { .. })
-        ));
-        let many = FormatAndPartitionDisk {
-            partitions: vec![Partition::new(PartitionKind::Primary, Extent::Bytes(Size(MIB))); 4],
-            ..Default::default()
-        };
-        assert_eq!(
-            planned(&many, 8 << 30, Firmware::Bios),
-            Err(LayoutError::TooMany(5))
-        );
-        assert_eq!(
-            planned(&options, 3 << 40, Firmware::Bios),
-            Err(LayoutError::TooLargeForMbr)
-        );
-    }
-}
+mod tests;

@@ -194,16 +194,6 @@ fn what_only_the_run_knows_takes_all_of_the_kind_along() {
 fn settings_without_effect_are_refused_and_those_that_say_what_happens_anyway_are_not() {
     let cases = [
         (
-            "format-and-partition-disk",
-            "partitions = [{ kind = 'hidden', size = 'rest' }]",
-            "\"hidden\"",
-        ),
-        (
-            "format-and-partition-disk",
-            "partitions = [{ kind = 'logical', size = 'rest' }]",
-            "cannot be made",
-        ),
-        (
             "prepare-os-for-capture",
             "sysprep-package = 'tool'",
             "`sysprep-package`",
@@ -285,13 +275,73 @@ fn variables_that_ask_for_something_without_effect_are_seen_too() {
         ("OSDPartitions0Bootable", "TRUE"),
     ]);
     let said = found("linux", &disk, &media);
-    for part in [
-        "OSDGPTBootDisk",
-        "TSUEFIDrive",
-        "\"hidden\"",
-        "OSDPartitions#Bootable",
-    ] {
+    for part in ["OSDGPTBootDisk", "TSUEFIDrive", "OSDPartitions#Bootable"] {
         assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn extended_logical_and_hidden_partitions_are_made_where_the_table_has_them() {
+    let disk = |style: &str, partitions: &str| {
+        // A semicolon stands between the settings of one partition.
+        let one = |text: &str| format!("{{ {} }}", text.replace(';', ","));
+        let list: Vec<String> = partitions.split(", ").map(one).collect();
+        let settings = format!("{style}\npartitions = [{}]", list.join(", "));
+        found("linux", &step("format-and-partition-disk", &settings), &media())
+    };
+    let (any, gpt, mbr) = ("", "style = 'gpt'", "style = 'mbr'");
+    let primary = "kind = 'primary'; size = '10%'";
+    let extended = "kind = 'extended'; size = 'rest'";
+    let logical = "kind = 'logical'; size = '1 GB'";
+    let hidden = "kind = 'hidden'; size = '1 GB'";
+    let with = |kind: &str, setting: &str| format!("{kind}; {setting}");
+    let list = |all: &[&str]| all.join(", ");
+    let six = list(&[primary, primary, extended, logical, logical, logical]);
+    let rest = "kind = 'logical'; size = 'rest'";
+    for (style, partitions, wanted) in [
+        (any, list(&[extended, logical, rest]), ""),
+        (mbr, six.clone(), ""),
+        (gpt, hidden.to_owned(), ""),
+        (mbr, list(&[hidden, extended, logical]), ""),
+        (gpt, list(&[extended, logical]), "exist only on MBR disks"),
+        (mbr, list(&[primary, six.as_str()]), "has room for 3 partitions"),
+        (
+            any,
+            list(&[logical, extended]),
+            "directly behind a partition of the kind `extended`",
+        ),
+        (
+            any,
+            list(&[extended, logical, primary, logical]),
+            "directly behind",
+        ),
+        (
+            any,
+            list(&[extended, logical, "kind = 'extended'; size = '1 GB'"]),
+            "one `extended` partition at most",
+        ),
+        (
+            any,
+            list(&[extended, rest, rest]),
+            "rest of the extended partition",
+        ),
+        (
+            any,
+            with(extended, "file-system = 'ntfs'"),
+            "holds nothing but the logical ones",
+        ),
+        (
+            any,
+            with(extended, "label = 'X'"),
+            "holds nothing but the logical ones",
+        ),
+        (any, with(hidden, "mount-point = '/home'"), "is mounted nowhere"),
+    ] {
+        let said = disk(style, &partitions);
+        assert!(
+            said.contains(wanted) && said.is_empty() == wanted.is_empty(),
+            "{partitions}: {said}"
+        );
     }
 }
 

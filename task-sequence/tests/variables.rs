@@ -100,7 +100,7 @@ const NUMBERED: &[Numbered] = &[
     (
         "format-and-partition-disk",
         &[
-            ("OSDPartitions", "3"),
+            ("OSDPartitions", "6"),
             ("OSDPartitions0Type", "EFI"),
             ("OSDPartitions0Size", "499"),
             ("OSDPartitions0SizeUnits", "MB"),
@@ -113,9 +113,19 @@ const NUMBERED: &[Numbered] = &[
             ("OSDPartitions1VolumeLetterVariable", "OSDISK"),
             ("OSDPartitions1Bootable", "False"),
             ("OSDPartitions2Type", "Primary"),
+            ("OSDPartitions3Type", "Hidden"),
+            ("OSDPartitions3Size", "1"),
+            ("OSDPartitions3SizeUnits", "GB"),
+            ("OSDPartitions4Type", "Extended"),
+            ("OSDPartitions4Size", "40"),
+            ("OSDPartitions4SizeUnits", "Percent"),
+            ("OSDPartitions5Type", "Logical"),
+            ("OSDPartitions5Size", "100"),
+            ("OSDPartitions5SizeUnits", "Percent"),
         ],
         "partitions = [{ kind = 'efi', size = '499 MB' }, { kind = 'primary', size = '50%', file-system = 'ntfs', \
-         quick = true, label = 'System', variable = 'OSDISK', bootable = false }, { kind = 'primary', size = 'rest' }]",
+         quick = true, label = 'System', variable = 'OSDISK', bootable = false }, { kind = 'primary', size = 'rest' }, \
+         { kind = 'hidden', size = '1 GB' }, { kind = 'extended', size = '40%' }, { kind = 'logical', size = '100%' }]",
     ),
     (
         "apply-network-settings",
@@ -180,10 +190,7 @@ fn tried() -> BTreeSet<(String, String)> {
     let numbered = NUMBERED
         .iter()
         .flat_map(|(type_name, variables, _)| variables.iter().map(|(name, _)| (*type_name, *name)));
-    let plain = |name: &str| {
-        let digits: &[char] = &['0', '1', '2'];
-        name.replace(digits, "#")
-    };
+    let plain = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "#");
     let all = single.chain(numbered);
     all.map(|(type_name, name)| (type_name.to_owned(), plain(name)))
         .collect()

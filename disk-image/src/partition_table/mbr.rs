@@ -28,9 +28,20 @@ pub struct MbrParams {
     pub boot_code: Option<[u8; BOOT_CODE_LENGTH]>,
     /// The primary partitions, ascending by start.
     pub primary: Vec<MbrPartition>,
+    /// Where the extended partition lies; none: as small as holds the logical ones.
+    pub extended: Option<MbrExtent>,
     /// The logical partitions, ascending by start, with room before each (1 MiB is usual); they follow the
     /// primary ones or lie between them.
     pub logical: Vec<MbrPartition>,
+}
+
+/// A part of the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MbrExtent {
+    /// Bytes from the start of the disk.
+    pub start: u64,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// A partition of an MBR.
@@ -58,24 +69,30 @@ pub fn plan_mbr(params: &MbrParams) -> Result<Layout, Error> {
     }
     let mut primary = convert(params, &params.primary, disk)?;
     let logical = convert(params, &params.logical, disk)?;
-    let limit = if logical.is_empty() { 4 } else { 3 };
+    let given = params
+        .extended
+        .map(|extent| extended(extent, params, disk))
+        .transpose()?;
+    let limit = if logical.is_empty() && given.is_none() {
+        4
+    } else {
+        3
+    };
     if primary.len() > limit {
         return Err(Error::TooMany {
             count: primary.len(),
             limit,
         });
     }
-    let tables = table_places(params, &primary, &logical)?;
-    if let (Some(first), Some(last)) = (tables.first(), logical.last()) {
-        primary.push(Entry {
-            active: false,
-            kind: EXTENDED,
-            start: *first,
-            count: last.end() - first,
-        });
-    }
+    let tables = table_places(params, &primary, given.as_ref(), &logical)?;
+    primary.extend(given.or_else(|| around(&tables, &logical)));
+    // Systems number the partitions by their entries: these come in the order of their places.
+    primary.sort_by_key(|entry| entry.start);
     check_overlap(&primary, params.sector_size)?;
-    let mut extents = logical_tables(&tables, &logical, params.sector_size);
+    let mut extents = match given {
+        Some(empty) if logical.is_empty() => vec![table(empty.start, &[], params.sector_size)],
+        _ => logical_tables(&tables, &logical, params.sector_size),
+    };
     let mut first = boot_sector(params.boot_code.as_ref(), params.disk_signature, &primary);
     first.resize(params.sector_size as usize, 0);
     extents.push(Extent {
@@ -147,6 +164,35 @@ fn convert(params: &MbrParams, partitions: &[MbrPartition], disk: u64) -> Result
 }
 
 fn entry(partition: &MbrPartition, params: &MbrParams, disk: u64) -> Result<Entry, Error> {
+    if RESERVED_TYPES.contains(&partition.kind) {
+        return Err(Error::Type(partition.kind));
+    }
+    in_sectors(partition, params, disk)
+}
+
+/// The extended partition as it was asked for.
+fn extended(extent: MbrExtent, params: &MbrParams, disk: u64) -> Result<Entry, Error> {
+    let partition = MbrPartition {
+        kind: EXTENDED,
+        active: false,
+        start: extent.start,
+        size: extent.size,
+    };
+    in_sectors(&partition, params, disk)
+}
+
+/// The smallest extended partition with these logical ones.
+fn around(tables: &[u32], logical: &[Entry]) -> Option<Entry> {
+    let (first, last) = (tables.first()?, logical.last()?);
+    Some(Entry {
+        active: false,
+        kind: EXTENDED,
+        start: *first,
+        count: last.end() - first,
+    })
+}
+
+fn in_sectors(partition: &MbrPartition, params: &MbrParams, disk: u64) -> Result<Entry, Error> {
     let MbrPartition {
         kind,
         active,
@@ -154,9 +200,6 @@ fn entry(partition: &MbrPartition, params: &MbrParams, disk: u64) -> Result<Entr
         size,
     } = *partition;
     let what = || describe(start);
-    if RESERVED_TYPES.contains(&kind) {
-        return Err(Error::Type(kind));
-    }
     let first = sectors(start, params.sector_size, what)?;
     let count = sectors(size, params.sector_size, what)?;
     if count == 0 || first == 0 || first >= disk || count > disk - first {
@@ -200,18 +243,29 @@ fn overlap(entry: &Entry, sector_size: u32) -> Error {
     }
 }
 
-/// Where each logical partition's own table lies: 1 MiB before it, or as far as there is room.
-fn table_places(params: &MbrParams, primary: &[Entry], logical: &[Entry]) -> Result<Vec<u32>, Error> {
+/// Where each logical partition's own table lies: 1 MiB before it, or as far as there is room. That of the first one is where the
+/// extended partition begins.
+fn table_places(
+    params: &MbrParams,
+    primary: &[Entry],
+    extended: Option<&Entry>,
+    logical: &[Entry],
+) -> Result<Vec<u32>, Error> {
     let gap = (GAP / u64::from(params.sector_size)) as u32;
     let mut places = Vec::with_capacity(logical.len());
     for (index, entry) in logical.iter().enumerate() {
         let before = primary.iter().chain(&logical[..index]).map(Entry::end);
         let free = before.filter(|end| *end <= entry.start).max().unwrap_or(1);
         let follows = index == 0 || logical[index - 1].end() <= entry.start;
-        if !follows || free >= entry.start {
+        let inside =
+            extended.is_none_or(|extended| extended.start < entry.start && entry.end() <= extended.end());
+        if !follows || !inside || free >= entry.start {
             return Err(overlap(entry, params.sector_size));
         }
-        places.push(entry.start.saturating_sub(gap).max(free));
+        places.push(match extended {
+            Some(extended) if index == 0 => extended.start,
+            _ => entry.start.saturating_sub(gap).max(free),
+        });
     }
     Ok(places)
 }
@@ -219,7 +273,7 @@ fn table_places(params: &MbrParams, primary: &[Entry], logical: &[Entry]) -> Res
 /// The chain of tables: each describes its partition, relative to itself, and the next table, relative to the
 /// extended partition.
 fn logical_tables(places: &[u32], logical: &[Entry], sector_size: u32) -> Vec<Extent> {
-    let table = |(index, entry): (usize, &Entry)| {
+    let of = |(index, entry): (usize, &Entry)| {
         let own = Entry {
             start: entry.start - places[index],
             ..*entry
@@ -231,11 +285,16 @@ fn logical_tables(places: &[u32], logical: &[Entry], sector_size: u32) -> Vec<Ex
             count: next.end() - places[index + 1],
         });
         let entries: Vec<Entry> = std::iter::once(own).chain(next).collect();
-        let mut sector = boot_sector(None, 0, &entries);
-        sector.resize(sector_size as usize, 0);
-        Extent::bytes(u64::from(places[index]) * u64::from(sector_size), sector)
+        table(places[index], &entries, sector_size)
     };
-    logical.iter().enumerate().map(table).collect()
+    logical.iter().enumerate().map(of).collect()
+}
+
+/// A table in the extended partition.
+fn table(place: u32, entries: &[Entry], sector_size: u32) -> Extent {
+    let mut sector = boot_sector(None, 0, entries);
+    sector.resize(sector_size as usize, 0);
+    Extent::bytes(u64::from(place) * u64::from(sector_size), sector)
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_secs(15);
 const RECOVERY: (&str, &str) = ("de94bba4-06d1-4d40-a16a-bfd50179d6ac", "27");
 /// Required by the platform, and without a drive letter.
 const RECOVERY_ATTRIBUTES: &str = "0x8000000000000001";
+/// Hidden, and without a drive letter.
+const HIDDEN_ATTRIBUTES: &str = "0xc000000000000000";
 
 /// Whether diskpart can make the table and its file systems.
 ///
@@ -29,7 +31,7 @@ const RECOVERY_ATTRIBUTES: &str = "0x8000000000000001";
 /// When it cannot, before anything is changed.
 pub fn check(table: &NewTable) -> Result<()> {
     for partition in &table.partitions {
-        kind(partition, table.gpt)?;
+        kind(partition, table)?;
         file_system(partition)?;
     }
     Ok(())
@@ -59,21 +61,21 @@ pub fn create(disk: u32, table: &NewTable, there: &[u32]) -> Result<String> {
     }
     for partition in &table.partitions {
         let place = format!("size={} offset={}", partition.size / MIB, partition.start / KIB);
-        let (kind, id) = kind(partition, table.gpt)?;
+        let (kind, id) = kind(partition, table)?;
         script = script.line(&format!("create partition {kind} {place}{id}"));
         if partition.role == Role::State {
             // Windows' boot manager lies on the partition of the boot state.
             script = script.line("active");
         }
-        if partition.role == Role::Recovery && partition.file_system.is_none() {
-            script = as_recovery(script, table.gpt);
+        if partition.file_system.is_none() {
+            script = with_type(script, partition, table.gpt);
         }
     }
     Ok(script.text)
 }
 
-/// Makes the file system of a partition. That of a recovery partition gets its type only then: before, Windows would not show it
-/// as a volume.
+/// Makes the file system of a partition. A recovery partition and a hidden one get their type only then: before, Windows would not
+/// show it as a volume.
 ///
 /// # Errors
 /// When diskpart does not make such a file system.
@@ -88,14 +90,12 @@ pub fn format(disk: u32, partition: &NewPartition) -> Result<String> {
     let mut script = script(disk)
         .line(&format!("select partition {}", partition.number))
         .line(&format!("format fs={kind}{label}{quick} override"));
-    if partition.role == Role::Recovery {
-        script = as_recovery(script, Uuid::parse_str(&partition.guid).is_ok());
-    }
+    script = with_type(script, partition, Uuid::parse_str(&partition.guid).is_ok());
     Ok(script.text)
 }
 
 /// The table as it lies on the disk now: Windows gives the partitions of a GPT identifiers of its own, so they are found by
-/// their places.
+/// their places. It does not count an extended partition.
 ///
 /// # Errors
 /// When the disk has another table than what was asked for.
@@ -107,15 +107,16 @@ pub fn as_made(table: &NewTable, disk: &Disk) -> Result<NewTable> {
         disk.table_id,
         table.id
     );
-    ensure!(
-        disk.partitions.len() == table.partitions.len(),
-        "{} has {} partitions, and {} were asked for",
-        disk.path.display(),
-        disk.partitions.len(),
-        table.partitions.len()
-    );
+    let counted = |partition: &&mut NewPartition| partition.role != Role::Extended;
     let mut made = table.clone();
-    for partition in &mut made.partitions {
+    let count = made.partitions.iter_mut().filter(counted).count();
+    ensure!(
+        disk.partitions.len() == count,
+        "{} has {} partitions, and {count} were asked for",
+        disk.path.display(),
+        disk.partitions.len()
+    );
+    for partition in made.partitions.iter_mut().filter(counted) {
         let found = found(partition, disk)?;
         partition.number = found.number;
         partition.guid.clone_from(&found.id);
@@ -160,14 +161,18 @@ pub fn run(
 }
 
 /// What diskpart calls the partition, and the type that it is told besides.
-fn kind(partition: &NewPartition, gpt: bool) -> Result<(&'static str, &'static str)> {
-    Ok(match (partition.role, gpt) {
+fn kind(partition: &NewPartition, table: &NewTable) -> Result<(&'static str, &'static str)> {
+    let windows = matches!(partition.role, Role::Data | Role::Recovery | Role::Hidden);
+    Ok(match (partition.role, table.gpt) {
         (Role::Efi, true) => ("efi", ""),
         (Role::Msr, true) => ("msr", ""),
-        (Role::Data | Role::Recovery, true) => ("primary", ""),
+        (_, true) if windows => ("primary", ""),
         (Role::State, false) => ("primary", " id=0c"),
-        (Role::Data | Role::Recovery, false) => ("primary", " id=07"),
-        (role, _) => bail!(
+        (Role::Extended, false) => ("extended", ""),
+        // It is told no type: the file system gives it one.
+        (_, false) if windows && table.is_logical(partition) => ("logical", ""),
+        (_, false) if windows => ("primary", " id=07"),
+        (role, gpt) => bail!(
             "diskpart makes no partition of the kind {role:?} on {}; use the Linux PE as the boot image",
             if gpt { "GPT" } else { "MBR" }
         ),
@@ -197,14 +202,22 @@ fn file_system(partition: &NewPartition) -> Result<Option<&str>> {
     }
 }
 
-fn as_recovery(script: Script, gpt: bool) -> Script {
+/// The type and the attributes of what is no ordinary volume.
+fn with_type(script: Script, partition: &NewPartition, gpt: bool) -> Script {
     let (of_gpt, of_mbr) = RECOVERY;
-    if !gpt {
-        return script.line(&format!("set id={of_mbr} override"));
+    let hidden = match partition.file_system.as_deref() {
+        Some("fat32" | "vfat") => "1c",
+        _ => "17",
+    };
+    match (partition.role, gpt) {
+        (Role::Recovery, true) => script
+            .line(&format!("set id={of_gpt} override"))
+            .line(&format!("gpt attributes={RECOVERY_ATTRIBUTES}")),
+        (Role::Recovery, false) => script.line(&format!("set id={of_mbr} override")),
+        (Role::Hidden, true) => script.line(&format!("gpt attributes={HIDDEN_ATTRIBUTES}")),
+        (Role::Hidden, false) => script.line(&format!("set id={hidden} override")),
+        _ => script,
     }
-    script
-        .line(&format!("set id={of_gpt} override"))
-        .line(&format!("gpt attributes={RECOVERY_ATTRIBUTES}"))
 }
 
 /// Lines that end as Windows ends them.

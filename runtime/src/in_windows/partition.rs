@@ -5,8 +5,10 @@
 pub struct Partition {
     /// Number of the disk.
     pub disk: u32,
-    /// Number of the partition.
+    /// Number of the partition, as Windows counts: without extended ones and unused entries.
     pub number: u32,
+    /// Number of its entry, as the kernel of the Linux PE counts: those of logical partitions from 5.
+    pub entry: u32,
     /// Bytes from the start of the disk.
     pub start: u64,
     /// Bytes.
@@ -20,10 +22,11 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// What the partition is called, as the kernel of the Linux PE does: its GUID, or the signature of the MBR and its number.
+    /// What the partition is called, as the kernel of the Linux PE does: its GUID, or the signature of the MBR and the number of
+    /// its entry.
     pub fn id_on(&self, table_id: &str) -> String {
         if self.id.is_empty() {
-            return format!("{table_id}-{:02x}", self.number);
+            return format!("{table_id}-{:02x}", self.entry);
         }
         self.id.clone()
     }
@@ -39,9 +42,11 @@ pub fn disk_number(answer: &[u8]) -> Option<u32> {
 /// A partition (`PARTITION_INFORMATION_EX`) of that disk.
 pub fn information(answer: &[u8], disk: u32) -> Option<Partition> {
     const GPT: u32 = 1;
+    let number_by_windows = number(answer, 24)?;
     let common = Partition {
         disk,
-        number: number(answer, 24)?,
+        number: number_by_windows,
+        entry: number_by_windows,
         start: long(answer, 8)?,
         size: long(answer, 16)?,
         ..Partition::default()

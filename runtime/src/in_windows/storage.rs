@@ -1,7 +1,7 @@
 //! What Windows answers when it is asked about a disk: bytes in the form of its C structures.
 
 use super::partition::{self, Partition};
-use crate::platform::Bus;
+use crate::platform::{Bus, MBR_ENTRIES};
 
 /// A disk as its driver describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,10 +63,18 @@ pub fn partitions(answer: &[u8], disk: u32) -> Vec<Partition> {
     const EACH: usize = 144;
     let count = number(answer, 4).unwrap_or(0) as usize;
     let entries = answer.get(FIRST..).unwrap_or_default().chunks_exact(EACH);
-    entries
-        .take(count)
-        .filter_map(|entry| partition::information(entry, disk))
-        .filter(|partition| partition.number > 0 && partition.kind != "0x00")
+    let mut logical = MBR_ENTRIES;
+    let with_entry = |(index, mut partition): (u32, Partition)| {
+        // Behind the entries of the MBR come those of the tables in the extended partition.
+        logical += u32::from(index >= MBR_ENTRIES);
+        partition.entry = if index < MBR_ENTRIES { index + 1 } else { logical };
+        partition
+    };
+    (0..)
+        .zip(entries.take(count))
+        .filter_map(|(index, entry)| Some((index, partition::information(entry, disk)?)))
+        .filter(|(_, partition)| partition.number > 0 && partition.kind != "0x00")
+        .map(with_entry)
         .collect()
 }
 
@@ -108,9 +116,17 @@ mod tests {
         answer[24..32].copy_from_slice(&(5_u64 << 30).to_le_bytes());
         assert_eq!(geometry(&answer), Some((4096, 5 << 30)));
         assert_eq!(geometry(&answer[..30]), None);
-        let mut layout = vec![0; 48 + 3 * 144];
-        layout[4] = 3;
-        for (entry, number, kind) in [(0, 1, 7), (1, 0, 0), (2, 2, 0x0C)] {
+        let mut layout = vec![0; 48 + 12 * 144];
+        layout[4] = 12;
+        for (entry, number, kind) in [
+            (0, 1, 7),
+            (1, 0, 0),
+            (2, 2, 0x0C),
+            (3, 0, 0x0F),
+            (4, 3, 7),
+            (5, 0, 5),
+            (8, 4, 7),
+        ] {
             let at = 48 + entry * 144;
             layout[at + 24] = number;
             layout[at + 32] = kind;
@@ -120,7 +136,14 @@ mod tests {
             .iter()
             .map(|p| (p.disk, p.number, p.kind.as_str()))
             .collect();
-        assert_eq!(found, [(3, 1, "0x07"), (3, 2, "0x0c")]);
+        assert_eq!(
+            found,
+            [(3, 1, "0x07"), (3, 2, "0x0c"), (3, 3, "0x07"), (3, 4, "0x07")]
+        );
+        // As the kernel of Linux counts.
+        let ids = partitions(&layout, 3);
+        let ids: Vec<_> = ids.iter().map(|p| p.id_on("0badcafe")).collect();
+        assert_eq!(ids, ["0badcafe-01", "0badcafe-03", "0badcafe-05", "0badcafe-06"]);
         assert!(partitions(&layout[..60], 3).is_empty() && partitions(&[], 3).is_empty());
     }
 }

@@ -209,9 +209,14 @@ pub enum Role {
     Msr,
     /// Windows recovery.
     Recovery,
-    /// MBR extended partition.
+    /// A volume that no system shows by itself.
+    Hidden,
+    /// MBR extended partition, which holds the logical ones.
     Extended,
 }
+
+/// Partitions that an MBR describes itself; the numbers of logical ones come behind them.
+pub const MBR_ENTRIES: u32 = 4;
 
 /// The table to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,8 +225,15 @@ pub struct NewTable {
     pub gpt: bool,
     /// GUID of the disk, or the MBR's signature as 8 hexadecimal digits.
     pub id: String,
-    /// The partitions, ascending by start.
+    /// The partitions, ascending by start; the logical ones directly behind the extended one.
     pub partitions: Vec<NewPartition>,
+}
+
+impl NewTable {
+    /// Whether a partition of it, as it was planned, lies in the extended one.
+    pub fn is_logical(&self, partition: &NewPartition) -> bool {
+        !self.gpt && partition.number > MBR_ENTRIES
+    }
 }
 
 /// Disks, file systems, mounts.

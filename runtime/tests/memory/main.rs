@@ -24,6 +24,7 @@ mod installs;
 mod join_linux;
 mod leaving;
 mod machine;
+mod logical_volumes;
 mod outcome;
 mod packages_linux;
 mod possible;

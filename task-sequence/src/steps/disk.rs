@@ -106,11 +106,11 @@ words! {
     PartitionKind {
         /// A usual partition.
         Primary = "primary",
-        /// An extended partition; refused, because it cannot be made.
+        /// The extended partition, which holds the logical ones that follow it in the list; MBR only.
         Extended = "extended",
-        /// A logical partition inside the extended one; refused, because it cannot be made.
+        /// A logical partition; MBR only. Its size counts within the extended one, and includes 1 MiB for its own table.
         Logical = "logical",
-        /// A usual partition that gets no letter; refused, because nothing hides it.
+        /// A usual partition that gets no letter and is mounted nowhere.
         Hidden = "hidden",
         /// The EFI system partition.
         Efi = "efi",
@@ -151,7 +151,7 @@ words! {
 pub struct Partition {
     /// The kind of the partition.
     pub kind: PartitionKind,
-    /// Its size: fixed, a share of what the fixed sizes leave, or the rest.
+    /// Its size: fixed, a share of what the fixed sizes leave, or the rest; of the disk, or of the extended partition.
     pub size: Setting<Extent>,
     /// What it is formatted with; the default follows from the kind and the operating system.
     #[serde(default, skip_serializing_if = "Setting::is_absent")]

@@ -10,6 +10,8 @@ use super::{DiskSelector, Partition, PartitionStyle, Place, StepOptions, StepTyp
 
 mod partitions;
 
+pub use partitions::misplaced_partitions;
+
 /// Erases a disk, partitions it and formats the partitions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

@@ -200,6 +200,7 @@ pub use apply_network_settings::{Adapter, NetBios};
 pub use apply_os_settings::{AdministratorState, Licensing};
 pub use capture_operating_system_image::Compression;
 pub use check_readiness::NetworkNeed;
+pub use format_and_partition_disk::misplaced_partitions;
 pub use install_updates::UpdateTarget;
 pub use prepare_client_for_capture::ClientTreatment;
 pub use restart_computer::RestartTarget;

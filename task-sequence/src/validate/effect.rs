@@ -70,7 +70,6 @@ fn needless_of_disk(options: &FormatAndPartitionDisk) -> Vec<String> {
 
 fn without_effect(system: OperatingSystem, action: &Action) -> Vec<String> {
     match action {
-        Action::FormatAndPartitionDisk(options) => of_disk(options),
         Action::PrepareOsForCapture(options) => of_preparation(options),
         Action::RunCommandLine(options) => {
             of_program(system, options.account.is_some(), options.password.is_some())
@@ -90,22 +89,6 @@ fn asked<const N: usize>(all: [(bool, &str); N]) -> Vec<String> {
 /// Whether a switch asks for something else than what happens anyway.
 fn differs(setting: &Setting<bool>, happens: bool) -> bool {
     !setting.is_absent() && setting.get() != Some(&happens)
-}
-
-fn of_disk(options: &FormatAndPartitionDisk) -> Vec<String> {
-    let any = |asks: fn(&Partition) -> bool| options.partitions.iter().any(asks);
-    asked([
-        (
-            any(|partition| partition.kind == PartitionKind::Hidden),
-            "`kind = \"hidden\"` has no effect: nothing hides a partition; write \"primary\", or \"recovery\" for the \
-             recovery environment",
-        ),
-        (
-            any(|partition| matches!(partition.kind, PartitionKind::Extended | PartitionKind::Logical)),
-            "partitions of the kinds `extended` and `logical` cannot be made: write \"primary\", and \
-             `style = \"gpt\"` where there are many",
-        ),
-    ])
 }
 
 fn of_preparation(options: &PrepareOsForCapture) -> Vec<String> {

@@ -48,7 +48,8 @@ fn formats(table: &NewTable) -> Vec<String> {
 
 /// The disk with the table as Windows has made it.
 fn written(table: &NewTable) -> Disk {
-    let partitions = (1..).zip(&table.partitions).map(|(number, new)| Partition {
+    let counted = table.partitions.iter().filter(|new| new.role != Role::Extended);
+    let partitions = (1..).zip(counted).map(|(number, new)| Partition {
         number,
         path: "".into(),
         id: format!("{MADE}{number}"),
@@ -146,6 +147,55 @@ fn a_partition_without_a_file_system_is_not_formatted_and_a_full_format_is_not_q
     ];
     assert!(lines(&script).ends_with(&end), "{script}");
     assert_eq!(lines(&formats(&table)[1])[2..], ["format fs=ntfs override"]);
+}
+
+#[test]
+fn logical_partitions_are_made_in_the_extended_one() {
+    let step = "partitions = [{ kind = \"primary\", size = \"40 GiB\" }, { kind = \"extended\", size = \"rest\" }, \
+                { kind = \"logical\", size = \"4 GiB\", label = \"Data\" }, \
+                { kind = \"hidden\", size = \"1 GiB\", file-system = \"fat32\" }]";
+    let table = planned(step, Firmware::Bios);
+    check(&table).unwrap();
+    let script = create(2, &table, &[]).unwrap();
+    assert_eq!(
+        lines(&script)[3..],
+        [
+            "create partition primary size=40960 offset=525312 id=07",
+            "create partition extended size=23038 offset=42468352",
+            "create partition logical size=4095 offset=42469376",
+            "create partition primary size=1024 offset=66059264 id=07",
+        ]
+    );
+    let formats = formats(&table);
+    assert_eq!(lines(&formats[2])[1], "select partition 5");
+    assert_eq!(
+        lines(&formats[3])[2..],
+        ["format fs=fat32 quick override", "set id=1c override"]
+    );
+    // Windows counts what can hold a volume.
+    let made = as_made(&table, &written(&table)).unwrap();
+    let numbers: Vec<_> = made.partitions.iter().map(|p| (p.role, p.number)).collect();
+    assert_eq!(
+        numbers[2..],
+        [(Role::Extended, 3), (Role::Data, 3), (Role::Hidden, 4)]
+    );
+}
+
+#[test]
+fn a_hidden_partition_has_no_letter() {
+    let step =
+        "partitions = [{ kind = \"primary\", size = \"rest\" }, { kind = \"hidden\", size = \"1 GiB\" }]";
+    let formatted = formats(&planned(step, Firmware::Uefi)).pop().unwrap();
+    let end = [
+        "format fs=ntfs quick override",
+        "gpt attributes=0xc000000000000000",
+    ];
+    assert_eq!(lines(&formatted)[2..], end);
+    let unformatted = step.replace("\"1 GiB\"", "\"1 GiB\", file-system = \"none\"");
+    for (firmware, end) in [(Firmware::Uefi, end[1]), (Firmware::Bios, "set id=17 override")] {
+        let script = create(2, &planned(&unformatted, firmware), &[]).unwrap();
+        assert_eq!(lines(&script).last(), Some(&end));
+    }
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! Partition tables: read to know the disks, written to make the target's.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use disk_image::partition_table::{GptParams, GptPartition, MbrParams, MbrPartition, plan_gpt, plan_mbr};
+use disk_image::partition_table::{GptParams, GptPartition, plan_gpt};
 use disk_image::{Content, Layout};
 use uuid::Uuid;
 
-use crate::platform::{NewTable, Result, Role};
+use crate::platform::{NewPartition, NewTable, Result, Role};
+use crate::volumes;
+
+mod mbr;
 
 /// What a table says about one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub(super) struct Table {
 /// Reads the table of a disk; nothing where there is none that can be understood.
 pub(super) fn read(device: &Path, sector_size: u32) -> Option<Table> {
     let mut file = File::open(device).ok()?;
-    read_gpt(&mut file, sector_size).or_else(|| read_mbr(&mut file))
+    read_gpt(&mut file, sector_size).or_else(|| mbr::read(&file, sector_size))
 }
 
 fn read_gpt(file: &mut File, sector_size: u32) -> Option<Table> {
@@ -59,42 +62,13 @@ fn read_gpt(file: &mut File, sector_size: u32) -> Option<Table> {
     })
 }
 
-/// The four entries of an MBR; logical partitions get their numbers from the kernel.
-fn read_mbr(file: &mut File) -> Option<Table> {
-    let mut sector = [0; 512];
-    file.seek(SeekFrom::Start(0)).ok()?;
-    file.read_exact(&mut sector).ok()?;
-    let looks_like_a_volume =
-        sector[3..11] == *b"NTFS    " || sector[3..11] == *b"EXFAT   " || sector[0x52..0x55] == *b"FAT";
-    if sector[510..] != [0x55, 0xAA] || looks_like_a_volume {
-        return None;
-    }
-    let signature = u32::from_le_bytes(sector[440..444].try_into().ok()?);
-    let id = format!("{signature:08x}");
-    let entries = (0..4_u32)
-        .zip(sector[446..510].chunks(16))
-        .filter(|(_, entry)| entry[4] != 0);
-    let entries = entries.map(|(index, entry)| Entry {
-        number: index + 1,
-        id: format!("{id}-{:02x}", index + 1),
-        kind: format!("0x{:02x}", entry[4]),
-        start: u32::from_le_bytes([entry[8], entry[9], entry[10], entry[11]]).into(),
-        name: String::new(),
-    });
-    Some(Table {
-        id: id.clone(),
-        gpt: false,
-        entries: entries.collect(),
-    })
-}
-
 /// Erases the old tables and signatures and writes the new table. The device is opened exclusively: a mounted one
 /// is refused by the kernel.
 pub(super) fn write(device: &Path, size: u64, sector_size: u32, table: &NewTable) -> Result<()> {
     let layout = if table.gpt {
         gpt(size, sector_size, table)?
     } else {
-        mbr(size, sector_size, table)?
+        mbr::plan(size, sector_size, table)?
     };
     let exclusive = i32::try_from(rustix::fs::OFlags::EXCL.bits()).unwrap_or_default();
     let file = OpenOptions::new()
@@ -159,7 +133,7 @@ fn write_layout(file: &File, layout: &Layout) -> Result<()> {
 fn gpt(size: u64, sector_size: u32, table: &NewTable) -> Result<Layout> {
     let partitions = table.partitions.iter().map(|partition| {
         Ok(GptPartition {
-            type_guid: type_guid(partition.role)?,
+            type_guid: type_guid(partition)?,
             unique_guid: Uuid::parse_str(&partition.guid)?,
             name: partition.name.clone(),
             start: partition.start,
@@ -177,12 +151,14 @@ fn gpt(size: u64, sector_size: u32, table: &NewTable) -> Result<Layout> {
     Ok(plan_gpt(&params)?)
 }
 
-/// Required by the platform (UEFI specification, table 5.8) and without a drive letter (Microsoft, "PARTITION_INFORMATION_GPT"):
-/// what Windows' own set-up gives them.
+/// Required by the platform (UEFI specification, table 5.8), hidden and without a drive letter (Microsoft,
+/// "PARTITION_INFORMATION_GPT"): what Windows' own set-up gives them. systemd mounts nothing with bit 63 by itself.
 fn attributes(role: Role) -> u64 {
     const REQUIRED: u64 = 1;
+    const HIDDEN: u64 = 1 << 62;
     const NO_DRIVE_LETTER: u64 = 1 << 63;
     match role {
+        Role::Hidden => HIDDEN | NO_DRIVE_LETTER,
         Role::Recovery => REQUIRED | NO_DRIVE_LETTER,
         Role::Msr => NO_DRIVE_LETTER,
         _ => 0,
@@ -190,11 +166,12 @@ fn attributes(role: Role) -> u64 {
 }
 
 /// Partition type GUIDs (UEFI specification, table 5.7; Discoverable Partitions Specification; GRUB; Microsoft).
-fn type_guid(role: Role) -> Result<Uuid> {
-    let text = match role {
+fn type_guid(partition: &NewPartition) -> Result<Uuid> {
+    let text = match partition.role {
         Role::Efi => "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
         Role::BiosBoot => "21686148-6449-6e6f-744e-656564454649",
-        Role::State | Role::Data => "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7",
+        Role::Hidden if holds_linux(partition) => "0fc63daf-8483-4772-8e79-3d69d8477de4",
+        Role::State | Role::Data | Role::Hidden => "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7",
         Role::Linux => "0fc63daf-8483-4772-8e79-3d69d8477de4",
         Role::Swap => "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f",
         Role::Msr => "e3c9e316-0b5c-4db8-817d-f92df00215ae",
@@ -204,41 +181,9 @@ fn type_guid(role: Role) -> Result<Uuid> {
     Ok(Uuid::parse_str(text)?)
 }
 
-fn mbr(size: u64, sector_size: u32, table: &NewTable) -> Result<Layout> {
-    let first = |role| {
-        table
-            .partitions
-            .iter()
-            .position(|partition| partition.role == role)
-    };
-    // Windows' boot manager lies on the partition of the boot state.
-    let active = first(Role::Linux).or_else(|| first(Role::State));
-    let partitions = table.partitions.iter().enumerate().map(|(index, partition)| {
-        let kind = match partition.role {
-            Role::Efi => 0xEF,
-            Role::State => 0x0C,
-            Role::Linux => 0x83,
-            Role::Swap => 0x82,
-            Role::Data => 0x07,
-            Role::Recovery => 0x27,
-            Role::BiosBoot | Role::Msr | Role::Extended => bail!("an MBR has no such partition"),
-        };
-        Ok(MbrPartition {
-            kind,
-            active: Some(index) == active,
-            start: partition.start,
-            size: partition.size,
-        })
-    });
-    let params = MbrParams {
-        disk_size: size,
-        sector_size,
-        disk_signature: u32::from_str_radix(&table.id, 16)?,
-        boot_code: None,
-        primary: partitions.collect::<Result<_>>()?,
-        logical: vec![],
-    };
-    Ok(plan_mbr(&params)?)
+fn holds_linux(partition: &NewPartition) -> bool {
+    let kind = partition.file_system.as_deref();
+    kind.is_some_and(|kind| volumes::KINDS.contains(&kind))
 }
 
 #[cfg(test)]
@@ -257,5 +202,101 @@ mod tests {
             (table.id.as_str(), table.gpt, table.entries.len()),
             ("0badcafe", false, 0)
         );
+    }
+
+    fn partition(number: u32, role: Role, file_system: Option<&str>) -> NewPartition {
+        const SIZE: u64 = 8 << 20;
+        NewPartition {
+            number,
+            start: u64::from(number) * SIZE,
+            size: SIZE,
+            role,
+            name: String::new(),
+            file_system: file_system.map(str::to_owned),
+            label: String::new(),
+            quick: true,
+            guid: format!("11111111-1111-4222-8333-{number:012}"),
+        }
+    }
+
+    /// Writes a table into a file and gives what sfdisk says of it, and what we read.
+    fn written(id: &str, partitions: Vec<NewPartition>) -> (String, Table) {
+        const SIZE: u64 = 128 << 20;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(SIZE).unwrap();
+        let table = NewTable {
+            gpt: id.len() > 8,
+            id: id.into(),
+            partitions,
+        };
+        write(file.path(), SIZE, 512, &table).unwrap();
+        let sfdisk = |option: &str| {
+            let output = std::process::Command::new("sfdisk")
+                .arg(option)
+                .arg(file.path())
+                .output();
+            let output = output.unwrap_or_else(|error| panic!("sfdisk: {error}"));
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+        };
+        let said = sfdisk("--verify");
+        assert!(said.contains("No errors detected"), "{said}");
+        (sfdisk("--dump"), read(file.path(), 512).unwrap())
+    }
+
+    #[test]
+    fn logical_partitions_are_read_as_they_were_written_and_numbered_from_5() {
+        const MIB: u64 = 1 << 20;
+        let placed = |number, role, file_system, start: u64, size: u64| NewPartition {
+            start: start * MIB,
+            size: size * MIB,
+            ..partition(number, role, file_system)
+        };
+        let (dump, table) = written(
+            "0badcafe",
+            vec![
+                placed(1, Role::State, Some("fat32"), 1, 7),
+                placed(2, Role::Extended, None, 8, 50),
+                placed(5, Role::Linux, Some("ext4"), 9, 20),
+                placed(6, Role::Hidden, Some("ntfs"), 30, 28),
+                placed(3, Role::Hidden, Some("fat32"), 58, 8),
+                placed(4, Role::Hidden, Some("ext4"), 66, 8),
+            ],
+        );
+        let found = table.entries.iter();
+        let found: Vec<_> = found
+            .map(|entry| (entry.id.as_str(), entry.kind.as_str(), entry.start / 2048))
+            .collect();
+        let expected = [
+            ("0badcafe-01", "0x0c", 1),
+            ("0badcafe-02", "0x0f", 8),
+            ("0badcafe-03", "0x1c", 58),
+            ("0badcafe-04", "0x83", 66),
+            ("0badcafe-05", "0x83", 9),
+            ("0badcafe-06", "0x17", 30),
+        ];
+        assert_eq!(found, expected, "{dump}");
+        for (start, size, kind) in [(8, 50, "f"), (9, 20, "83"), (30, 28, "17")] {
+            let line = format!(
+                "start={:>12}, size={:>12}, type={kind}",
+                start * 2048,
+                size * 2048
+            );
+            assert!(dump.contains(&line), "{line} is not in:\n{dump}");
+        }
+    }
+
+    #[test]
+    fn a_hidden_partition_of_a_gpt_has_its_attributes() {
+        let (dump, table) = written(
+            "0badcafe-1111-4222-8333-444444444444",
+            vec![
+                partition(1, Role::Data, Some("ntfs")),
+                partition(2, Role::Hidden, Some("ntfs")),
+                partition(3, Role::Hidden, Some("ext4")),
+            ],
+        );
+        let kinds: Vec<_> = table.entries.iter().map(|entry| &entry.kind[..8]).collect();
+        assert_eq!(kinds, ["ebd0a0a2", "ebd0a0a2", "0fc63daf"]);
+        assert_eq!(dump.matches("attrs=\"GUID:62,63\"").count(), 2, "{dump}");
     }
 }

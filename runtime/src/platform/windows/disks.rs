@@ -345,7 +345,11 @@ fn enter(disk: &mut Disk, volume: Partition) {
         known.number == volume.number && known.start == volume.start && known.file_system.is_empty()
     };
     match disk.partitions.iter_mut().find(same) {
-        Some(known) => *known = volume,
+        Some(known) => {
+            // Only the whole table says which entry of it the partition has.
+            let id = std::mem::take(&mut known.id);
+            *known = Partition { id, ..volume };
+        }
         None => disk.partitions.push(volume),
     }
 }

@@ -24,6 +24,21 @@ pub(super) const MAPPED: &[(&str, &str)] = &[
 
 const MOST_PARTITIONS: u32 = 128;
 
+/// Why extended and logical partitions cannot be made in this order: an MBR describes one extended partition, and what lies in it
+/// comes behind it.
+pub fn misplaced_partitions(partitions: &[Partition]) -> Option<&'static str> {
+    let is = |partition: &Partition, kind| partition.kind == kind;
+    if partitions.iter().filter(|partition| is(partition, PartitionKind::Extended)).count() > 1 {
+        return Some("a disk has one `extended` partition at most: put all `logical` ones behind it");
+    }
+    let mut inside = false;
+    let stray = partitions.iter().any(|partition| {
+        inside = is(partition, PartitionKind::Extended) || inside && is(partition, PartitionKind::Logical);
+        is(partition, PartitionKind::Logical) && !inside
+    });
+    stray.then_some("`logical` partitions lie in an extended one: put them directly behind a partition of the kind `extended`")
+}
+
 /// The partitions that OSDPartitions and its companions describe.
 pub(super) fn from_variables(variables: &Variables) -> Result<Vec<Partition>, ResolveError> {
     let Some(count) = variables.get("OSDPartitions").filter(|count| !count.is_empty()) else {
@@ -90,20 +105,32 @@ pub(super) fn check(options: &FormatAndPartitionDisk, check: &mut Check<'_>) {
     if options.disk.only == Some(false) {
         check.error("`only = false` says nothing: leave it out");
     }
-    check_shares(&options.partitions, check);
+    let (inside, outside): (Vec<&Partition>, Vec<&Partition>) = options.partitions.iter().partition(|partition| is_logical(partition));
+    check_shares(&outside, "disk", check);
+    check_shares(&inside, "extended partition", check);
     check_names(&options.partitions, check);
-    if options.style.get() == Some(&PartitionStyle::Mbr) {
-        check_mbr(&options.partitions, check);
+    if let Some(why) = misplaced_partitions(&options.partitions) {
+        check.error(why);
+    }
+    match options.style.get() {
+        Some(PartitionStyle::Mbr) => check_mbr(&options.partitions, check),
+        Some(PartitionStyle::Gpt) => check_gpt(&options.partitions, check),
+        _ => {}
     }
     for partition in &options.partitions {
         check_partition(partition, check);
     }
 }
 
-fn check_shares(partitions: &[Partition], check: &mut Check<'_>) {
+fn is_logical(partition: &Partition) -> bool {
+    partition.kind == PartitionKind::Logical
+}
+
+/// The shares of what lies side by side, on the disk or in the extended partition.
+fn check_shares(partitions: &[&Partition], of: &str, check: &mut Check<'_>) {
     let rests = partitions.iter().filter(|partition| partition.size.get() == Some(&Extent::Rest)).count();
     if rests > 1 {
-        check.error("more than one partition takes the rest of the disk");
+        check.error(format!("more than one partition takes the rest of the {of}"));
     }
     let shares = partitions.iter().filter_map(|partition| match partition.size.get() {
         Some(Extent::Percent(percent)) => Some(u32::from(*percent)),
@@ -111,10 +138,10 @@ fn check_shares(partitions: &[Partition], check: &mut Check<'_>) {
     });
     let sum: u32 = shares.sum();
     if sum > 100 {
-        check.error(format!("the partitions take {sum}% of the disk together: 100% are possible"));
+        check.error(format!("the partitions take {sum}% of the {of} together: 100% are possible"));
     }
     if sum == 100 && rests > 0 {
-        check.error("a partition takes the rest of the disk, but the shares already add up to 100%");
+        check.error(format!("a partition takes the rest of the {of}, but the shares already add up to 100%"));
     }
 }
 
@@ -150,15 +177,24 @@ fn is_plain_path(path: &str) -> bool {
 /// One of the four is the one that the machine starts from, which a BIOS gets in any case.
 fn check_mbr(partitions: &[Partition], check: &mut Check<'_>) {
     const MOST: usize = 3;
-    let others = partitions.iter().filter(|partition| partition.kind != PartitionKind::Efi).count();
+    let others = partitions.iter().filter(|partition| partition.kind != PartitionKind::Efi && !is_logical(partition)).count();
     if others > MOST {
         check.error(format!(
             "an MBR disk has room for {MOST} partitions beside the one that the machine starts from, not {others}: \
-             use GPT"
+             use GPT, or put some of them as `logical` ones into an `extended` one"
         ));
     }
     if partitions.iter().any(|partition| matches!(partition.kind, PartitionKind::Msr | PartitionKind::BiosBoot)) {
         check.error("partitions of the kinds `msr` and `bios-boot` exist only on GPT disks");
+    }
+}
+
+fn check_gpt(partitions: &[Partition], check: &mut Check<'_>) {
+    if partitions.iter().any(|partition| matches!(partition.kind, PartitionKind::Extended | PartitionKind::Logical)) {
+        check.error(
+            "partitions of the kinds `extended` and `logical` exist only on MBR disks: write \"primary\", of which a GPT \
+             holds 128",
+        );
     }
 }
 
@@ -176,6 +212,21 @@ fn check_partition(partition: &Partition, check: &mut Check<'_>) {
     if partition.kind == PartitionKind::Efi && !matches!(file_system, None | Some(FileSystem::Fat32)) {
         check.error("an EFI system partition is formatted with fat32: firmware reads nothing else");
     }
+    if partition.kind == PartitionKind::Extended && has_volume(partition) {
+        check.error(
+            "an extended partition holds nothing but the logical ones: remove its file system, label, variable and mount point",
+        );
+    }
+    if partition.kind == PartitionKind::Hidden && partition.mount_point.is_some() {
+        check.error("a hidden partition is mounted nowhere: remove its `mount-point`, or write `kind = \"primary\"`");
+    }
+}
+
+/// Whether something is asked for that only a volume has.
+fn has_volume(partition: &Partition) -> bool {
+    let formatted = !matches!(partition.file_system.get(), None | Some(FileSystem::None));
+    let named = [&partition.label, &partition.variable, &partition.mount_point];
+    formatted || named.iter().any(|name| name.is_some())
 }
 
 fn longest_label(partition: &Partition) -> usize {

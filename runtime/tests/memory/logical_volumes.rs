@@ -1,0 +1,59 @@
+//! Extended, logical and hidden partitions: numbered, mounted and refused as they have to be.
+
+use media_format::manifest::MediaLayout;
+use runtime::platform::Firmware;
+
+use crate::driver::run_to_end;
+use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::refusals::refused;
+
+/// An extended partition with a logical one, and a hidden one behind it.
+const EXTENDED: &str = r#"disk = { only = true }
+  partitions = [
+    { kind = "primary", size = "2 GB", mount-point = "/" },
+    { kind = "extended", size = "4 GB" },
+    { kind = "logical", size = "1 GB", mount-point = "/home" },
+    { kind = "logical", size = "rest", variable = "DATA" },
+    { kind = "hidden", size = "rest" },
+  ]"#;
+
+#[test]
+fn a_system_lies_on_logical_volumes_too() {
+    let text = deploy().replace("disk = { only = true }", EXTENDED);
+    let media = MediaBuilder::new(
+        MediaLayout::Iso,
+        &format!("{text}\n[[steps]]\ntype = \"run-command-line\"\ncommand = \"say %DATA%\"\n"),
+    );
+    let (world, report) = run_to_end(machine(Firmware::Bios, &media));
+    report.assert_succeeded();
+    let parts = &world.drives[0].parts;
+    let numbers: Vec<_> = parts.iter().map(|part| part.number).collect();
+    assert_eq!(numbers, [1, 2, 3, 5, 6, 4]);
+    let kinds: Vec<_> = parts.iter().map(|part| part.volume.kind.as_str()).collect();
+    assert_eq!(kinds, ["vfat", "ext4", "", "ext4", "ext4", "ext4"]);
+    let fstab = String::from_utf8(parts[1].volume.bytes("etc/fstab").unwrap().clone()).unwrap();
+    let id = &world.drives[0].table_id;
+    assert!(fstab.contains(&format!("PARTUUID={id}-05 /home ")), "{fstab}");
+    assert!(!fstab.contains(&format!("{id}-04")), "{fstab}");
+    let last = world.commands.last().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&last.stdin),
+        format!("say PARTUUID={id}-06")
+    );
+}
+
+#[test]
+fn extended_partitions_that_cannot_be_made_are_refused() {
+    let media = |text: &str| MediaBuilder::new(MediaLayout::Iso, text);
+    let extended = media(&deploy().replace("disk = { only = true }", EXTENDED));
+    refused(
+        &machine(Firmware::Uefi, &extended),
+        &["extended is not possible on GPT"],
+    );
+    let given = "OSDPartitions = '1'\nOSDPartitions0Type = 'Logical'\nOSDTimeZone =";
+    let by_variables = media(&deploy().replace("OSDTimeZone =", given));
+    refused(
+        &machine(Firmware::Bios, &by_variables),
+        &["directly behind a partition of the kind `extended`"],
+    );
+}
