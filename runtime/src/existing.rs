@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::fstab::{self, Entry};
 use crate::journal::{Target, Volume};
 use crate::platform::{Disk, Partition, Result};
+use crate::windows::existing::possible_disks;
 use crate::{target, volumes, windows};
 
 /// Without these no captured system starts, or what was installed in it is missing.
@@ -40,7 +41,7 @@ fn complete(context: &mut Context<'_>, begun: Target) -> Result<()> {
     if begun.ours || !begun.volumes.is_empty() || context.here == Environment::Os {
         return Ok(());
     }
-    let disks = possible_disks(context)?;
+    let disks = possible_disks(context.platform)?;
     let system = |partition: &&Partition| partition.id == begun.system;
     let places = disks
         .iter()
@@ -69,7 +70,7 @@ fn complete(context: &mut Context<'_>, begun: Target) -> Result<()> {
 pub fn find(context: &Context<'_>) -> Result<(Disk, Partition)> {
     let mut systems = Vec::new();
     let mut unread = Vec::new();
-    for disk in possible_disks(context)? {
+    for disk in possible_disks(context.platform)? {
         for partition in disk.partitions.iter().filter(|p| is_candidate(context, p)) {
             match has_system(context, partition) {
                 Ok(true) => systems.push((disk.clone(), partition.clone())),
@@ -109,15 +110,9 @@ fn nothing_found(context: &Context<'_>, unread: &[String]) -> String {
     format!("{nothing}; these could not be looked at: {}", unread.join("; "))
 }
 
-fn possible_disks(context: &Context<'_>) -> Result<Vec<Disk>> {
-    let mut disks = context.platform.disks()?;
-    disks.retain(|disk| !disk.is_media && !disk.removable);
-    Ok(disks)
-}
-
 fn is_candidate(context: &Context<'_>, partition: &Partition) -> bool {
     if context.is_windows() {
-        return partition.file_system == windows::volume::NTFS && windows::existing::holds_volume(partition);
+        return windows::existing::may_hold_system(context.platform, partition);
     }
     is_linux(partition)
 }
@@ -127,19 +122,19 @@ fn is_linux(partition: &Partition) -> bool {
 }
 
 fn has_system(context: &Context<'_>, partition: &Partition) -> Result<bool> {
+    if context.is_windows() {
+        let folder = windows::existing::folder_on(context.platform, partition)?;
+        return Ok(folder.is_some());
+    }
     let root = context.platform.mount(&partition.path, false)?;
-    let found = if context.is_windows() {
-        windows::existing::is_there(context.platform, &root)
-    } else {
-        Ok(context.platform.exists(&root.join("etc/os-release")))
-    };
+    let found = context.platform.exists(&root.join("etc/os-release"));
     context.platform.unmount(&partition.path)?;
-    found
+    Ok(found)
 }
 
 fn as_target(context: &Context<'_>, disk: &Disk, system: &Partition) -> Result<Target> {
     if context.is_windows() {
-        return windows::existing::as_target(context, &possible_disks(context)?, disk, system);
+        return windows::existing::as_target(context, &possible_disks(context.platform)?, disk, system);
     }
     refuse_unclean(context, system)?;
     let root = context.platform.mount(&system.path, false)?;
@@ -148,7 +143,7 @@ fn as_target(context: &Context<'_>, disk: &Disk, system: &Partition) -> Result<T
         .read(&root.join("etc/fstab"))?
         .unwrap_or_default();
     let entries = fstab::parse(&String::from_utf8_lossy(&text));
-    let disks = possible_disks(context)?;
+    let disks = possible_disks(context.platform)?;
     let mut volumes = vec![volume(system, "/")];
     let others = entries.iter().filter(|e| e.is_volume() && e.mount_point != "/");
     for entry in others {

@@ -8,6 +8,7 @@ pub mod connections;
 pub mod context;
 pub mod debugger;
 pub mod destination;
+pub mod detected;
 pub mod engine;
 pub mod existing;
 pub mod facts;

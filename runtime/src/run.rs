@@ -23,7 +23,7 @@ use crate::media::Media;
 use crate::platform::{Platform, Result, System, deadline};
 use crate::questions::Questions;
 use crate::{
-    afterwards, boot_state, connections, preflight, running, steps, system_place, variables, winpe_boot,
+    afterwards, boot_state, connections, detected, preflight, running, steps, system_place, variables, winpe_boot,
 };
 
 const LEFT_OUT: &str = "the person at the machine left it out";
@@ -125,6 +125,7 @@ impl Run<'_> {
         if winpe_boot::is_here(self.platform, self.here) {
             winpe_boot::arrive(self.platform, &mut self.journal)?;
         }
+        detected::set(self)?;
         let in_windows = self.begins && self.here == Environment::Os;
         if !resumed {
             let fits = || if in_windows { running::check(self) } else { Ok(()) };

@@ -49,9 +49,11 @@ pub enum SetError {
 )]
 pub struct MissingSecret(pub String);
 
-/// What the engine and the steps set. Other names with a prefix of theirs, such as ConfigMgr's `_OSDDetectedWinDir`, stay without a
-/// value: to look for a Windows means to mount what lies on the disks.
-const SET_BY_ENGINE: [&str; 30] = [
+/// What the engine and the steps set. Other names with a prefix of theirs, such as ConfigMgr's `_SMSTSUserStarted`, stay without a
+/// value.
+const SET_BY_ENGINE: [&str; 32] = [
+    "_OSDDetectedWinDir",
+    "_OSDDetectedWinDrive",
     "_SMSTSAssetTag",
     "_SMSTSBootImageID",
     "_SMSTSBootUEFI",

@@ -591,8 +591,8 @@ fn a_name_that_nothing_gives_a_value_is_pointed_out() {
         ("%ComputerRom%", "did you mean `%ComputerRoom%`?"),
         ("%Nope%", "nothing gives `%Nope%` a value"),
         (
-            "%_OSDDetectedWinDir%",
-            "nothing gives `%_OSDDetectedWinDir%` a value",
+            "%_SMSTSUserStarted%",
+            "nothing gives `%_SMSTSUserStarted%` a value",
         ),
     ] {
         let said = found("linux", &named(name), &media);
@@ -601,6 +601,8 @@ fn a_name_that_nothing_gives_a_value_is_pointed_out() {
     for name in [
         "%COMPUTERROOM%",
         "%_SMSTSMake%",
+        "%_OSDDetectedWinDir%",
+        "%_osddetectedwindrive%",
         "%OSDTimeZone%",
         "%OSDPartitions12Size%",
         "100%",

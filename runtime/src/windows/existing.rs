@@ -1,5 +1,7 @@
 //! An installed Windows that was there before the run: which volumes are captured with it.
 
+use std::path::Path;
+
 use anyhow::bail;
 
 use super::volume::{self, NTFS};
@@ -40,13 +42,42 @@ pub fn holds_volume(partition: &Partition) -> bool {
     is_captured_kind(&partition.file_system) && !OF_THE_MACHINE.contains(&kind.as_str())
 }
 
-/// Whether the volume that is mounted there has an installed Windows.
+/// The disks on which an installed system is looked for.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn possible_disks(platform: &dyn Platform) -> Result<Vec<Disk>> {
+    let mut disks = platform.disks()?;
+    disks.retain(|disk| !disk.is_media && !disk.removable);
+    Ok(disks)
+}
+
+/// Whether the partition can be the volume of an installed Windows; Windows PE looks like one, and runs from memory.
+pub fn may_hold_system(platform: &dyn Platform, partition: &Partition) -> bool {
+    partition.file_system == NTFS && holds_volume(partition) && partition.path != platform.root()
+}
+
+/// The name of the folder of an installed Windows on that partition, if there is one. It is mounted for that, and stays as it is.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn is_there(platform: &dyn Platform, root: &std::path::Path) -> Result<bool> {
+pub fn folder_on(platform: &dyn Platform, partition: &Partition) -> Result<Option<String>> {
+    let root = platform.mount(&partition.path, false)?;
+    let folder = folder_in(platform, &root);
+    platform.unmount(&partition.path)?;
+    folder
+}
+
+fn folder_in(platform: &dyn Platform, root: &Path) -> Result<Option<String>> {
     let hive = volume::locate(platform, root, windows_setup::offline_registry::SYSTEM_HIVE)?;
-    Ok(platform.exists(&hive))
+    if !platform.exists(&hive) {
+        return Ok(None);
+    }
+    let folder = hive
+        .strip_prefix(root)
+        .ok()
+        .and_then(|path| path.components().next());
+    Ok(folder.map(|folder| folder.as_os_str().to_string_lossy().into_owned()))
 }
 
 /// The Windows on that partition as the target of a capture, with every volume that a Windows uses; its own comes first.

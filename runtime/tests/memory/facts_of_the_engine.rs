@@ -52,7 +52,7 @@ fn run_on(firmware: Firmware, media: &MediaBuilder) -> (World, Report) {
 }
 
 /// What was said, without the word.
-fn said(world: &World) -> Vec<String> {
+pub(crate) fn said(world: &World) -> Vec<String> {
     let lines = world
         .commands
         .iter()
