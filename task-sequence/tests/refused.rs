@@ -265,6 +265,29 @@ fn what_sequences_of_configmgr_say_and_no_run_needs_is_a_warning_at_most() {
 }
 
 #[test]
+fn the_drive_for_downloads_is_pointed_out_once_wherever_it_is_set() {
+    let does = step("run-command-line", "command = 'x'");
+    let sets = step("set-variables", "variables = { smstslocaldatadrive = 'D:' }");
+    let rule = "rules = [{ make = 'Dell*', variables = { SMSTSLocalDataDrive = 'D:' } }]";
+    let of_sequence = format!("variables = {{ SMSTSLocalDataDrive = 'D:' }}\n{does}");
+    let of_media = with_variables(&[("SMSTSLocalDataDrive", "D:")]);
+    for (text, media) in [
+        (sets, media()),
+        (step("set-variables", rule), media()),
+        (of_sequence, media()),
+        (does.clone(), of_media),
+    ] {
+        let said = found("windows", &text, &media);
+        assert!(
+            said.starts_with("warning: ") && said.contains("`SMSTSLocalDataDrive` is not looked at"),
+            "{text}: {said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{text}: {said}");
+    }
+    assert_eq!(found("windows", &does, &media()), "");
+}
+
+#[test]
 fn variables_that_ask_for_something_without_effect_are_seen_too() {
     let disk = step("format-and-partition-disk", "");
     let media = with_variables(&[

@@ -3,7 +3,14 @@
 use super::{EnabledStep, Given, Problem, Severity, error};
 use crate::model::OperatingSystem;
 use crate::setting::{Setting, has_variable};
-use crate::steps::{Action, FormatAndPartitionDisk, Partition, PartitionKind, PrepareOsForCapture};
+use crate::steps::{
+    Action, FormatAndPartitionDisk, Partition, PartitionKind, PrepareOsForCapture, SetVariables,
+};
+
+/// ConfigMgr's drive for what it downloads.
+const LOCAL_DATA_DRIVE: &str = "SMSTSLocalDataDrive";
+const NO_LOCAL_DATA: &str = "`SMSTSLocalDataDrive` is not looked at: packages are read where they lie on the media, and none is kept on \
+                             a drive of the machine";
 
 pub(super) fn check(
     system: OperatingSystem,
@@ -11,6 +18,10 @@ pub(super) fn check(
     given: &Given,
     problems: &mut Vec<Problem>,
 ) {
+    let by_step = |placed: &EnabledStep<'_>| matches!(&placed.step.action, Action::SetVariables(options) if sets_local_data_drive(options));
+    if given.contains(LOCAL_DATA_DRIVE) && !enabled.iter().any(by_step) {
+        problems.push(Problem::of_sequence(Severity::Warning, NO_LOCAL_DATA));
+    }
     for placed in enabled {
         let written = &placed.step.action;
         // Variables give settings too; what only the run can resolve is looked at as it is written.
@@ -29,6 +40,7 @@ pub(super) fn check(
 fn needless(action: &Action) -> Vec<String> {
     match action {
         Action::FormatAndPartitionDisk(options) => needless_of_disk(options),
+        Action::SetVariables(options) => asked([(sets_local_data_drive(options), NO_LOCAL_DATA)]),
         Action::CaptureOperatingSystemImage(options) => {
             let elsewhere = options.system_root.as_deref().filter(|root| !is_usual_root(root));
             asked([(
@@ -38,6 +50,11 @@ fn needless(action: &Action) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+fn sets_local_data_drive(options: &SetVariables) -> bool {
+    let mut declared = options.declared();
+    declared.any(|declared| declared.name.eq_ignore_ascii_case(LOCAL_DATA_DRIVE))
 }
 
 /// `C:\Windows`, `D:\WINDOWS\`, or the root of a Linux.
