@@ -125,17 +125,38 @@ fn check_text(
         (None, None) => return Ok(()),
     };
     let enabled = context.sequence.enabled_steps();
-    let mut before = enabled.iter().take_while(|other| !std::ptr::eq(other.step, step));
-    // Those that variables gave to the partitioning are written in no step.
-    let mut named = planned
-        .settings
-        .iter()
-        .filter_map(|(_, settings)| settings.as_ref()?.variable.as_deref());
-    if named.any(names) || before.any(|other| possible::sets(&other.step.action, &names)) {
+    let before = enabled.iter().take_while(|other| !std::ptr::eq(other.step, step));
+    let (of_disks, others): (Vec<_>, Vec<_>) = before
+        .map(|other| &other.step.action)
+        .partition(|action| matches!(action, Action::FormatAndPartitionDisk(_)));
+    let set_by = |actions: &[&Action]| actions.iter().any(|action| possible::sets(action, &names));
+    if set_by(&others) {
         return Ok(());
+    }
+    // Those that variables gave to the partitioning are written in no step.
+    match named_partition(planned, &names) {
+        Some(partition) if !holds_image(partition) => bail!(
+            "{shown} will be partition {}, which takes no image: name one of the kind `primary` or `logical`",
+            partition.number
+        ),
+        Some(_) => return Ok(()),
+        None if set_by(&of_disks) => return Ok(()),
+        None => {}
     }
     bail!(
         "{shown} will be no volume of the run: give the partition a `variable`, and name it as `destination = {{ variable = \
          \"NAME\" }}`"
     )
+}
+
+/// The partition that gets a variable which is meant.
+fn named_partition<'a>(planned: &'a Planned, names: &dyn Fn(&str) -> bool) -> Option<&'a NewPartition> {
+    let mut partitions = planned.table.partitions.iter().zip(&planned.settings);
+    let found = partitions.find(|(_, (_, settings))| {
+        let variable = settings
+            .as_ref()
+            .and_then(|settings| settings.variable.as_deref());
+        variable.is_some_and(names)
+    });
+    found.map(|(partition, _)| partition)
 }

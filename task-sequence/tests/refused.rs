@@ -691,8 +691,11 @@ fn an_image_onto_a_volume_that_there_will_not_be() {
         let said = said(disk, destination);
         assert!(said.contains(wanted), "{destination}:\n{said}");
     }
+    let logical = "disk = { number = 0 }\nstyle = 'mbr'\npartitions = [{ kind = 'extended', size = 'rest' }, \
+                   { kind = 'logical', size = 'rest' }]";
     for (disk, destination) in [
         (disk, "{ disk = 0, partition = 2 }"),
+        (logical, "{ disk = 0, partition = 5 }"),
         (disk, "{ variable = 'root' }"),
         (disk, "{ variable = 'OSDTargetSystemDrive' }"),
         // Which disk this is only the machine knows.

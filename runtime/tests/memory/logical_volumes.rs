@@ -57,3 +57,21 @@ fn extended_partitions_that_cannot_be_made_are_refused() {
         &["directly behind a partition of the kind `extended`"],
     );
 }
+
+#[test]
+fn an_image_onto_a_hidden_partition_is_refused() {
+    let hidden = r#"disk = { only = true }
+  partitions = [
+    { kind = "primary", size = "2 GB", mount-point = "/", variable = "ROOT" },
+    { kind = "hidden", size = "1 GB", variable = "KEPT" },
+  ]"#;
+    let onto = |name: &str| {
+        let destination = format!("destination = {{ variable = \"{name}\" }}");
+        let text = deploy().replace("disk = { only = true }", hidden);
+        let text = text.replace("all-volumes = true", &destination);
+        machine(Firmware::Uefi, &MediaBuilder::new(MediaLayout::Iso, &text))
+    };
+    refused(&onto("KEPT"), &["KEPT will be partition 3, which takes no image"]);
+    let (_, report) = run_to_end(onto("ROOT"));
+    report.assert_succeeded();
+}

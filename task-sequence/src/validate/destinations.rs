@@ -1,7 +1,7 @@
 //! Destinations of images beside the disk that the sequence partitions: volumes that there will not be.
 
 use super::{EnabledStep, Given, Problem, error};
-use crate::steps::{Action, FormatAndPartitionDisk, VolumeSelector};
+use crate::steps::{Action, FormatAndPartitionDisk, Partition, PartitionKind, VolumeSelector};
 
 /// The layout gets this many partitions more at most: an EFI system partition and one of Microsoft's, or two that a BIOS needs.
 const ADDED: usize = 2;
@@ -61,12 +61,18 @@ fn other_disk(selector: &VolumeSelector, layouts: &[FormatAndPartitionDisk]) -> 
 
 fn no_partition(selector: &VolumeSelector, layouts: &[FormatAndPartitionDisk]) -> Option<String> {
     let wanted = usize::try_from(*selector.partition.get()?).ok()?;
-    // Without a list the layout is a system and, for Windows, its recovery environment.
-    let counts = layouts
-        .iter()
-        .map(|layout| layout.partitions.len().max(2) + ADDED);
-    let most = counts.max()?;
+    let most = layouts.iter().map(highest_number).max()?;
     (wanted > most).then(|| format!("it names partition {wanted}, and the disk will have {most} at most"))
+}
+
+/// Logical partitions count from 5, however many others there are.
+fn highest_number(layout: &FormatAndPartitionDisk) -> usize {
+    const BEFORE_LOGICAL: usize = 4;
+    let logical = |partition: &&Partition| partition.kind == PartitionKind::Logical;
+    let logical = layout.partitions.iter().filter(logical).count();
+    // Without a list the layout is a system and, for Windows, its recovery environment.
+    let others = layout.partitions.len().max(2) + ADDED;
+    others.max(BEFORE_LOGICAL + logical)
 }
 
 fn no_volume(selector: &VolumeSelector, layouts: &[FormatAndPartitionDisk], given: &Given) -> Option<String> {
