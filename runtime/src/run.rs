@@ -23,7 +23,8 @@ use crate::media::Media;
 use crate::platform::{Platform, Result, System, deadline};
 use crate::questions::Questions;
 use crate::{
-    afterwards, boot_state, connections, detected, preflight, running, steps, system_place, variables, winpe_boot,
+    afterwards, boot_state, connections, detected, preflight, running, steps, system_place, variables,
+    winpe_boot,
 };
 
 const LEFT_OUT: &str = "the person at the machine left it out";
