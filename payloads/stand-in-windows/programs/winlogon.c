@@ -1,9 +1,11 @@
 /*
  * winlogon.exe of the stand-in: the process that a start of Windows is for. It runs set-up where the registry says so, as
- * windeploy.exe does, and stays: Wine ends the services with the last process of a user.
+ * windeploy.exe does, logs an administrator on, and stays: Wine ends the services with the last process of a user.
  *
  * Set-up: the commands of the specialize pass (the stand-in's first process has taken them from the answer file),
  * SetupComplete.cmd, the state of set-up and of the image.
+ *
+ * At a logon the commands of HKLM's Run are started. What they say is on the stand-in's serial port.
  */
 #include <stdio.h>
 #include <wchar.h>
@@ -11,15 +13,19 @@
 
 #define COMMANDS L"\\\\?\\unix\\run\\stand-in\\commands"
 #define SETUP_COMPLETE L"C:\\Windows\\Setup\\Scripts\\SetupComplete.cmd"
+#define LOGON L"SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run"
 #define RUN_SETUP 2
 
 static void run(wchar_t *command)
 {
-    STARTUPINFOW start = {.cb = sizeof(start)};
+    STARTUPINFOW start = {.cb = sizeof(start), .dwFlags = STARTF_USESTDHANDLES};
     PROCESS_INFORMATION process;
     DWORD status = 0;
 
-    if (!CreateProcessW(NULL, command, NULL, NULL, FALSE, 0, NULL, L"C:\\Windows\\System32", &start, &process)) {
+    start.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+    start.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
+    start.hStdError = GetStdHandle(STD_ERROR_HANDLE);
+    if (!CreateProcessW(NULL, command, NULL, NULL, TRUE, 0, NULL, L"C:\\Windows\\System32", &start, &process)) {
         printf("error %lu: %ls\n", GetLastError(), command);
     } else {
         WaitForSingleObject(process.hProcess, INFINITE);
@@ -62,6 +68,26 @@ static int complete(void)
     return failed;
 }
 
+/* RunOnce is Wine's own: its wineboot has run it before this program. */
+static void log_on(void)
+{
+    wchar_t name[256], command[4096];
+    DWORD name_length = 256, length = sizeof(command) - sizeof(*command);
+    HKEY key;
+
+    if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, LOGON, 0, KEY_READ, &key))
+        return;
+    for (DWORD number = 0; !RegEnumValueW(key, number, name, &name_length, NULL, NULL, (BYTE *)command, &length); number++) {
+        command[length / sizeof(*command)] = 0;
+        printf("an administrator has logged on: %ls\n", command);
+        fflush(stdout);
+        run(command);
+        name_length = 256;
+        length = sizeof(command) - sizeof(*command);
+    }
+    RegCloseKey(key);
+}
+
 int wmain(void)
 {
     DWORD type = 0, size = sizeof(type);
@@ -80,6 +106,7 @@ int wmain(void)
         printf("set-up is over\n");
         fflush(stdout);
     }
+    log_on();
     Sleep(INFINITE);
     return 0;
 }
