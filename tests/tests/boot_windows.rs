@@ -12,6 +12,8 @@ mod existing;
 mod listing;
 #[path = "boot_windows/secure_boot.rs"]
 mod secure_boot;
+#[path = "boot_windows/start_up.rs"]
+mod start_up;
 
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -338,6 +340,62 @@ fn an_existing_windows_is_captured_with_its_volumes() {
     assert_eq!(support::digest(&stick), before, "the stick was changed");
     std::fs::remove_file(disk).expect("removing the disk");
     std::fs::remove_file(stick).expect("removing the stick");
+}
+
+/// Somebody who is logged on starts the program from the stick, and the machine restarts from there. The stand-in cannot make the
+/// firmware start the boot image next (Wine's `SetFirmwareEnvironmentVariable` is not implemented), so the media has become the first in the
+/// boot order meanwhile: its menu finds the state of the run.
+#[test]
+fn a_running_windows_is_captured_by_the_program_on_the_media() {
+    let disk = existing::disk(&install_wim(), Left::ToBegin);
+    let esp = start_up::copy_of_esp(&disk);
+    let media = project("windows-capture-existing", "usb", &[]);
+    let attached = support::own("attached", "usb");
+    std::fs::hard_link(&media, &attached).expect("a second name of the media");
+    let disk_path = disk.display().to_string();
+    let machine = ["--firmware=uefi", CPU, "--disk", &disk_path];
+    let said = failing_try(
+        &attached,
+        &[&machine[..], &["--media-last", "--restarts=0"]].concat(),
+    );
+    assert!(said.contains("restarted more than 0 times"), "{said}");
+    let (status, said) = try_media(&media, &machine);
+    assert_eq!(status, Some(0), "{said}");
+
+    let results = results_of(&media);
+    let wim = results.join("captures/existing.wim");
+    let (before, after) = (Listing::of(&install_wim(), 1), Listing::of(&wim, 1));
+    assert_kept(&before, &after);
+    assert_nothing_else(&before, &after);
+    for trace in TRACES {
+        assert!(!after.entries.contains_key(trace), "{trace} was captured");
+    }
+    assert!(Listing::of(&wim, 2).entries.contains_key("/kept.txt"));
+    let state = registry(
+        &wim,
+        "SOFTWARE",
+        r"\Microsoft\Windows\CurrentVersion\Setup\State",
+        "ImageState",
+    );
+    assert_eq!(state.as_deref(), Some("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"));
+    let service = registry(
+        &wim,
+        "SYSTEM",
+        r"\ControlSet001\Services\media-runtime",
+        "ImagePath",
+    );
+    assert_eq!(service, None);
+    let log = support::files_below(&results, "smsts.log");
+    let log = std::fs::read_to_string(log.first().expect("the log came back")).expect("the log");
+    for line in [
+        "starts in the installed system",
+        "the machine restarts, next: pe",
+        "goes on in the boot image",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    start_up::assert_same(&esp, &start_up::copy_of_esp(&disk));
+    std::fs::remove_file(disk).expect("removing the disk");
 }
 
 /// What it holds in memory is missing on its disk.

@@ -5,17 +5,19 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::start_up;
+
 const MEGABYTE: u64 = 1 << 20;
 
 /// A partition: name, type for sfdisk, size in megabytes.
 const PARTITIONS: [(&str, &str, u64); 4] = [
-    ("esp", "U", 64),
+    ("esp", "U", 160),
     ("windows", "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", 512),
     ("data", "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", 64),
     ("linux", "L", 32),
 ];
 
-fn run(program: &str, arguments: &[&str]) {
+pub(super) fn run(program: &str, arguments: &[&str]) {
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
     let output = Command::new(program).args(arguments).env("PATH", path).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error} (make setup installs it)"));
@@ -29,6 +31,13 @@ pub(crate) enum Left {
     Off,
     /// With its memory in a file.
     Hibernated,
+    /// Shut down, on a disk that it starts from. Whoever logs on next begins a run.
+    ToBegin,
+}
+
+/// Where the EFI system partition of such a disk begins, as mtools take it.
+pub(super) fn esp_of(disk: &Path) -> String {
+    format!("{}@@1M", disk.display())
 }
 
 /// A Windows volume, a FAT32 volume with a file, an ext4 volume; on a disk of one gigabyte.
@@ -43,8 +52,11 @@ pub(crate) fn disk(wim: &Path, left: Left) -> PathBuf {
         let content = File::create(&volume).expect("a volume");
         content.set_len(size * MEGABYTE).expect("its size");
         format(name, &volume.display().to_string(), start, wim);
-        if name == "windows" && left == Left::Hibernated {
-            hibernate(&volume);
+        match (name, left) {
+            ("windows", Left::Hibernated) => hibernate(&volume),
+            ("windows", Left::ToBegin) => start_up::begin_at_logon(&volume, wim),
+            ("esp", Left::ToBegin) => start_up::fill_esp(&volume, wim),
+            _ => {}
         }
         copy(&volume, &file, start * MEGABYTE);
         fs::remove_file(&volume).expect("removing the volume");
@@ -74,8 +86,13 @@ fn partition(disk: &Path) {
     let mut start = 1;
     let mut lines = Vec::new();
     for (name, kind, size) in PARTITIONS {
+        let id = if name == "windows" {
+            format!(", uuid={}", start_up::WINDOWS)
+        } else {
+            String::new()
+        };
         lines.push(format!(
-            "start={start}MiB, size={size}MiB, type={kind}, name={name}"
+            "start={start}MiB, size={size}MiB, type={kind}, name={name}{id}"
         ));
         start += size;
     }
