@@ -5,14 +5,8 @@
 
 mod common;
 
-use common::{Fixture, text};
+use common::{Fixture, INF, text};
 use media_format::drivers::DriverIndex;
-
-const INF: &str = "[Version]\nSignature=$Windows NT$\nClass=SCSIAdapter\n\
-    ClassGuid={4D36E97B-E325-11CE-BFC1-08002BE10318}\nProvider=P\nDriverVer=01/02/2023,1.2.3.4\n\
-    [Manufacturer]\nP=M,NTamd64\n[M.NTamd64]\nD=I,PCI\\VEN_8086&DEV_9A0B\n[I.NT]\nCopyFiles=@d.sys,@gone.sys\n\
-    [I.NT.Services]\nAddService=d,2,S\n[S]\nServiceType=1\nStartType=0\nServiceBinary=%12%\\d.sys\n\
-    [SourceDisksNames]\n1=x\n[SourceDisksFiles]\nd.sys=1\ngone.sys=1\n";
 
 /// Takes a package without what is broken in it.
 const SKIP: &str = "skip-broken-drivers = true\n";

@@ -5,6 +5,9 @@
 
 mod common;
 
+use std::fs;
+use std::path::Path;
+
 use common::Fixture;
 use media_format::paths::WINDOWS_RUNTIME;
 
@@ -55,6 +58,59 @@ fn a_boot_image_without_it_is_refused_for_windows_only() {
         said.contains("windows/media-runtime.exe") && said.contains("--windows-runtime"),
         "{said}"
     );
+}
+
+/// Copies a folder of the project's own, without what lies in folders of it.
+fn copy_of(fixture: &Fixture, folder: &str) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        let path = format!("{folder}/{}", file.file_name().to_string_lossy());
+        fixture.write(&path, &fs::read_to_string(file.path()).unwrap());
+    }
+}
+
+/// They wait for files that only their users have: each is named, with what makes it or where media.toml says it, and nothing else is
+/// wrong.
+#[test]
+fn the_projects_for_windows_lack_their_users_files_only() {
+    let fixture = Fixture::new();
+    for folder in ["templates", "demo/windows-deploy", "demo/winpe"] {
+        copy_of(&fixture, folder);
+    }
+    fs::create_dir_all(fixture.path("out/boot-image")).unwrap();
+    fs::copy(
+        fixture.path("pe.tar"),
+        fixture.path("out/boot-image/linux-pe.tar"),
+    )
+    .unwrap();
+    let lacks = |project: &str, files: [&str; 2]| {
+        let said = fixture.fail(&["check", project]);
+        assert!(files.iter().all(|file| said.contains(file)), "{said}");
+        let problems = said
+            .lines()
+            .filter(|line| line.starts_with("error: ") || line.contains('×'));
+        assert_eq!(problems.count(), files.len(), "{said}");
+    };
+    let deploy = ["source = \"reference.wim\"", "source = \"drivers\""];
+    lacks("demo/windows-deploy", deploy);
+    let winpe = ["media-builder boot-image build", "source = \"install.wim\""];
+    lacks("demo/winpe", winpe);
+
+    let tree = fixture.path("tool").display().to_string();
+    for wim in ["demo/windows-deploy/reference.wim", "demo/winpe/install.wim"] {
+        let wim = fixture.path(wim).display().to_string();
+        common::judge("wimlib-imagex", &["capture", &tree, &wim, "Windows"]);
+    }
+    let drivers = "demo/windows-deploy/drivers/device";
+    fixture.write(&format!("{drivers}/device.inf"), common::INF);
+    for name in ["d.sys", "gone.sys"] {
+        fixture.write(&format!("{drivers}/{name}"), "x");
+    }
+    // Whichever boot image it is, the sequence's checks are the same.
+    fs::copy(fixture.path("pe.tar"), fixture.path("demo/winpe/winpe.tar")).unwrap();
+    fixture.succeed(&["check", "demo/windows-deploy"]);
+    fixture.succeed(&["check", "demo/winpe"]);
 }
 
 #[test]

@@ -56,7 +56,8 @@ pub fn default_path() -> Option<PathBuf> {
 pub(super) fn read(path: &Path, sources: &mut Sources) -> anyhow::Result<BootImage> {
     ensure!(
         path.exists(),
-        "there is no boot image {0}: make one with `media-builder boot-image build -o {0}`",
+        "there is no boot image {0}: make one with `media-builder boot-image build -o {0}` (from your own Windows PE with \
+         `--winpe SOURCE`)",
         path.display()
     );
     let image = boot_image::inspect(path)?;
