@@ -1,13 +1,10 @@
-//! Files of an NTFS volume whose content Windows has put elsewhere, behind a reparse point ([MS-FSCC] 2.1.2.1).
+//! Files of an NTFS volume whose content Windows has put elsewhere, behind a reparse point.
+
+use media_format::wim::reparse::{DEDUP, WOF};
 
 use crate::failure::Failure;
 use crate::libwim::{ReparsePoint, Wim};
 use crate::report::Report;
-
-/// Compressed by the system (CompactOS); the content is a stream of the file.
-const WOF: u32 = 0x8000_0017;
-/// Deduplicated; the content lies in a store of the volume, below "System Volume Information".
-const DEDUP: u32 = 0x8000_0013;
 
 /// Judges what was scanned of an NTFS volume, before anything of it is written.
 pub(crate) fn judge(wim: &mut Wim, image: u32, report: &Report) -> Result<(), Failure> {

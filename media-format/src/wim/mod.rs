@@ -3,6 +3,7 @@
 pub mod header;
 pub mod info;
 pub mod protocol;
+pub mod reparse;
 #[cfg(test)]
 mod tests;
 mod xml;

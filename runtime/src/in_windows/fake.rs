@@ -1,11 +1,11 @@
 //! A Windows for tests: registry and files in memory, and programs that do what a test says.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use sha2::{Digest as _, Sha256};
 
 use crate::platform::deadline::Deadline;
@@ -27,6 +27,10 @@ pub(crate) struct Fake {
     slept: Cell<Duration>,
     deadline: Cell<Option<Deadline>>,
     pub(crate) domain: RefCell<Option<String>>,
+    /// Files that CompactOS has compressed; they need not be there.
+    pub(crate) packed: RefCell<BTreeSet<String>>,
+    /// Volumes with the tags of their reparse points; what is not known of others cannot be asked.
+    pub(crate) tags: RefCell<BTreeMap<String, BTreeSet<u32>>>,
 }
 
 fn key(text: &str) -> String {
@@ -267,6 +271,15 @@ impl Files for Fake {
             bail!("{}: no such file", path.display())
         };
         Ok((Sha256::digest(&bytes).into(), bytes.len() as u64))
+    }
+
+    fn is_packed(&self, path: &Path) -> Result<bool> {
+        Ok(self.packed.borrow().contains(&place(path)))
+    }
+
+    fn reparse_tags(&self, root: &Path) -> Result<BTreeSet<u32>> {
+        let tags = self.tags.borrow().get(&place(root)).cloned();
+        tags.with_context(|| format!("{}: Access is denied", root.display()))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod installed;
 pub mod installers;
 pub mod membership;
 pub mod offline_hive;
+pub mod packed;
 pub mod partition;
 pub mod path;
 pub mod pending;

@@ -1,14 +1,14 @@
 //! Generalizing Windows: what would make sysprep fail is found first, and whether it succeeded is read from what it leaves,
 //! because its exit code does not say.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use windows_setup::offline_registry::{CREATED_USER, FIRST_START};
 
-use super::{path, pending, powershell, registry};
+use super::{packed, path, pending, powershell, registry};
 use crate::context::{beginning, code_text};
 use crate::log::Log;
 use crate::platform::{Command, Data, Files, Machine, Network, Processes, Registry, Result, deadline};
@@ -38,11 +38,11 @@ fn state(registry: &(impl Registry + ?Sized)) -> Result<String> {
     Ok(registry::text(registry, STATE, "ImageState")?.unwrap_or_default())
 }
 
-/// Finds what makes sysprep or the captured image fail, while nothing has changed.
+/// Finds what makes sysprep or the capture of those volumes fail, while nothing has changed.
 ///
 /// # Errors
 /// All that stands in the way, each with what to do.
-pub fn preflight(machine: &(impl Windows + ?Sized), log: &Log) -> Result<()> {
+pub fn preflight(machine: &(impl Windows + ?Sized), log: &Log, volumes: &[PathBuf]) -> Result<()> {
     let mut reasons = Vec::new();
     if let Some(name) = machine.domain()? {
         reasons.push(format!(
@@ -55,6 +55,7 @@ pub fn preflight(machine: &(impl Windows + ?Sized), log: &Log) -> Result<()> {
         ));
     }
     reasons.extend(encryption(machine, log)?);
+    reasons.extend(packed::deduplicated(machine, log, volumes));
     reasons.extend(per_user_packages(machine, log)?);
     if reasons.is_empty() {
         return Ok(());
@@ -191,6 +192,8 @@ fn reason(files: &(impl Files + ?Sized), folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use media_format::wim::reparse::DEDUP;
+
     use super::super::fake::Fake;
     use super::*;
 
@@ -250,12 +253,21 @@ mod tests {
         machine.put_key(
             r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending",
         );
-        let error = preflight(&machine, &log()).unwrap_err().to_string();
-        for part in ["corp.example", "restart", "BitLocker", "Tool_1.0_x64__abc"] {
+        machine.tags.borrow_mut().insert("d:/".into(), [DEDUP].into());
+        let error = preflight(&machine, &log(), &["D:/".into()])
+            .unwrap_err()
+            .to_string();
+        for part in [
+            "corp.example",
+            "restart",
+            "BitLocker",
+            "Tool_1.0_x64__abc",
+            "volume D: has deduplicated files",
+        ] {
             assert!(error.contains(part), "{part}: {error}");
         }
         assert!(machine.changes().is_empty());
         let fine = Fake::default().says("manage-bde.exe", "Versleuteld: 0,0%\r\n");
-        preflight(&fine, &log()).unwrap();
+        preflight(&fine, &log(), &[]).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! What the steps need of the machine, as small traits. `linux` and `windows` do it for real; the tests' `memory` plays a
 //! machine whose power can fail after any operation, so that they can cut everywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -325,6 +325,14 @@ pub trait Files {
     fn modified(&self, path: &Path) -> Option<std::time::SystemTime>;
     /// SHA-256 of a file and its size in bytes, with progress in bytes.
     fn digest(&self, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<([u8; 32], u64)>;
+    /// Whether a running Windows keeps the content of a file packed (CompactOS), behind the back of whoever reads it.
+    fn is_packed(&self, _path: &Path) -> Result<bool> {
+        Ok(false)
+    }
+    /// The tags of all reparse points of an NTFS volume by its root, as the Windows that runs has listed them.
+    fn reparse_tags(&self, _root: &Path) -> Result<BTreeSet<u32>> {
+        Ok(BTreeSet::new())
+    }
 }
 
 /// WIM files.

@@ -11,7 +11,8 @@ use super::{Result, commands};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::existing;
-use crate::in_windows::{recovery, sysprep};
+use crate::in_windows::{packed, recovery, sysprep};
+use crate::windows::existing as existing_windows;
 
 mod windows;
 
@@ -59,7 +60,9 @@ fn generalize_windows(
         context.log.info("Windows is generalized already");
         return Ok(());
     }
-    sysprep::preflight(context.platform, context.log)?;
+    let volumes = existing_windows::captured_volumes(context)?;
+    sysprep::preflight(context.platform, context.log, &volumes)?;
+    unpack(context)?;
     recovery::take_back(context.platform, context.log);
     context.progress("generalizing Windows", 0, 0);
     let keep = options.keep_activation.unwrap_or(false);
@@ -69,6 +72,15 @@ fn generalize_windows(
         recovery::put_in_use(context.platform, context.log);
     }
     Ok(done?)
+}
+
+/// Before sysprep: afterwards this Windows does not run any more.
+fn unpack(context: &Context<'_>) -> std::result::Result<(), Failure> {
+    if packed::is_compressed(context.platform, context.log) {
+        context.progress("unpacking Windows (CompactOS)", 0, 0);
+        packed::unpack(context.platform, context.log, context.time_left()?)?;
+    }
+    Ok(())
 }
 
 /// What makes the result useless is refused while nothing has changed.

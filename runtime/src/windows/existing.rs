@@ -1,6 +1,6 @@
 //! An installed Windows that was there before the run: which volumes are captured with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
@@ -40,6 +40,27 @@ pub fn is_captured_kind(file_system: &str) -> bool {
 pub fn holds_volume(partition: &Partition) -> bool {
     let kind = partition.kind.to_ascii_lowercase();
     is_captured_kind(&partition.file_system) && !OF_THE_MACHINE.contains(&kind.as_str())
+}
+
+/// The roots of the NTFS volumes that will be captured with the Windows that runs: those of the run, or, where the boot image is
+/// still to find them, all on disks that stay with the machine.
+///
+/// # Errors
+/// When the disks cannot be read.
+pub fn captured_volumes(context: &Context<'_>) -> Result<Vec<PathBuf>> {
+    let target = context.journal.saved.target.as_ref();
+    let known = target.map_or(&[][..], |target| &target.volumes);
+    let is_taken = |partition: &&Partition| match known {
+        [] => holds_volume(partition),
+        known => known.iter().any(|volume| volume.id == partition.id),
+    };
+    Ok(possible_disks(context.platform)?
+        .iter()
+        .flat_map(|disk| &disk.partitions)
+        .filter(|partition| partition.file_system == NTFS)
+        .filter(is_taken)
+        .map(|partition| partition.path.clone())
+        .collect())
 }
 
 /// The disks on which an installed system is looked for.

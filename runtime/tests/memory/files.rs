@@ -1,9 +1,11 @@
 //! Files: a write beside the old file and renamed, the rest as torn as a cut leaves it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context as _, bail};
+use media_format::wim::reparse::DEDUP;
 use runtime::platform::{Files, Result};
 use sha2::{Digest as _, Sha256};
 
@@ -181,5 +183,14 @@ impl Files for Memory {
         };
         progress(bytes.len() as u64);
         Ok((Sha256::digest(bytes.as_slice()).into(), bytes.len() as u64))
+    }
+
+    fn is_packed(&self, _path: &Path) -> Result<bool> {
+        Ok(self.world().compressed)
+    }
+
+    fn reparse_tags(&self, _root: &Path) -> Result<BTreeSet<u32>> {
+        let tag = self.world().deduplicated.then_some(DEDUP);
+        Ok(tag.into_iter().collect())
     }
 }

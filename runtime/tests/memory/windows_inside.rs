@@ -139,6 +139,31 @@ fn the_recovery_environment_comes_into_the_captured_image_and_is_put_in_use_wher
 }
 
 #[test]
+fn what_a_capture_could_not_hold_is_unpacked_or_refused_while_windows_still_runs() {
+    let media = media(MediaLayout::Iso, &template(BUILD_AND_CAPTURE, &INSIDE));
+    let place = |world: &World, program: &str| {
+        let mut commands = world.commands.iter();
+        commands.position(|command| command.program.ends_with(program))
+    };
+    let mut world = with_controller(&media);
+    world.compressed = true;
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert!(place(&world, "compact.exe").is_some());
+    assert!(place(&world, "compact.exe") < place(&world, "sysprep.exe"));
+    let mut world = with_controller(&media);
+    (world.compressed, world.deduplicated) = (true, true);
+    let (world, report) = run_to_end(world);
+    let reason = report.reason();
+    assert_eq!(reason.matches("has deduplicated files").count(), 1, "{reason}");
+    assert!(reason.contains("-Type Unoptimization"), "{reason}");
+    // Nothing was changed by then.
+    for program in ["compact.exe", "reagentc.exe", "sysprep.exe"] {
+        assert_eq!(place(&world, program), None, "{program}");
+    }
+}
+
+#[test]
 fn a_command_works_in_the_folder_of_its_package_as_windows_writes_it() {
     let step = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say here\"\npackage = \"drivers\"\n\
                 working-folder = \"vmd\"\n";

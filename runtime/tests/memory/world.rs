@@ -136,6 +136,10 @@ pub(crate) struct World {
     pub(crate) boot_next: Option<String>,
     /// The boot image has a program that adds drivers to a Windows.
     pub(crate) adds_drivers: bool,
+    /// CompactOS compresses the installed Windows.
+    pub(crate) compressed: bool,
+    /// The installed Windows has deduplicated files on each of its volumes.
+    pub(crate) deduplicated: bool,
     /// The domain that the installed system is a member of.
     pub(crate) domain: Option<String>,
     /// Something in the installed system keeps what is connected busy.
@@ -329,6 +333,8 @@ impl World {
             tells_start: true,
             started_by: None,
             boot_next: None,
+            compressed: false,
+            deduplicated: false,
             adds_drivers: false,
             domain: None,
             shares_are_in_use: false,

@@ -1,5 +1,6 @@
 //! Files, flushed when an operation returns.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::os::windows::fs::FileTypeExt as _;
@@ -111,6 +112,18 @@ impl Files for Windows {
     fn digest(&self, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<([u8; 32], u64)> {
         let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
         digest::sha256(file, path, progress)
+    }
+
+    fn is_packed(&self, path: &Path) -> Result<bool> {
+        match bindings::is_externally_backed(path) {
+            Err(error) if is_absent(&error) => Ok(false),
+            asked => asked.with_context(|| format!("asking whether {} is compressed", path.display())),
+        }
+    }
+
+    fn reparse_tags(&self, root: &Path) -> Result<BTreeSet<u32>> {
+        bindings::reparse_tags(&root.display().to_string())
+            .with_context(|| format!("asking {} for its reparse points", root.display()))
     }
 }
 

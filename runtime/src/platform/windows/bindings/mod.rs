@@ -10,6 +10,7 @@ mod account;
 mod console;
 mod firmware;
 mod network;
+mod reparse;
 
 pub(super) use account::{is_administrator, make_private, only_one};
 pub(super) use console::silently;
@@ -18,6 +19,7 @@ pub(super) use firmware::{
     signature_list, smbios,
 };
 pub(super) use network::{Adapter, adapters, connect, disconnect, domain};
+pub(super) use reparse::{is_externally_backed, reparse_tags};
 
 use std::fs::OpenOptions;
 use std::io::{Error, Result};
