@@ -12,6 +12,7 @@ use crate::platform::{Command, Files, Machine, Processes, Registry, Result};
 const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\CcmExec";
 const SETUP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\ccmsetup";
 const CERTIFICATES: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\SMS\Certificates";
+const SETUP_PROGRAM: &str = "ccmsetup.exe";
 /// What the client knows itself by.
 const IDENTITY: &str = "Windows/SMSCFG.ini";
 const SETUP_LOG: &str = r"C:\Windows\ccmsetup\Logs\ccmsetup.log";
@@ -22,6 +23,7 @@ const INSTALLED_WITHIN: Duration = Duration::from_secs(60 * 60);
 /// The set-up may take the place of its own service by a newer one, and shows neither for a while.
 const SHOWS_WITHIN: Duration = Duration::from_secs(2 * 60);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LISTED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What this needs of the machine.
 pub trait Windows: Files + Machine + Processes + Registry {}
@@ -44,12 +46,34 @@ pub fn is_setup(line: &str) -> bool {
         .any(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name)))
 }
 
+/// Whether the client's set-up is at work: as its service, or as a program that has not entered it yet. What has started it, such
+/// as somebody's own script, says nothing of it.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn is_set_up_now(machine: &(impl Processes + Registry + ?Sized)) -> Result<bool> {
+    Ok(machine.has_key(SETUP)? || runs_setup(machine))
+}
+
+/// By the list of processes, which says in every language what is in it. A Windows without the program for that still has the
+/// service, which the set-up enters within seconds.
+fn runs_setup(processes: &(impl Processes + ?Sized)) -> bool {
+    let arguments = ["/nh", "/fo", "csv", "/fi", "imagename eq ccmsetup.exe"];
+    let listed = processes.run(&Command {
+        program: "tasklist.exe".into(),
+        arguments: arguments.map(str::to_owned).to_vec(),
+        timeout: Some(LISTED_WITHIN),
+        ..Command::default()
+    });
+    listed.is_ok_and(|output| output.stdout.to_ascii_lowercase().contains(SETUP_PROGRAM))
+}
+
 /// Waits for the client to be installed: its set-up goes on as a service of its own when its program has ended.
 ///
 /// # Errors
 /// When there is no client afterwards, or it takes too long.
 pub fn await_installed(
-    machine: &(impl Machine + Registry + ?Sized),
+    machine: &(impl Machine + Processes + Registry + ?Sized),
     log: &Log,
     limit: Option<Duration>,
 ) -> Result<()> {
@@ -65,11 +89,14 @@ pub fn await_installed(
 ///
 /// # Errors
 /// When it takes too long.
-pub fn await_setup(machine: &(impl Machine + Registry + ?Sized), limit: Option<Duration>) -> Result<()> {
+pub fn await_setup(
+    machine: &(impl Machine + Processes + Registry + ?Sized),
+    limit: Option<Duration>,
+) -> Result<()> {
     let limit = limit.unwrap_or(INSTALLED_WITHIN);
     let (mut waited, mut shows_nothing) = (Duration::ZERO, Duration::ZERO);
     loop {
-        let works = machine.has_key(SETUP)?;
+        let works = is_set_up_now(machine)?;
         if !works && (is_installed(machine)? || shows_nothing >= SHOWS_WITHIN) {
             return Ok(());
         }
@@ -222,6 +249,26 @@ mod tests {
         hangs.put_key(SETUP);
         assert!(error(&hangs, Some(limit)).contains("after 10 minutes"));
         assert_eq!(hangs.slept(), limit);
+    }
+
+    #[test]
+    fn a_set_up_is_seen_by_its_service_or_its_process_whoever_has_started_it() {
+        let none = "INFORMATIE: Er worden geen taken uitgevoerd die aan de criteria voldoen.\r\n";
+        let process = "\"CCMSetup.exe\",\"4242\",\"Services\",\"0\",\"18.240 K\"\r\n";
+        let machine = Fake::default().says("tasklist.exe", none);
+        assert!(!is_set_up_now(&machine).unwrap());
+        machine.put_key(SETUP);
+        assert!(is_set_up_now(&machine).unwrap());
+        let machine = Fake::default().says("tasklist.exe", process);
+        assert!(is_set_up_now(&machine).unwrap());
+        // The process is waited for like the service.
+        let machine = Fake::default()
+            .says("tasklist.exe", process)
+            .says("tasklist.exe", process)
+            .says("tasklist.exe", none);
+        machine.put_key(SERVICE);
+        await_installed(&machine, &Log::default(), None).unwrap();
+        assert_eq!(machine.slept(), LOOK_EVERY * 2);
     }
 
     #[test]

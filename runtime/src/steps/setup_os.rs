@@ -106,10 +106,14 @@ fn install_client(options: &SetupOs, context: &mut Context<'_>) -> Result {
     }
 }
 
-/// The set-up of the ConfigMgr client has not ended when its program has. One that asks for a restart may install the client after it.
+/// The set-up of the ConfigMgr client has not ended when its program has, or the script that has called it. One that asks for a
+/// restart may install the client after it.
 fn await_setup(context: &Context<'_>, package: &str, done: install::Installed) -> platform::Result<()> {
     let failed = matches!(done, install::Installed::Failed { .. });
-    if failed || !context.is_windows() || !is_config_mgr(context.package(package)?) {
+    if failed || !context.is_windows() {
+        return Ok(());
+    }
+    if !is_config_mgr(context.package(package)?) && !client::is_set_up_now(context.platform)? {
         return Ok(());
     }
     context.progress("waiting for the ConfigMgr client", 0, 0);

@@ -143,7 +143,9 @@ impl Memory {
                 self.world_mut().volatile.address = (*address).to_owned();
                 Ok(ended(0))
             }
-            ["ccmsetup.exe", words @ ..] => windows::begin_client_setup(self, words.contains(&"FAILS")),
+            ["ccmsetup.exe" | "own-script.cmd", words @ ..] => {
+                windows::begin_client_setup(self, words.contains(&"FAILS"))
+            }
             ["flood", bytes] => Ok(Output {
                 stdout: "x".repeat(bytes.parse()?),
                 ..Output::default()
@@ -243,6 +245,10 @@ impl Memory {
             }
             ("reagentc.exe", ["/disable"]) => windows::disable_recovery(self),
             ("reagentc.exe", ["/enable"]) => Ok(ended(0)),
+            ("compact.exe", ["/compactos:never"]) => {
+                self.world_mut().compressed = false;
+                Ok(ended(0))
+            }
             ("pnputil.exe", ["/add-driver", infs, "/subdirs"]) => windows::take_drivers(self, infs),
             // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
             ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {

@@ -63,6 +63,23 @@ fn a_set_up_of_the_client_that_ends_without_one_fails_the_step() {
     for why in ["ConfigMgr client is not installed", r"ccmsetup\Logs\ccmsetup.log"] {
         assert!(report.reason().contains(why), "{}", report.reason());
     }
+    // Whoever has called it.
+    let (world, report) = deployed(CLIENT, "", |media| command(media, "client", "own-script.cmd"));
+    report.assert_succeeded();
+    assert_eq!(lines(&world), ["own-script.cmd"]);
+    assert!(
+        report.log.contains("the ConfigMgr client is installed"),
+        "{}",
+        report.log
+    );
+    let (_, report) = deployed(CLIENT, "", |media| {
+        command(media, "client", "own-script.cmd FAILS")
+    });
+    assert!(
+        report.reason().contains("ConfigMgr client is not installed"),
+        "{}",
+        report.reason()
+    );
     // Another agent says by its exit code that it is there.
     let (_, report) = deployed(CLIENT, "", |media| command(media, "client", "say agent.exe"));
     report.assert_succeeded();
