@@ -127,6 +127,13 @@ impl Screen {
         self.drawn()
     }
 
+    /// What stands on the screen of a run that has ended in a failure, without its form: for a window.
+    pub fn failure(&self) -> Option<String> {
+        let result = self.state.result.as_ref()?;
+        let failed = result.first().is_some_and(|first| first.starts_with(FAILED));
+        failed.then(|| result.join("\n"))
+    }
+
     /// The text of the same a little later, while the run goes on.
     pub fn again(&self) -> Option<String> {
         let text = self.state.is_running().then(|| self.drawn())?;
@@ -548,7 +555,7 @@ mod tests {
 
     #[test]
     fn a_failure_shows_step_reason_code_and_log() {
-        let state = state(&[
+        let events = [
             Event::StepEnded {
                 name: "Apply".into(),
                 outcome: "failed".into(),
@@ -561,8 +568,8 @@ mod tests {
                 captured: None,
                 log: Some("/x/smsts.log".into()),
             },
-        ]);
-        let text = text(&state, 0);
+        ];
+        let text = text(&state(&events), 0);
         for part in [
             "Apply",
             "no room",
@@ -572,5 +579,24 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        let mut screen = Screen::new();
+        screen.show(&events[0]);
+        assert_eq!(screen.failure(), None, "it may go on");
+        screen.show(&events[1]);
+        let window = "THE TASK SEQUENCE HAS FAILED\nStep:   Apply\nReason: no room\n\
+                      Code:   2147500037 (0x80004005)\nLog:    /x/smsts.log";
+        assert_eq!(screen.failure().as_deref(), Some(window));
+    }
+
+    #[test]
+    fn a_success_is_no_failure() {
+        let mut screen = Screen::new();
+        screen.show(&Event::Ended {
+            succeeded: true,
+            reason: None,
+            captured: None,
+            log: None,
+        });
+        assert_eq!(screen.failure(), None);
     }
 }

@@ -8,11 +8,12 @@ use anyhow::{Context as _, bail};
 use media_format::event::{Environment, Event};
 use media_format::manifest::Finish;
 use media_format::paths;
-use runtime::context::Reporter as _;
+use runtime::context::Reporter;
 use runtime::in_windows::{installed, power, winpe};
 use runtime::log::Log;
 use runtime::media::Media;
 use runtime::platform::windows::Windows;
+use runtime::platform::windows::notice::Notice;
 use runtime::platform::{Machine as _, Platform, Result};
 use runtime::reporter::Consoles;
 use runtime::run::Finished;
@@ -88,13 +89,13 @@ fn go_on() -> Result<()> {
         .iter()
         .filter_map(|name| power::serial_port(name))
         .collect();
-    let consoles = Consoles::open(&serial, None);
-    let finished = continue_run(&platform, id.trim(), &log, &consoles);
+    let reporter = Notice::besides(Consoles::open(&serial, None), &log);
+    let finished = continue_run(&platform, id.trim(), &log, &reporter);
     let finished = finished.unwrap_or_else(|error| {
         if let Err(error) = planted::clean_own_answers(&platform, &log) {
             log.error(format!("{error:#}"));
         }
-        over(&log, &consoles, &error)
+        over(&log, &reporter, &error)
     });
     end(&platform, finished)
 }
@@ -119,7 +120,7 @@ fn end(platform: &Windows, finished: Finished) -> Result<()> {
     }
 }
 
-fn continue_run(platform: &Windows, id: &str, log: &Log, consoles: &Consoles) -> Result<Finished> {
+fn continue_run(platform: &Windows, id: &str, log: &Log, reporter: &dyn Reporter) -> Result<Finished> {
     let media = find_media(platform, id, log)?;
     start::go(&Start {
         platform,
@@ -128,7 +129,7 @@ fn continue_run(platform: &Windows, id: &str, log: &Log, consoles: &Consoles) ->
         begins: false,
         log,
         log_on_target: true,
-        reporter: consoles,
+        reporter,
         operator: &Nobody,
         serial_console: None,
     })
@@ -151,11 +152,11 @@ fn find_media(platform: &dyn Platform, id: &str, log: &Log) -> Result<Media> {
 }
 
 /// A start that ends before a run exists ends like a run that failed.
-fn over(log: &Log, consoles: &Consoles, error: &anyhow::Error) -> Finished {
+fn over(log: &Log, reporter: &dyn Reporter, error: &anyhow::Error) -> Finished {
     let reason = log.mask(&format!("{error:#}"));
     log.error(&reason);
     let path = log.folder().join(runtime::log::NAME).display().to_string();
-    consoles.event(&Event::Ended {
+    reporter.event(&Event::Ended {
         succeeded: false,
         reason: Some(reason.clone()),
         captured: None,

@@ -20,6 +20,7 @@ mod files;
 mod identity;
 mod images;
 mod network;
+pub mod notice;
 mod packages;
 mod processes;
 mod registry;

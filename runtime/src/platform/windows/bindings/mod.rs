@@ -9,6 +9,7 @@
 mod account;
 mod console;
 mod firmware;
+mod message;
 mod network;
 mod reparse;
 
@@ -18,6 +19,7 @@ pub(super) use firmware::{
     firmware_variable, has_acpi_table, has_firmware_variables, on_battery, set_firmware_variable,
     signature_list, smbios,
 };
+pub(super) use message::show_message;
 pub(super) use network::{Adapter, adapters, connect, disconnect, domain};
 pub(super) use reparse::{is_externally_backed, reparse_tags};
 
