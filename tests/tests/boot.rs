@@ -194,7 +194,8 @@ fn what_was_captured_from_several_volumes_deploys_to_several() {
     demo(&["deploy-volumes"]);
     // The first partition is the one that the boot image was staged on.
     let volume = |number| System::of_volume(&out("demo/deployed-volumes.raw"), number);
-    let (boot, root, var) = (volume(1), volume(2), volume(3));
+    // The fourth is the extended one, in which that of /var lies.
+    let (boot, root, var) = (volume(1), volume(2), volume(4));
     assert_eq!(root.text("/etc/hostname").trim(), "SEVERAL");
     let mounted = root.text("/etc/fstab");
     for point in [" / ext4 ", " /boot ext4 ", " /var ext4 "] {
@@ -208,9 +209,8 @@ fn what_was_captured_from_several_volumes_deploys_to_several() {
     // The administrator's password, of scripts/demo, opens the account and lies nowhere on the disk.
     let password = "Canary-9kWm4";
     let shadow = root.text("/etc/shadow");
-    let hash = shadow
-        .strip_prefix("root:")
-        .and_then(|rest| rest.split(':').next());
+    let account = shadow.lines().find_map(|line| line.strip_prefix("root:"));
+    let hash = account.and_then(|rest| rest.split(':').next());
     let hash = hash.unwrap_or_else(|| panic!("no administrator in {shadow}"));
     let hashed = support::run("perl", &["-e", "print crypt($ARGV[0], $ARGV[1])", password, hash]);
     assert_eq!(hashed, hash);

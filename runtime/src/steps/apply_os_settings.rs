@@ -10,7 +10,7 @@ use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::platform::{self, Platform};
-use crate::{possible, shadow};
+use crate::{password, possible, shadow};
 
 mod keyboard;
 mod locale;
@@ -169,10 +169,10 @@ fn set_administrator(
 }
 
 /// The SHA-512 hash of crypt(5), which every distribution reads.
-fn hash(platform: &dyn Platform, password: &str) -> platform::Result<String> {
-    let mut salt = [0; 16];
+fn hash(platform: &dyn Platform, text: &str) -> platform::Result<String> {
+    let mut salt = [0; password::SALT];
     platform.random(&mut salt);
-    crate::password::sha512_crypt(password, &salt)
+    password::sha512_crypt(text, &salt)
 }
 
 #[cfg(test)]
