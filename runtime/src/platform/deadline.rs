@@ -38,7 +38,10 @@ impl Deadline {
     /// When nothing is.
     pub fn check(&self) -> Result<()> {
         if self.left().is_zero() {
-            bail!("the time limit of {} seconds is over", self.limit.as_secs());
+            bail!(
+                "it had not ended after {} seconds, its time limit",
+                self.limit.as_secs()
+            );
         }
         Ok(())
     }
