@@ -453,8 +453,9 @@ impl Run<'_> {
     fn complete(&mut self) -> Result<Finished> {
         self.log.info("the task sequence has ended successfully");
         self.put_recovery_in_use();
-        connections::close(self);
+        // Before the folders of shares go: the image's own may be one of them.
         self.log_copies = logs::copy(self);
+        connections::close(self);
         // The boot partition is cleaned and unmounted: nothing may be open there.
         self.log.move_to(&self.log_home);
         boot_state::clean(self).context("removing the run's traces from the target")?;
@@ -476,8 +477,8 @@ impl Run<'_> {
     fn fail(&mut self, reason: &str) -> Finished {
         let reason = self.variables.mask(reason);
         self.log.error(format!("the task sequence has failed: {reason}"));
-        connections::close(self);
         self.log_copies = logs::copy_after_failure(self);
+        connections::close(self);
         if let Err(error) = boot_state::forget(self) {
             self.log
                 .error(format!("the boot state could not be removed: {error:#}"));

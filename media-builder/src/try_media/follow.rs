@@ -80,9 +80,6 @@ pub enum Decision {
     SwitchOn,
 }
 
-/// Without a word for so long, a machine that has never reported anything does not start by KVM.
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
-
 /// Where a run is.
 #[derive(Debug)]
 pub struct Follower {
@@ -193,7 +190,8 @@ impl Follower {
             };
         }
         let panicked = self.panics.due(now);
-        if self.unproven && (panicked.is_some() || now.saturating_sub(self.heard) >= STARTS_WITHIN) {
+        let silent = now.saturating_sub(self.heard) >= self.limits.silence;
+        if self.unproven && (panicked.is_some() || silent) {
             return Decision::Translate;
         }
         if panicked == Some(Panicked::StartAgain) {
@@ -225,6 +223,10 @@ impl Follower {
             return Decision::Over(Verdict::Failed(self.at_step(why)));
         }
         self.restarts += 1;
+        if self.restarts > self.limits.restarts && self.unproven {
+            self.restarts = 0;
+            return Decision::Translate;
+        }
         if self.restarts > self.limits.restarts {
             let why = format!(
                 "the machine restarted more than {} times: a loop",

@@ -13,11 +13,13 @@ use crate::platform::Account;
 /// An account that the server refuses is found out before anything is erased.
 pub(super) fn check(options: &ConnectToNetworkFolder, context: &Context<'_>) -> Check {
     let made = connections::missing(context.platform, &place(options));
-    let folder = connect(options, context)?;
-    context.platform.disconnect(&folder)?;
+    let connected = connect(options, context);
+    if let Ok(folder) = &connected {
+        context.platform.disconnect(folder)?;
+    }
     made.iter()
         .try_for_each(|folder| context.platform.remove_empty(folder))?;
-    Ok(())
+    connected.map(drop)
 }
 
 pub(super) fn run(options: &ConnectToNetworkFolder, context: &mut Context<'_>) -> Result {

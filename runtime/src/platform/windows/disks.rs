@@ -17,7 +17,7 @@ use super::volumes::{self, Volume};
 use super::{Windows, bindings, registry};
 use crate::in_windows::{diskpart, partition, storage};
 use crate::platform::{
-    Bus, Disk, Disks, Files as _, Machine as _, NewPartition, NewTable, Partition, Result, Space,
+    Bus, Disk, Disks, Files as _, Machine as _, NewPartition, NewTable, Partition, Result, Role, Space,
 };
 use crate::target::{self, ConfirmedTarget};
 
@@ -140,6 +140,10 @@ impl Windows {
             bail!("it is number {} now", found.number);
         }
         self.diskpart(&diskpart::format(number, partition)?)?;
+        // Windows lists no volume that is hidden; that diskpart succeeded says that it is formatted.
+        if partition.role == Role::Hidden {
+            return Ok(());
+        }
         self.wait_for_volume(target, partition)
     }
 
