@@ -200,8 +200,10 @@ fn compression(compression: Compression) -> (i32, i32) {
 fn write(wim: &mut Wim, request: &Capture, report: &Arc<Report>) -> Result<Summary, Failure> {
     let (_, flags) = compression(request.compression);
     let doing = format!("writing {}", request.wim.display());
-    wim.write(&request.wim, flags, request.threads.unwrap_or(0))
-        .map_err(|e| Failure::lib(doing, &e))?;
+    flush::while_written(&request.wim, || {
+        wim.write(&request.wim, flags, request.threads.unwrap_or(0))
+            .map_err(|e| Failure::lib(doing, &e))
+    })?;
     let sha256 = flush_and_verify(request, report)?;
     let info = verify::read_info(&request.wim)?;
     Ok(Summary {

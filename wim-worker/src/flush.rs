@@ -1,12 +1,53 @@
 //! Data is on the disk before the work counts as done.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use media_format::wim::protocol::{Phase, Volume};
 
 use crate::failure::Failure;
 use crate::report::Report;
+
+/// As much is worth a wait for the disk.
+const PORTION: u64 = 32 << 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Sends a file to its disk while it is written: the disk would be idle as long as the processor compresses, and all would be left
+/// for the end.
+pub(crate) fn while_written(path: &Path, write: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    let written = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| send(path, &written));
+        let result = write();
+        written.store(true, Ordering::Relaxed);
+        sender.thread().unpark();
+        let sent = sender
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("interrupted")));
+        result?;
+        // Whoever flushes the file later is not told of this failure again.
+        sent.map_err(|e| Failure::io(format!("flushing {}", path.display()), &e))
+    })
+}
+
+fn send(path: &Path, written: &AtomicBool) -> io::Result<()> {
+    let (mut file, mut sent) = (None, 0);
+    while !written.load(Ordering::Relaxed) {
+        thread::park_timeout(LOOK_AGAIN);
+        file = file.or_else(|| File::open(path).ok());
+        let Some(open) = &file else { continue };
+        let length = open.metadata()?.len();
+        if length.abs_diff(sent) >= PORTION {
+            open.sync_data()?;
+            sent = length;
+        }
+    }
+    Ok(())
+}
 
 /// Waits until a file's data is on the disk.
 pub(crate) fn file(path: &Path, report: &Report) -> Result<(), Failure> {
@@ -29,4 +70,30 @@ pub(crate) fn volume(volume: &Volume, report: &Report) -> Result<(), Failure> {
     report.progress(Phase::Flush, 0, 0);
     let opened = File::open(folder).map_err(failed)?;
     rustix::fs::syncfs(&opened).map_err(|e| failed(e.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_sent_while_it_grows_and_a_failed_write_is_what_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("growing.wim");
+        let grow = || {
+            let mut file = File::create(&path).unwrap();
+            for _ in 0..3 {
+                file.write_all(&vec![1; PORTION as usize]).unwrap();
+                thread::sleep(LOOK_AGAIN * 2);
+            }
+            Ok(())
+        };
+        assert_eq!(while_written(&path, grow), Ok(()));
+        let failed = while_written(&path, || Err(Failure::new("the disk is full")));
+        assert_eq!(failed, Err(Failure::new("the disk is full")));
+        let nowhere = folder.path().join("never written");
+        assert_eq!(while_written(&nowhere, || Ok(())), Ok(()));
+    }
 }

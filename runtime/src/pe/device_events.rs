@@ -19,7 +19,7 @@ const KERNEL_GROUP: u32 = 1;
 /// A machine with many disks announces some thousand things at once.
 const RECEIVE_BUFFER: usize = 8 << 20;
 /// Drivers mostly wait for their devices, so more threads than processors are of use.
-const LOADERS: usize = 4;
+const LOADERS: usize = 8;
 /// What drives of media need, and what it is mounted with; the kernel would ask for the file systems one by one through
 /// a process each.
 const FOR_MEDIA: [&str; 7] = [
@@ -106,10 +106,12 @@ impl DeviceEvents {
         });
         let worker = Arc::clone(&events);
         spawn("devices", move || worker.run(&socket, &worker.loader)).map_err(failed)?;
-        // While controllers look for their disks, which is waiting more than work.
-        let loader = Arc::clone(&events.loader);
-        spawn("media", move || loader.load_all(&FOR_MEDIA)).map_err(failed)?;
         Ok(events)
+    }
+
+    /// Loads a module without waiting for any driver.
+    pub(super) fn begin(&self, name: &str) {
+        self.loader.begin(name);
     }
 
     /// In the background, what only makes the machine faster: loading it runs the kernel's own tests of each cipher.
@@ -136,12 +138,18 @@ impl DeviceEvents {
         }
     }
 
+    /// First what takes the longest: controllers look for their disks while everything else is loaded. Each of those
+    /// other modules is only there when the controllers have found what they have, because the kernel lets it wait.
     fn load_present(&self, loader: &Loader) {
         let sequence = current_sequence();
-        load_side_by_side(loader, &controllers(Path::new("/sys/bus/pci/devices")));
-        let mut devices = present_aliases();
-        devices.retain(|alias| !of_processor(alias));
-        load_side_by_side(loader, &devices);
+        let begin = |alias: &str| loader.begin(alias);
+        side_by_side(&controllers(Path::new("/sys/bus/pci/devices")), begin);
+        std::thread::scope(|scope| {
+            scope.spawn(|| side_by_side(&FOR_MEDIA, |name| loader.load(name)));
+            let mut devices = present_aliases();
+            devices.retain(|alias| !of_processor(alias));
+            side_by_side(&devices, |alias| loader.load(alias));
+        });
         self.note(sequence);
     }
 
@@ -193,14 +201,14 @@ impl DeviceEvents {
     }
 }
 
-/// One controller's driver waits for its disks while another's is loaded.
-fn load_side_by_side(loader: &Loader, aliases: &[String]) {
+/// One driver waits for its devices while another is loaded.
+fn side_by_side(names: &[impl AsRef<str> + Sync], load: impl Fn(&str) -> bool + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..LOADERS.min(aliases.len()) {
+        for _ in 0..LOADERS.min(names.len()) {
             scope.spawn(|| {
-                while let Some(alias) = aliases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    loader.load(alias);
+                while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    load(name.as_ref());
                 }
             });
         }

@@ -83,15 +83,19 @@ pub fn role() -> Role {
     }
 }
 
-/// Brings the machine up: kernel file systems, consoles, drivers. The network is started apart, in the background.
+/// Brings the machine up: kernel file systems, consoles; drivers are loaded in the background from here on (see [`settle`]), and
+/// the network is started apart.
 pub fn start() -> Result<Environment, Error> {
     first_process::report_panics();
     let mut warnings = Vec::new();
     let uefi = mounts::kernel_file_systems(&mut warnings)?;
     console::quiet_kernel(&mut warnings);
     let events = DeviceEvents::start()?;
-    events.settle(SETTLE_LIMIT);
-    let uefi = uefi && mounts::firmware_variables(&mut warnings);
+    // The kernel would ask for it through a process that waits until all disks are found.
+    let uefi = uefi && {
+        events.begin("efivarfs");
+        mounts::firmware_variables(&mut warnings)
+    };
     let _ = EVENTS.set(events);
     Ok(Environment { uefi, warnings })
 }

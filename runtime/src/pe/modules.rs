@@ -1,7 +1,7 @@
 //! Loads kernel modules inside this process: at the start of a machine a process for each would cost seconds.
 
 use std::collections::HashSet;
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -52,13 +52,23 @@ impl Loader {
         })
     }
 
-    /// Loads all modules that a name or alias stands for; false when there is none or one failed.
+    /// Loads all modules that a name or alias stands for; false when there is none or one failed. Drivers that are
+    /// still looking for their devices are waited for, those of [`begin`](Self::begin) too.
     pub(super) fn load(&self, name: &str) -> bool {
+        self.load_with(name, c"")
+    }
+
+    /// The same without waiting for what the drivers find.
+    pub(super) fn begin(&self, name: &str) -> bool {
+        self.load_with(name, c"async_probe")
+    }
+
+    fn load_with(&self, name: &str, parameters: &CStr) -> bool {
         let modules = self.index.modules(name);
         let mut all = !modules.is_empty();
         for module in modules.iter().filter(|module| !self.refused.contains(module)) {
             for file in self.index.load_order(module) {
-                all &= self.load_file(file);
+                all &= self.load_file(file, parameters);
             }
         }
         all
@@ -72,7 +82,7 @@ impl Loader {
     }
 
     /// Several threads may ask for the same file: the kernel makes the second one wait for the first.
-    fn load_file(&self, file: &str) -> bool {
+    fn load_file(&self, file: &str, parameters: &CStr) -> bool {
         let done = |done: &HashSet<String>| done.contains(file);
         if self.done.lock().is_ok_and(|set| done(&set)) {
             return true;
@@ -83,7 +93,7 @@ impl Loader {
         let flags = if file.ends_with(".ko") { 0 } else { COMPRESSED };
         // ENODEV: a driver that found nothing to drive, for example for a processor feature.
         let loaded = matches!(
-            finit_module(&open, c"", flags),
+            finit_module(&open, parameters, flags),
             Ok(()) | Err(Errno::EXIST | Errno::NODEV)
         );
         if let Ok(mut set) = self.done.lock() {

@@ -114,7 +114,8 @@ impl Linux {
                 .with_context(|| format!("the media has no {path}"))
         };
         let sector_size = 512;
-        let table = super::table::read(disk, sector_size).context("the disk has no partition table")?;
+        let device = fs::File::open(disk).with_context(|| format!("opening {}", disk.display()))?;
+        let table = super::table::read(&device, sector_size).context("the disk has no partition table")?;
         let gpt = table
             .entries
             .iter()
@@ -222,9 +223,10 @@ fn link_by_uuid(disk: &Path) -> Result<()> {
     for entry in fs::read_dir(Path::new("/sys/block").join(&name))?.flatten() {
         let partition = entry.file_name().to_string_lossy().into_owned();
         let device = Path::new("/dev").join(&partition);
-        let Some(uuid) = super::probe::uuid(&device).filter(|_| partition.starts_with(&name)) else {
+        let uuid = super::probe::probe(&device).uuid;
+        if uuid.is_empty() || !partition.starts_with(&name) {
             continue;
-        };
+        }
         let link = folder.join(uuid);
         if fs::symlink_metadata(&link).is_err() {
             std::os::unix::fs::symlink(&device, &link)

@@ -205,9 +205,11 @@ fn disk(name: &str) -> Option<Disk> {
         .ok()
         .filter(|size| *size > 0)?;
     let bus = bus(&folder, name);
-    let found = table::read(&path, sector_size);
-    let whole = probe::probe(&path);
-    let volume_set = probe::volume_set(&path).unwrap_or_default();
+    let device = fs::File::open(&path).ok();
+    let device = device.as_ref();
+    let found = device.and_then(|device| table::read(device, sector_size));
+    let whole = device.map(probe::probe_open).unwrap_or_default();
+    let volume_set = device.and_then(probe::volume_set).unwrap_or_default();
     let partitions = partitions(&folder, name, found.as_ref());
     let is_media = whole.label == "MEDIA_BOOT"
         || partitions
@@ -234,7 +236,7 @@ fn disk(name: &str) -> Option<Disk> {
         table_id: found.as_ref().map(|table| table.id.clone()).unwrap_or_default(),
         has_content: found.is_some_and(|table| !table.entries.is_empty())
             || !whole.kind.is_empty()
-            || !probe::edges_are_zero(&path, size),
+            || !device.is_some_and(|device| probe::edges_are_zero(device, size)),
         partitions,
         path,
     })
@@ -313,7 +315,7 @@ fn partition(folder: &Path, name: &str, found: Option<&table::Table>) -> Partiti
         size: number(folder.join("size")) * 512,
         file_system: volume.kind,
         label: volume.label,
-        uuid: probe::uuid(&path).unwrap_or_default(),
+        uuid: volume.uuid,
         path,
     }
 }

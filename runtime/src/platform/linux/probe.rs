@@ -4,11 +4,13 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-/// File system and label of a volume.
+/// File system, label and, where Linux names a volume by it, UUID.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) kind: String,
     pub(super) label: String,
+    /// As udev writes it; empty for other file systems than Linux' own.
+    pub(super) uuid: String,
 }
 
 /// Enough for every signature that is looked for; btrfs has the last one.
@@ -16,13 +18,15 @@ const LENGTH: usize = 0x10000 + 0x400;
 
 /// Looks at the beginning of a device.
 pub(super) fn probe(device: &Path) -> Found {
+    File::open(device).map(|device| probe_open(&device)).unwrap_or_default()
+}
+
+/// The same for one that is open: each opening makes a drive for discs look whether the disc is still there.
+pub(super) fn probe_open(device: &File) -> Found {
     let mut bytes = vec![0; LENGTH];
-    let Ok(file) = File::open(device) else {
-        return Found::default();
-    };
     let mut length = 0;
     while length < LENGTH {
-        match file.read_at(&mut bytes[length..], length as u64) {
+        match device.read_at(&mut bytes[length..], length as u64) {
             Ok(0) | Err(_) => break,
             Ok(count) => length += count,
         }
@@ -31,40 +35,21 @@ pub(super) fn probe(device: &Path) -> Found {
     identify(&bytes)
 }
 
-/// The UUID of a Linux file system, as udev names it.
-pub(super) fn uuid(device: &Path) -> Option<String> {
-    let offset = match probe(device).kind.as_str() {
-        "ext4" => 0x468,
-        "xfs" => 0x20,
-        "btrfs" => 0x10020,
-        _ => return None,
-    };
-    let mut bytes = [0; 16];
-    File::open(device).ok()?.read_exact_at(&mut bytes, offset).ok()?;
-    Some(uuid::Uuid::from_bytes(bytes).to_string())
-}
-
 /// Whether nothing is written at the beginning and the end of a disk, where every table, volume and RAID member keeps
 /// something. What cannot be read counts as content.
-pub(super) fn edges_are_zero(device: &Path, size: u64) -> bool {
+pub(super) fn edges_are_zero(device: &File, size: u64) -> bool {
     const EDGE: u64 = 1 << 20;
-    let Ok(file) = File::open(device) else {
-        return false;
-    };
     let mut bytes = vec![0; usize::try_from(EDGE.min(size)).unwrap_or(0)];
     [0, size.saturating_sub(EDGE)].into_iter().all(|offset| {
         bytes.fill(1);
-        file.read_exact_at(&mut bytes, offset).is_ok() && bytes.iter().all(|byte| *byte == 0)
+        device.read_exact_at(&mut bytes, offset).is_ok() && bytes.iter().all(|byte| *byte == 0)
     })
 }
 
 /// The volume set identifier of an ISO 9660 volume that begins here, in lower case (ECMA-119, 8.4.14).
-pub(super) fn volume_set(device: &Path) -> Option<String> {
+pub(super) fn volume_set(device: &File) -> Option<String> {
     let mut descriptor = [0; 2048];
-    File::open(device)
-        .ok()?
-        .read_exact_at(&mut descriptor, 16 * 2048)
-        .ok()?;
+    device.read_exact_at(&mut descriptor, 16 * 2048).ok()?;
     (descriptor[..6] == *b"\x01CD001").then(|| text(&descriptor[190..318]).to_lowercase())
 }
 
@@ -74,13 +59,18 @@ fn identify(bytes: &[u8]) -> Found {
     let found = |kind: &str, label: String| Found {
         kind: kind.into(),
         label,
+        uuid: String::new(),
+    };
+    let native = |kind: &str, label: String, uuid: usize| Found {
+        uuid: uuid_at(bytes, uuid),
+        ..found(kind, label)
     };
     match () {
-        () if at(0x10040, b"_BHRfS_M") => found("btrfs", field(0x1012B, 256)),
+        () if at(0x10040, b"_BHRfS_M") => native("btrfs", field(0x1012B, 256), 0x10020),
         () if at(0x8001, b"CD001") => found("iso9660", field(0x8028, 32)),
         // ext2 and ext3 share ext4's signature; the kernel's ext4 mounts all of them.
-        () if at(0x438, &[0x53, 0xEF]) => found("ext4", field(0x478, 16)),
-        () if at(0, b"XFSB") => found("xfs", field(0x6C, 12)),
+        () if at(0x438, &[0x53, 0xEF]) => native("ext4", field(0x478, 16), 0x468),
+        () if at(0, b"XFSB") => native("xfs", field(0x6C, 12), 0x20),
         () if at(3, b"EXFAT   ") => found("exfat", String::new()),
         () if at(3, b"NTFS    ") => found("ntfs", String::new()),
         () if at(0x52, b"FAT32   ") => found("vfat", field(0x47, 11)),
@@ -92,6 +82,12 @@ fn identify(bytes: &[u8]) -> Found {
     }
 }
 
+fn uuid_at(bytes: &[u8], offset: usize) -> String {
+    let uuid = bytes.get(offset..).and_then(|rest| rest.first_chunk());
+    uuid.map(|uuid| uuid::Uuid::from_bytes(*uuid).to_string())
+        .unwrap_or_default()
+}
+
 fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).trim().to_owned()
@@ -100,6 +96,8 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const UUID: &str = "6a61a9b1-0f0e-4d4f-9a0c-2f1f6a1f0b57";
 
     fn made_by(program: &str, arguments: &[&str]) -> Found {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -120,17 +118,23 @@ mod tests {
         let found = |kind: &str, label: &str| Found {
             kind: kind.into(),
             label: label.into(),
+            uuid: String::new(),
         };
-        assert_eq!(made_by("mkfs.ext4", &["-q", "-L", "root"]), found("ext4", "root"));
+        let native = |kind: &str, label: &str| Found {
+            uuid: UUID.into(),
+            ..found(kind, label)
+        };
+        let ext4 = ["-q", "-L", "root", "-U", UUID];
+        assert_eq!(made_by("mkfs.ext4", &ext4), native("ext4", "root"));
         assert_eq!(
             made_by("mkfs.fat", &["-F", "32", "-n", "ESP"]),
             found("vfat", "ESP")
         );
-        assert_eq!(made_by("mkfs.xfs", &["-q", "-L", "data"]), found("xfs", "data"));
-        assert_eq!(
-            made_by("mkfs.btrfs", &["-q", "-L", "pool"]),
-            found("btrfs", "pool")
-        );
+        let xfs = format!("uuid={UUID}");
+        let xfs = ["-q", "-L", "data", "-m", &xfs];
+        assert_eq!(made_by("mkfs.xfs", &xfs), native("xfs", "data"));
+        let btrfs = ["-q", "-L", "pool", "-U", UUID];
+        assert_eq!(made_by("mkfs.btrfs", &btrfs), native("btrfs", "pool"));
         assert_eq!(made_by("mkfs.exfat", &[]), found("exfat", ""));
         assert_eq!(made_by("mkswap", &["-L", "swap"]), found("swap", "swap"));
         assert_eq!(identify(&[]), Found::default());

@@ -36,14 +36,13 @@ pub(super) struct Table {
 }
 
 /// Reads the table of a disk; nothing where there is none that can be understood.
-pub(super) fn read(device: &Path, sector_size: u32) -> Option<Table> {
-    let mut file = File::open(device).ok()?;
-    read_gpt(&mut file, sector_size).or_else(|| mbr::read(&file, sector_size))
+pub(super) fn read(device: &File, sector_size: u32) -> Option<Table> {
+    read_gpt(device, sector_size).or_else(|| mbr::read(device, sector_size))
 }
 
-fn read_gpt(file: &mut File, sector_size: u32) -> Option<Table> {
+fn read_gpt(mut file: &File, sector_size: u32) -> Option<Table> {
     file.seek(SeekFrom::Start(0)).ok()?;
-    let gpt = gptman::GPT::read_from(file, u64::from(sector_size)).ok()?;
+    let gpt = gptman::GPT::read_from(&mut file, u64::from(sector_size)).ok()?;
     let text = |guid: [u8; 16]| Uuid::from_bytes_le(guid).to_string();
     let entries = gpt
         .iter()
@@ -197,7 +196,7 @@ mod tests {
         file.as_file().set_len(8 << 20).unwrap();
         let device = File::options().read(true).write(true).open(file.path()).unwrap();
         mark_unfinished(&device, "0badcafe-1111-4222-8333-444444444444").unwrap();
-        let table = read(file.path(), 512).unwrap();
+        let table = read(&device, 512).unwrap();
         assert_eq!(
             (table.id.as_str(), table.gpt, table.entries.len()),
             ("0badcafe", false, 0)
@@ -240,7 +239,7 @@ mod tests {
         };
         let said = sfdisk("--verify");
         assert!(said.contains("No errors detected"), "{said}");
-        (sfdisk("--dump"), read(file.path(), 512).unwrap())
+        (sfdisk("--dump"), read(file.as_file(), 512).unwrap())
     }
 
     #[test]
