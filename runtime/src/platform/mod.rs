@@ -20,6 +20,7 @@ mod digest;
 pub mod hardware;
 mod output;
 pub mod smbios;
+mod waiting;
 
 #[cfg(unix)]
 pub mod linux;

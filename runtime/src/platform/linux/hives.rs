@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::hive::protocol::{Answer, Message, Operation, Request};
@@ -16,16 +17,19 @@ const WORKER: &str = "hive-worker";
 const MEMORY_LIMIT: u64 = 1 << 30;
 /// Seconds of processor time.
 const TIME_LIMIT: u64 = 120;
+/// A worker that waits for a disk uses no processor time.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 impl Hives for Linux {
     fn hive(&self, operation: &Operation) -> Result<Vec<Answer>> {
         let mut command = Command::new(WORKER);
         command.env("PATH", processes::SEARCH_PATH);
-        ask(command, operation, self.deadline())
+        let deadline = self.deadline().unwrap_or_else(|| Deadline::after(PATIENCE));
+        ask(command, operation, deadline)
     }
 }
 
-fn ask(mut command: Command, operation: &Operation, deadline: Option<Deadline>) -> Result<Vec<Answer>> {
+fn ask(mut command: Command, operation: &Operation, deadline: Deadline) -> Result<Vec<Answer>> {
     let request = serde_json::to_vec(&Request {
         memory_limit: Some(MEMORY_LIMIT),
         time_limit: Some(TIME_LIMIT),
@@ -45,7 +49,7 @@ fn ask(mut command: Command, operation: &Operation, deadline: Option<Deadline>) 
         let mut bytes = Vec::new();
         sender.send(stdout.read_to_end(&mut bytes).map(|_| bytes))
     });
-    let status = processes::wait(&mut child, WORKER, deadline)?;
+    let status = processes::wait(child, WORKER, Some(deadline))?;
     let said = said.recv()?.context("listening to the worker")?;
     let text = String::from_utf8_lossy(&said);
     let message = text.lines().last().map(serde_json::from_str);
@@ -63,40 +67,41 @@ fn ask(mut command: Command, operation: &Operation, deadline: Option<Deadline>) 
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use media_format::hive::protocol::Read;
 
-    fn worker(script: &str, limit: Option<Duration>) -> Result<Vec<Answer>> {
+    fn worker(script: &str, limit: Duration) -> Result<Vec<Answer>> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         let read = Read {
             hive: "SYSTEM".into(),
             queries: vec![],
         };
-        ask(command, &Operation::Read(read), limit.map(Deadline::after))
+        ask(command, &Operation::Read(read), Deadline::after(limit))
     }
 
     #[test]
     fn a_worker_gives_its_answers_or_its_reason() {
         let done = serde_json::to_string(&Message::Done { answers: vec![] }).unwrap();
-        assert!(worker(&format!("cat >/dev/null; echo '{done}'"), None).is_ok());
+        assert!(worker(&format!("cat >/dev/null; echo '{done}'"), PATIENCE).is_ok());
         let failed = Message::Failed {
             error: "opening SYSTEM: no hive".into(),
             hint: Some("restore it".into()),
         };
         let failed = serde_json::to_string(&failed).unwrap();
-        let error = worker(&format!("echo '{failed}'; exit 1"), None).unwrap_err();
+        let error = worker(&format!("echo '{failed}'; exit 1"), PATIENCE).unwrap_err();
         assert_eq!(error.to_string(), "opening SYSTEM: no hive; restore it");
-        let error = worker("exit 3", None).unwrap_err().to_string();
+        let error = worker("exit 3", PATIENCE).unwrap_err().to_string();
         assert!(error.contains("without a result"), "{error}");
     }
 
     #[test]
-    fn a_worker_that_a_disk_holds_up_is_ended_by_the_steps_time_limit() {
-        let limit = Some(Duration::from_millis(200));
+    fn a_worker_that_does_not_end_is_stopped_at_the_time_limit() {
+        let limit = Duration::from_millis(200);
         let error = worker("exec sleep 60", limit).unwrap_err().to_string();
-        assert!(error.contains("time limit"), "{error}");
+        assert!(
+            error.starts_with("hive-worker was stopped: ") && error.contains("time limit"),
+            "{error}"
+        );
     }
 }

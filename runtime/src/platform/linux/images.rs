@@ -7,13 +7,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, Error, anyhow, bail};
 use media_format::wim::info::WimInfo;
 use media_format::wim::protocol::{Message, Request, Summary};
 
-use super::Linux;
+use super::{Linux, processes};
 use crate::platform::deadline::Deadline;
-use crate::platform::{Drivers, Images, Processes as _, Result};
+use crate::platform::{Drivers, Images, Processes as _, Result, waiting};
 
 const WORKER: &str = "wim-worker";
 /// The worker tells its progress several times a second, except while what it has written goes to a slow stick.
@@ -30,7 +30,7 @@ impl Images for Linux {
 
     fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
         let mut command = Command::new(WORKER);
-        command.env("PATH", super::processes::SEARCH_PATH);
+        command.env("PATH", processes::SEARCH_PATH);
         let request = serde_json::to_vec(request)?;
         let patience = Patience {
             deadline: self.deadline(),
@@ -46,24 +46,40 @@ struct Patience {
     silence: Duration,
 }
 
+/// What the worker does next.
+enum Next {
+    Line(String),
+    End,
+    /// Nothing, for too long.
+    Over(Error),
+}
+
 impl Patience {
-    /// The next line of the worker, or nothing at its end.
-    fn next(&self, lines: &Receiver<std::io::Result<String>>) -> Result<Option<String>> {
+    fn next(&self, lines: &Receiver<std::io::Result<String>>) -> Result<Next> {
         let left = self.deadline.map(|deadline| deadline.left());
         if left.is_none_or(|left| !left.is_zero()) {
             match lines.recv_timeout(left.unwrap_or(self.silence).min(self.silence)) {
-                Ok(line) => return Ok(Some(line.context("listening to the worker")?)),
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Ok(line) => return Ok(Next::Line(line.context("listening to the worker")?)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(Next::End),
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        if let Some(Err(over)) = self.deadline.map(|deadline| deadline.check()) {
-            bail!("{WORKER} was stopped: {over}");
-        }
-        bail!(
-            "{WORKER} was stopped: it had said nothing for {} seconds; a disk, the media or the share may not answer",
-            self.silence.as_secs()
-        )
+        Ok(Next::Over(self.over()))
+    }
+
+    fn over(&self) -> Error {
+        let limit = self.deadline.and_then(|deadline| deadline.check().err());
+        limit.unwrap_or_else(|| {
+            anyhow!(
+                "it had said nothing for {} seconds; a disk, the media or the share may not answer",
+                self.silence.as_secs()
+            )
+        })
+    }
+
+    /// Until when a worker that has said all has to be gone.
+    fn of_the_end(&self) -> Deadline {
+        self.deadline.unwrap_or_else(|| Deadline::after(self.silence))
     }
 }
 
@@ -71,10 +87,17 @@ impl Patience {
 struct Worker(Option<Child>);
 
 impl Worker {
-    fn wait(mut self) -> std::io::Result<ExitStatus> {
-        self.0
-            .take()
-            .map_or_else(|| Ok(ExitStatus::default()), |mut child| child.wait())
+    fn wait(mut self, patience: &Patience) -> Result<ExitStatus> {
+        let child = self.0.take().context("the worker has ended")?;
+        processes::wait(child, WORKER, Some(patience.of_the_end()))
+    }
+
+    fn stop(mut self, why: Error) -> Error {
+        let Some(mut child) = self.0.take() else {
+            return why;
+        };
+        let _ = child.kill();
+        waiting::stopped(child, WORKER, why)
     }
 }
 
@@ -110,14 +133,23 @@ fn follow(
         while lines.next().is_some_and(|line| sender.send(line).is_ok()) {}
     });
     let mut end = None;
-    while let Some(line) = patience.next(&lines)? {
-        let message: Message = serde_json::from_str(&line).context("understanding the worker")?;
-        progress(&message);
-        if matches!(message, Message::Done { .. } | Message::Failed { .. }) {
-            end = Some(message);
+    loop {
+        match patience.next(&lines)? {
+            Next::Line(line) => heard(&line, &mut end, progress)?,
+            Next::End => return result(end, worker.wait(&patience)?),
+            Next::Over(why) => return Err(worker.stop(why)),
         }
     }
-    result(end, worker.wait()?)
+}
+
+/// Passes on what the worker says, and keeps its last word.
+fn heard(line: &str, end: &mut Option<Message>, progress: &mut dyn FnMut(&Message)) -> Result<()> {
+    let message: Message = serde_json::from_str(line).context("understanding the worker")?;
+    progress(&message);
+    if matches!(message, Message::Done { .. } | Message::Failed { .. }) {
+        *end = Some(message);
+    }
+    Ok(())
 }
 
 fn result(end: Option<Message>, status: ExitStatus) -> Result<Summary> {
@@ -202,5 +234,14 @@ mod tests {
         let script = format!("while echo '{}'; do :; done", progress());
         let error = worker(&script, Some(300), 60_000).unwrap_err().to_string();
         assert!(error.contains("time limit"), "{error}");
+    }
+    /// One that has closed its output and hangs when it ends, as in the last write to a disk.
+    #[test]
+    fn a_worker_that_has_said_all_and_stays_is_ended() {
+        let script = format!("echo '{}'; exec >&-; exec sleep 60", done());
+        for (limit, silence) in [(Some(1_000), 60_000), (None, 1_000)] {
+            let error = worker(&script, limit, silence).unwrap_err().to_string();
+            assert!(error.starts_with("wim-worker was stopped: "), "{error}");
+        }
     }
 }

@@ -2,21 +2,19 @@
 
 use std::io::Write as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::process::{Child, ExitStatus, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Linux;
 use super::bound::Bound;
 use crate::platform::deadline::Deadline;
 use crate::platform::output::Tail;
-use crate::platform::{Command, Output, Processes, Result};
+use crate::platform::{Command, Output, Processes, Result, waiting};
 
 /// The boot image's first process has no search path, and a unit's is not the administrator's.
 pub(super) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl Processes for Linux {
     fn run(&self, command: &Command) -> Result<Output> {
@@ -81,7 +79,7 @@ fn follow(mut child: Child, command: &Command, deadline: Option<Deadline>) -> Re
     // A program that does not read what it is given is no failure.
     std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
     let (out, err) = (Tail::of(stdout, &command.only), Tail::of(stderr, &[]));
-    let status = wait(&mut child, &command.program, deadline)?;
+    let status = wait(child, &command.program, deadline)?;
     let code = status
         .code()
         .or(status.signal().map(|signal| 128 + signal))
@@ -93,26 +91,12 @@ fn follow(mut child: Child, command: &Command, deadline: Option<Deadline>) -> Re
     })
 }
 
-/// Waits for the end of a program, and stops it at the deadline.
-pub(super) fn wait(
-    child: &mut Child,
-    program: &str,
-    deadline: Option<Deadline>,
-) -> Result<std::process::ExitStatus> {
-    let Some(deadline) = deadline else {
-        return child.wait().with_context(|| format!("waiting for {program}"));
-    };
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if let Err(over) = deadline.check() {
-            stop(child);
-            let _ = child.wait();
-            bail!("{program} was stopped: {over}");
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
+/// Waits for the end of a program, and stops it at the deadline with everything that it started.
+pub(super) fn wait(child: Child, program: &str, deadline: Option<Deadline>) -> Result<ExitStatus> {
+    waiting::wait(child, program, deadline, |child| {
+        stop(child);
+        Ok(())
+    })
 }
 
 /// Ends a program with everything that it started.
@@ -126,7 +110,7 @@ fn stop(child: &mut Child) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::*;
 

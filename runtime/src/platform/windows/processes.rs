@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::os::windows::process::CommandExt as _;
 use std::process::{Child, ExitStatus, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
@@ -12,9 +11,8 @@ use super::bindings::{self, Job};
 use crate::in_windows::text;
 use crate::platform::deadline::Deadline;
 use crate::platform::output::Tail;
-use crate::platform::{Command, Output, Processes, Result};
+use crate::platform::{Command, Output, Processes, Result, waiting};
 
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A service has no console, and the programs of a run show none.
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
@@ -84,7 +82,9 @@ fn follow(
     // A program that does not read what it is given is no failure.
     std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
     let (out, err) = (Tail::of(stdout, &command.only), Tail::of(stderr, &[]));
-    let status = wait(&mut child, job, &command.program, deadline)?;
+    let status = waiting::wait(child, &command.program, deadline, |_| {
+        Ok(job.map_or(Ok(()), Job::end)?)
+    })?;
     Ok(Output {
         code: code(status),
         stdout: text::decode(&out.take(), bindings::oem_text),
@@ -96,27 +96,4 @@ fn follow(
 /// here they are unsigned.
 fn code(status: ExitStatus) -> i64 {
     status.code().map_or(-1, |code| i64::from(code.cast_unsigned()))
-}
-
-fn wait(
-    child: &mut Child,
-    job: Option<&Job>,
-    program: &str,
-    deadline: Option<Deadline>,
-) -> Result<ExitStatus> {
-    let Some(deadline) = deadline else {
-        return child.wait().with_context(|| format!("waiting for {program}"));
-    };
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if let Err(over) = deadline.check() {
-            job.map_or(Ok(()), Job::end)
-                .with_context(|| format!("ending {program} at its time limit"))?;
-            let _ = child.wait();
-            bail!("{program} was stopped: {over}");
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
 }
