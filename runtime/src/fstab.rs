@@ -141,6 +141,7 @@ mod tests {
             id: format!("partuuid-{disk}{number}"),
             kind: String::new(),
             name: format!("partlabel-{disk}{number}"),
+            attributes: 0,
             start: 0,
             size: 0,
             file_system: "ext4".into(),

@@ -444,6 +444,7 @@ mod tests {
             id: "state".into(),
             kind: String::new(),
             name: String::new(),
+            attributes: 0,
             start: 1,
             size: 9,
             file_system: String::new(),

@@ -19,6 +19,8 @@ pub struct Partition {
     pub id: String,
     /// Name in a GPT.
     pub name: String,
+    /// Attributes in a GPT.
+    pub attributes: u64,
 }
 
 impl Partition {
@@ -64,6 +66,7 @@ pub fn information(answer: &[u8], disk: u32) -> Option<Partition> {
     Some(Partition {
         kind: guid(answer, 32)?,
         id: guid(answer, 48)?,
+        attributes: long(answer, 64)?,
         name: String::from_utf16_lossy(&units),
         ..common
     })
@@ -120,6 +123,7 @@ mod tests {
     fn a_partition_of_a_gpt_has_its_guid_and_one_of_an_mbr_its_type() {
         let mut gpt = answer(1);
         gpt[48..64].copy_from_slice(&uuid::Uuid::parse_str(ID).unwrap().to_bytes_le());
+        gpt[71] = 0xC0;
         let name: Vec<u8> = "Windows".encode_utf16().flat_map(u16::to_le_bytes).collect();
         gpt[72..72 + name.len()].copy_from_slice(&name);
         let found = information(&gpt, 2).unwrap();
@@ -128,6 +132,7 @@ mod tests {
             (2, 3, 1 << 20, 5 << 30)
         );
         assert_eq!((found.id.as_str(), found.name.as_str()), (ID, "Windows"));
+        assert_eq!(found.attributes, 3 << 62);
         let mut mbr = answer(0);
         mbr[32] = 7;
         let found = information(&mbr, 0).unwrap();

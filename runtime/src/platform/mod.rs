@@ -155,6 +155,8 @@ pub struct Partition {
     pub kind: String,
     /// Name in a GPT; else empty.
     pub name: String,
+    /// Attributes in a GPT; else 0.
+    pub attributes: u64,
     /// Bytes from the start of the disk.
     pub start: u64,
     /// Bytes.
@@ -166,6 +168,19 @@ pub struct Partition {
     pub label: String,
     /// UUID of a Linux file system, in lower case; else empty.
     pub uuid: String,
+}
+
+/// The attribute of a GPT's partition that no system is to show (Microsoft, "PARTITION_INFORMATION_GPT").
+pub(crate) const HIDDEN_ATTRIBUTE: u64 = 1 << 62;
+/// The types of an MBR's partitions with FAT, NTFS and exFAT that no system is to show.
+const HIDDEN_TYPES: [&str; 7] = ["0x11", "0x14", "0x16", "0x17", "0x1b", "0x1c", "0x1e"];
+
+impl Partition {
+    /// Whether the table says that no system is to show its volume.
+    pub fn is_hidden(&self) -> bool {
+        let kind = self.kind.to_ascii_lowercase();
+        self.attributes & HIDDEN_ATTRIBUTE != 0 || HIDDEN_TYPES.contains(&kind.as_str())
+    }
 }
 
 /// A partition to make.

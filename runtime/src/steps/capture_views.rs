@@ -61,9 +61,12 @@ pub(super) fn name_skipped(
                 continue;
             }
             let known = target.volumes.iter().find(|volume| volume.id == partition.id);
-            let why = known
-                .and_then(|volume| why_skipped(volume, &partition.path, destination))
-                .unwrap_or("it is no volume of the system");
+            let why = known.and_then(|volume| why_skipped(volume, &partition.path, destination));
+            let why = why.unwrap_or(if partition.is_hidden() {
+                "it is hidden"
+            } else {
+                "it is no volume of the system"
+            });
             let kind = match partition.file_system.as_str() {
                 "" => "no file system",
                 kind => kind,

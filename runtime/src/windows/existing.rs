@@ -10,15 +10,13 @@ use crate::journal::{Target, Volume};
 use crate::platform::{Disk, Partition, Platform, Result};
 use crate::target;
 
-/// Types of partitions that belong to a machine and not to its system: EFI, MSR, recovery, hidden.
-const OF_THE_MACHINE: [&str; 7] = [
+/// Types of partitions that belong to a machine and not to its system: EFI, MSR, recovery.
+const OF_THE_MACHINE: [&str; 5] = [
     "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
     "e3c9e316-0b5c-4db8-817d-f92df00215ae",
     "de94bba4-06d1-4d40-a16a-bfd50179d6ac",
     "0xef",
     "0x27",
-    "0x17",
-    "0x1c",
 ];
 
 /// What lies on the partition from which a BIOS starts Windows ("System Reserved", or the one that a run of ours made), in lower case.
@@ -41,7 +39,8 @@ pub fn is_captured_kind(file_system: &str) -> bool {
 /// Whether the partition can hold a volume of a Windows.
 pub fn holds_volume(partition: &Partition) -> bool {
     let kind = partition.kind.to_ascii_lowercase();
-    is_captured_kind(&partition.file_system) && !OF_THE_MACHINE.contains(&kind.as_str())
+    let is_of_the_machine = partition.is_hidden() || OF_THE_MACHINE.contains(&kind.as_str());
+    is_captured_kind(&partition.file_system) && !is_of_the_machine
 }
 
 /// The roots of the NTFS volumes that will be captured with the Windows that runs: those of the run, or, where the boot image is

@@ -254,6 +254,7 @@ fn unformatted(new: &NewPartition) -> Part {
         id: new.guid.clone(),
         kind: kind.into(),
         name: new.name.clone(),
+        attributes: if new.role == Role::Hidden { 3 << 62 } else { 0 },
         start: new.start,
         size: new.size,
         volume: Volume::default(),

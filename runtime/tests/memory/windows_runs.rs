@@ -15,7 +15,7 @@ use crate::images::Wim;
 use crate::windows::{
     SETUP_COMPLETE, SOFTWARE_HIVE, SYSTEM_HIVE, add_drivers, controller, info, installation, wim,
 };
-use crate::world::{Drive, Node, Volume, World, file};
+use crate::world::{Drive, Node, Part, Volume, World, file};
 
 pub(crate) const BUILD_AND_CAPTURE: &str = include_str!("../../../templates/windows-build-and-capture.toml");
 pub(crate) const CAPTURE_EXISTING: &str = include_str!("../../../templates/windows-capture-existing.toml");
@@ -216,6 +216,24 @@ fn an_existing_windows_is_captured_volume_by_volume_and_not_changed() {
     for skipped in ["vda1", "vda4", "sdy"] {
         let named = |line: &str| line.contains("not captured: /dev/") && line.contains(skipped);
         assert!(report.log.lines().any(named), "{skipped}: {}", report.log);
+    }
+}
+
+#[test]
+fn a_hidden_partition_is_not_captured_whatever_the_table() {
+    let hide: [fn(&mut Part); 3] = [
+        |part| part.attributes = 1 << 62,
+        |part| part.kind = "0x17".into(),
+        |part| part.kind = "0x1C".into(),
+    ];
+    for hide in hide {
+        let mut world = existing(GENERALIZED);
+        hide(&mut world.drives[0].parts[2]);
+        let (after, report) = run_to_end(world);
+        report.assert_succeeded();
+        assert_eq!(captured(&after).images.len(), 1);
+        let named = "not captured: /dev/vda3 (vfat): it is hidden";
+        assert!(report.log.contains(named), "{}", report.log);
     }
 }
 

@@ -55,6 +55,7 @@ fn written(table: &NewTable) -> Disk {
         id: format!("{MADE}{number}"),
         kind: String::new(),
         name: String::new(),
+        attributes: 0,
         start: new.start,
         size: new.size,
         file_system: String::new(),

@@ -311,6 +311,7 @@ fn partition(folder: &Path, name: &str, found: Option<&table::Table>) -> Partiti
         id: entry.map(|entry| entry.id.clone()).unwrap_or_default(),
         kind: entry.map(|entry| entry.kind.clone()).unwrap_or_default(),
         name: entry.map(|entry| entry.name.clone()).unwrap_or_default(),
+        attributes: entry.map(|entry| entry.attributes).unwrap_or_default(),
         start: number(folder.join("start")) * 512,
         size: number(folder.join("size")) * 512,
         file_system: volume.kind,

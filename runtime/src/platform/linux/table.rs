@@ -10,7 +10,7 @@ use disk_image::partition_table::{GptParams, GptPartition, plan_gpt};
 use disk_image::{Content, Layout};
 use uuid::Uuid;
 
-use crate::platform::{NewPartition, NewTable, Result, Role};
+use crate::platform::{HIDDEN_ATTRIBUTE, NewPartition, NewTable, Result, Role};
 use crate::volumes;
 
 mod mbr;
@@ -24,6 +24,7 @@ pub(super) struct Entry {
     /// Sector at which it begins.
     pub(super) start: u64,
     pub(super) name: String,
+    pub(super) attributes: u64,
 }
 
 /// Identifier and partitions of a disk's table.
@@ -53,6 +54,7 @@ fn read_gpt(mut file: &File, sector_size: u32) -> Option<Table> {
             kind: text(entry.partition_type_guid),
             start: entry.starting_lba,
             name: entry.partition_name.as_str().to_owned(),
+            attributes: entry.attribute_bits,
         });
     Some(Table {
         id: text(gpt.header.disk_guid),
@@ -154,10 +156,9 @@ fn gpt(size: u64, sector_size: u32, table: &NewTable) -> Result<Layout> {
 /// "PARTITION_INFORMATION_GPT"): what Windows' own set-up gives them. systemd mounts nothing with bit 63 by itself.
 fn attributes(role: Role) -> u64 {
     const REQUIRED: u64 = 1;
-    const HIDDEN: u64 = 1 << 62;
     const NO_DRIVE_LETTER: u64 = 1 << 63;
     match role {
-        Role::Hidden => HIDDEN | NO_DRIVE_LETTER,
+        Role::Hidden => HIDDEN_ATTRIBUTE | NO_DRIVE_LETTER,
         Role::Recovery => REQUIRED | NO_DRIVE_LETTER,
         Role::Msr => NO_DRIVE_LETTER,
         _ => 0,
@@ -297,5 +298,7 @@ mod tests {
         let kinds: Vec<_> = table.entries.iter().map(|entry| &entry.kind[..8]).collect();
         assert_eq!(kinds, ["ebd0a0a2", "ebd0a0a2", "0fc63daf"]);
         assert_eq!(dump.matches("attrs=\"GUID:62,63\"").count(), 2, "{dump}");
+        let read: Vec<_> = table.entries.iter().map(|entry| entry.attributes).collect();
+        assert_eq!(read, [0, 3 << 62, 3 << 62]);
     }
 }

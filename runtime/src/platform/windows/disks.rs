@@ -307,6 +307,7 @@ fn without_volume(place: partition::Partition, table_id: &str) -> Partition {
         id: place.id_on(table_id),
         kind: place.kind,
         name: place.name,
+        attributes: place.attributes,
         start: place.start,
         size: place.size,
         file_system: String::new(),

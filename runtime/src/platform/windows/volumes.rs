@@ -141,6 +141,7 @@ impl Volume {
             id,
             kind: place.kind,
             name: place.name,
+            attributes: place.attributes,
             start: place.start,
             size: place.size,
             file_system: self.file_system.clone(),

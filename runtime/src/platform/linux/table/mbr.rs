@@ -49,6 +49,7 @@ pub(super) fn read(file: &File, sector_size: u32) -> Option<Table> {
         kind: format!("0x{:02x}", raw.kind),
         start: raw.start,
         name: String::new(),
+        attributes: 0,
     };
     Some(Table {
         entries: primary.into_iter().chain(logical).map(entry).collect(),
