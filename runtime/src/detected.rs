@@ -1,6 +1,7 @@
 //! The Windows that lies on a disk of the machine: `_OSDDetectedWinDrive` and `_OSDDetectedWinDir`.
 
 use media_format::event::Environment;
+use media_format::manifest::{FileEntry, Package, PackageKind};
 
 use crate::in_windows::path;
 use crate::platform::{Disk, Partition, Platform, Result, System};
@@ -10,6 +11,8 @@ use crate::{target, variables};
 
 const DRIVE: &str = "_OSDDetectedWinDrive";
 const FOLDER: &str = "_OSDDetectedWinDir";
+/// Nobody writes longer ones, and the boot image reads them at each start.
+const LARGEST_SCRIPT: u64 = 1 << 20;
 
 /// An installation, and the name of its folder.
 struct Found {
@@ -57,7 +60,8 @@ fn describe(found: &Found) -> String {
     format!("{partition} of {}", target::describe(&found.disk))
 }
 
-/// Whether the sequence, the media's variables or the commands of its packages name one of the variables.
+/// Whether the sequence, the media's variables, the commands of its packages, or a script file that one of these names has the name
+/// of one of the variables. What cannot be looked through may have it.
 fn is_asked(run: &Run<'_>) -> bool {
     let manifest = &run.media.manifest;
     let texts = [
@@ -65,14 +69,47 @@ fn is_asked(run: &Run<'_>) -> bool {
         serde_json::to_string(&manifest.options),
         serde_json::to_string(&manifest.packages),
     ];
-    let names = [DRIVE, FOLDER].map(str::to_lowercase);
-    // What cannot be looked through may name them.
-    texts.into_iter().any(|text| {
-        text.map_or(true, |text| {
-            let text = text.to_lowercase();
-            names.iter().any(|name| text.contains(name))
-        })
+    let texts: std::result::Result<Vec<_>, _> = texts.into_iter().collect();
+    texts.map_or(true, |texts| {
+        let text = texts.concat().to_lowercase();
+        has_name(text.as_bytes()) || scripts(run, &text).any(|script| is_asked_by(run, script))
     })
+}
+
+/// The files of packages that can be scripts and that the text names.
+fn scripts<'a>(run: &'a Run<'_>, text: &'a str) -> impl Iterator<Item = &'a FileEntry> {
+    let manifest = &run.media.manifest;
+    let with_commands = |package: &&Package| {
+        use PackageKind::{Application, Client, Files};
+        matches!(package.kind, Application | Client | Files)
+    };
+    let files = manifest
+        .packages
+        .iter()
+        .filter(with_commands)
+        .flat_map(|package| manifest.files_of(package));
+    files.filter(move |file| {
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        file.size <= LARGEST_SCRIPT && text.contains(&name.to_lowercase())
+    })
+}
+
+fn is_asked_by(run: &Run<'_>, script: &FileEntry) -> bool {
+    let bytes = run.media.bytes_of(run.platform, script);
+    bytes.map_or(true, |mut bytes| {
+        // PowerShell writes two bytes for each character.
+        bytes.retain(|byte| *byte != 0);
+        bytes.make_ascii_lowercase();
+        has_name(&bytes)
+    })
+}
+
+/// Whether a text in lower case has the name of one of the variables.
+fn has_name(text: &[u8]) -> bool {
+    [DRIVE, FOLDER]
+        .map(str::to_lowercase)
+        .iter()
+        .any(|name| text.windows(name.len()).any(|part| part == name.as_bytes()))
 }
 
 /// By disk and partition, in their order. A volume that cannot be read is named and passed over.

@@ -182,9 +182,7 @@ impl Media {
         let mut files = self.manifest.files.iter();
         let file = files.find(|file| file.role == Role::Drivers);
         let file = file.ok_or_else(|| anyhow!("the media carries no driver packages"))?;
-        self.verify_file(platform, file, &mut |_| {})?;
-        let bytes = platform.read(&self.path(file))?.unwrap_or_default();
-        Ok(DriverIndex::parse(&bytes)?)
+        Ok(DriverIndex::parse(&self.bytes_of(platform, file)?)?)
     }
 
     /// Compares the digests of a package's files, unless that was done already.
@@ -232,6 +230,15 @@ impl Media {
         Ok(())
     }
 
+    /// The content of a small file, after its digest was compared.
+    ///
+    /// # Errors
+    /// When it is missing or differs.
+    pub fn bytes_of(&self, platform: &dyn Platform, file: &FileEntry) -> Result<Vec<u8>> {
+        self.verify_file(platform, file, &mut |_| {})?;
+        Ok(platform.read(&self.path(file))?.unwrap_or_default())
+    }
+
     /// The text of a task sequence, after its digest was compared.
     ///
     /// # Errors
@@ -240,8 +247,7 @@ impl Media {
         let mut files = self.manifest.files.iter();
         let file = files.find(|file| file.role == Role::Sequence && file.path == entry.path);
         let file = file.ok_or_else(|| anyhow!("the manifest does not name {}", entry.path))?;
-        self.verify_file(platform, file, &mut |_| {})?;
-        let bytes = platform.read(&self.path(file))?.unwrap_or_default();
+        let bytes = self.bytes_of(platform, file)?;
         String::from_utf8(bytes).with_context(|| format!("{} is not text", entry.path))
     }
 

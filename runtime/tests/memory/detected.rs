@@ -104,6 +104,39 @@ fn volumes_are_looked_at_only_where_somebody_asks() {
     }
 }
 
+/// What a step runs of a package, and nothing else of it.
+#[test]
+fn a_script_file_of_a_package_asks_too() {
+    let by_name = "type = \"run-script\"\npackage = \"files\"\nfile = \"tools/look.sh\"";
+    let by_line = "type = \"run-command-line\"\npackage = \"files\"\ncommand = \"say Tools/Look.sh\"";
+    let other = "type = \"run-command-line\"\npackage = \"files\"\ncommand = \"say nothing\"";
+    let asks = "say $_OSDDetectedWinDir";
+    let wide: String = asks.chars().flat_map(|c| [c, '\0']).collect();
+    let long = asks.to_owned() + &" ".repeat(1 << 20);
+    for (step, script, looks) in [
+        (by_name, asks, true),
+        (by_line, asks, true),
+        (by_line, &wide, true),
+        (by_line, "say _OSDDetectedWin", false),
+        (by_line, &long, false),
+        (other, asks, false),
+        (
+            &format!("{other}\ndescription = \"look.sh reads {FOLDER}\""),
+            "",
+            true,
+        ),
+    ] {
+        let text = deploy().replace("style = \"by-firmware\"", "erase-existing = true");
+        let (head, steps) = text.split_at(text.find("[[steps]]").expect("steps"));
+        let mut media = MediaBuilder::new(MediaLayout::Iso, &format!("{head}[[steps]]\n{step}\n{steps}"));
+        media.add_file("tools/look.sh", script);
+        let world = with_volumes(machine(Firmware::Uefi, &media), &[windows()]);
+        let (_, report) = run(world);
+        let found = report.log.contains("a Windows was found on /dev/vda1 of");
+        assert_eq!(found, looks, "{step} {}: {}", script.trim_end(), report.log);
+    }
+}
+
 #[test]
 fn windows_pe_gives_a_drive_and_a_path_of_windows() {
     let sequence = windows_runs::template_of(
