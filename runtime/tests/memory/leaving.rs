@@ -105,6 +105,27 @@ fn the_folder_of_a_share_goes_with_the_connection() {
     assert!(world.shares[SHARE].volume.bytes("there").is_some());
 }
 
+/// It may switch the machine off, so nothing of the run is left for later.
+#[test]
+fn the_share_is_closed_before_the_command_that_comes_after_the_run() {
+    let action = "[variables]\nSMSTSPostAction = \"touch /mnt/Z/late\"\n";
+    let sequence = deploy().replacen("[variables]\n", action, 1);
+    assert!(sequence.contains("SMSTSPostAction"));
+    let steps = connect("Z:") + &touch("/mnt/Z/there");
+    for end in ["true", "exit 5"] {
+        let last = format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"{end}\"\n");
+        let media = with_account(MediaLayout::Iso, &format!("{sequence}\n{steps}{last}"));
+        let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+        assert!(
+            report.log.contains("SMSTSPostAction ended with 0"),
+            "{}",
+            report.log
+        );
+        let share = &world.shares[SHARE].volume;
+        assert!(share.bytes("there").is_some() && share.bytes("late").is_none());
+    }
+}
+
 #[test]
 fn folders_that_were_there_or_are_not_empty_stay() {
     let (world, report) = deployed("/tmp", "");
