@@ -1,11 +1,15 @@
 //! What the worker is asked for when a Linux is captured: the settings of the step arrive there.
 
+use media_format::event::Environment::{Os, Pe};
 use media_format::manifest::MediaLayout;
 use media_format::wim::protocol::{Capture, CaptureImage, Compression, OnBadName, Operation};
 
+use runtime::platform::Firmware;
+
 use crate::driver::run_to_end;
-use crate::fixture::{CAPTURE_CANARY, MediaBuilder, installed};
+use crate::fixture::{CAPTURE_CANARY, MediaBuilder, SHARE, build_and_capture, installed, machine};
 use crate::outcome;
+use crate::runs::{to_share, with_account};
 use crate::world::{Volume, World, file};
 
 const SEQUENCE: &str = r#"
@@ -46,6 +50,61 @@ fn captures(settings: &str) -> World {
     let drive = world.drives[0].clone();
     world.drives[0] = drive.with("part-data", data);
     world
+}
+
+/// Where the boot image has connected the share, in this order, and where else it was connected.
+fn connections(world: &World) -> (Vec<&str>, usize) {
+    let all = world.connections.iter();
+    let (here, elsewhere): (Vec<_>, Vec<_>) = all.partition(|(.., in_boot_image)| *in_boot_image);
+    assert!(here.iter().all(|(share, ..)| share == SHARE));
+    let places = here.iter().map(|(_, folder, _)| folder.to_str().unwrap());
+    (places.collect(), elsewhere.len())
+}
+
+const OWN_PLACE: &str = "/run/media-runtime/shares/__server_captures";
+
+/// Once to see before anything is erased that it can be written to, and, after the restart of which that connection dies, to capture.
+#[test]
+fn the_share_of_the_capture_is_connected_in_the_boot_image_by_the_capture_itself() {
+    let (world, report) = run_to_end(to_share(Firmware::Uefi, MediaLayout::Iso));
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os, Os, Pe]);
+    assert_eq!(connections(&world), (vec![OWN_PLACE; 2], 0));
+    assert!(outcome::captured(&world, "ref.wim").is_some());
+}
+
+/// One connection is enough: the capture goes through it.
+#[test]
+fn a_step_connects_the_share_that_the_capture_goes_to() {
+    let text = build_and_capture(r"\\server\captures\ref.wim");
+    let at = text.find("type = \"capture-operating-system-image\"").unwrap();
+    let (before, capture) = text.split_at(text[..at].rfind("[[").unwrap());
+    let header = capture.lines().next().unwrap();
+    let connect = "type = \"connect-to-network-folder\"\npath = '\\\\server\\captures'\nat = \"/mnt/notes\"\n\
+                   account = \"capturer\"\npassword = \"%OSDCaptureAccountPassword%\"";
+    let write = "type = \"run-command-line\"\ncommand = \"touch /mnt/notes/there\"";
+    let steps = format!("{header}\n{connect}\n{header}\n{write}\n");
+    let media = with_account(MediaLayout::Iso, &format!("{before}{steps}{capture}"));
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    // First come the checks of both steps.
+    assert_eq!(
+        connections(&world),
+        (vec!["/mnt/notes", OWN_PLACE, "/mnt/notes"], 0)
+    );
+    let captures = world
+        .requests
+        .iter()
+        .filter_map(|request| match &request.operation {
+            Operation::Capture(capture) => Some(capture.wim.to_str().unwrap()),
+            _ => None,
+        });
+    assert_eq!(captures.collect::<Vec<_>>(), ["/mnt/notes/ref.wim.partial"]);
+    let line = r"\\server\captures is at /mnt/notes";
+    assert_eq!(report.log.matches(line).count(), 2, "{}", report.log);
+    let share = &world.shares[SHARE].volume;
+    assert!(share.bytes("there").is_some());
+    assert!(outcome::captured(&world, "ref.wim").is_some());
 }
 
 /// The one capture that the worker was asked for, with the cap on its memory.

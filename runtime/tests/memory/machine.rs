@@ -114,7 +114,12 @@ impl Network for Memory {
         drop(world);
         at.map_or(Ok(()), |at| self.make_folder(at))?;
         let connection = (share.to_owned(), folder.clone());
-        self.world_mut().volatile.connected.push(connection);
+        let mut world = self.world_mut();
+        let in_boot_image = world.volatile.root.is_none();
+        world
+            .connections
+            .push((share.to_owned(), folder.clone(), in_boot_image));
+        world.volatile.connected.push(connection);
         Ok(folder)
     }
 

@@ -145,6 +145,8 @@ pub(crate) struct World {
     pub(crate) domain: Option<String>,
     /// Something in the installed system keeps what is connected busy.
     pub(crate) shares_are_in_use: bool,
+    /// The shares that were connected so far, where they were, and whether the boot image did it.
+    pub(crate) connections: Vec<(String, PathBuf, bool)>,
     /// How often each command that counts was run.
     pub(crate) counters: BTreeMap<String, u32>,
     pub(crate) random: u64,
@@ -341,6 +343,7 @@ impl World {
             adds_drivers: false,
             domain: None,
             shares_are_in_use: false,
+            connections: vec![],
             counters: BTreeMap::new(),
             random: 1,
             operations: vec![],
