@@ -7,7 +7,8 @@ use runtime::platform::{Firmware, Result};
 use runtime::start::Operator;
 
 use crate::driver::{Report, run_to_cut, run_to_end, run_with};
-use crate::fixture::{self, MediaBuilder, build_and_capture, deploy, machine};
+use crate::fixture::{self, MediaBuilder, build_and_capture, machine};
+use crate::frames::{deploy_then, lines, with_first};
 use crate::runs::with_account;
 use crate::secrets::absent_in_world;
 use crate::world::World;
@@ -36,21 +37,10 @@ fn attended(mut media: MediaBuilder, asked: &str) -> World {
 
 /// Deploys, with those steps in the boot image and in the installed system.
 fn deploy_with(in_pe: &str, in_os: &str) -> MediaBuilder {
-    let text = deploy();
-    let place = text.find("[[steps]]").expect("steps");
-    let steps = format!("{}{in_pe}\n{}\n{in_os}", &text[..place], &text[place..]);
-    MediaBuilder::new(MediaLayout::Iso, &steps)
+    MediaBuilder::new(MediaLayout::Iso, &with_first(&deploy_then(in_os), in_pe))
 }
 
 const USE: &str = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say %Token%\"\n";
-
-/// The command lines that were given to a shell.
-fn lines(world: &World) -> Vec<String> {
-    let shells = world.commands.iter().filter(|command| command.program == "sh");
-    shells
-        .map(|command| String::from_utf8_lossy(&command.stdin).into_owned())
-        .collect()
-}
 
 #[test]
 fn a_secret_is_asked_for_at_the_starts_whose_steps_need_it() {

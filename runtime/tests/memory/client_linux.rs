@@ -6,6 +6,7 @@ use runtime::platform::Firmware;
 
 use crate::driver::{Report, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::frames::{command, deploys_then, lines};
 use crate::outcome;
 use crate::runs::existing_to_share;
 use crate::world::{World, file};
@@ -36,19 +37,12 @@ fn run(settings: &str, steps: &str, install: &str, files: &[(&str, &str)]) -> (W
     run_to_end(machine(Firmware::Uefi, &media))
 }
 
-fn lines(world: &World) -> Vec<String> {
-    let shells = world.commands.iter().filter(|command| command.program == "sh");
-    shells
-        .map(|command| String::from_utf8_lossy(&command.stdin).into_owned())
-        .collect()
-}
-
 const CLIENT: &str = "  client-package = \"client\"\n";
 
 #[test]
 fn the_client_is_installed_in_the_new_system_with_its_properties() {
     let properties = format!("{CLIENT}  client-properties = \"--site %SITE% --quiet\"\n");
-    let last = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say the end\"\n";
+    let last = &command("say the end", "");
     let (world, report) = run(&properties, last, "say install", &[]);
     report.assert_succeeded();
     assert_eq!(lines(&world), ["say install --site ABC --quiet", "say the end"]);
@@ -92,7 +86,7 @@ fn the_treatment_says_which_program_of_the_client_runs() {
 
 #[test]
 fn a_program_of_the_client_that_fails_ends_the_run() {
-    let mut media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{}", deploy(), prepare("")));
+    let mut media = deploys_then(&prepare(""));
     media.add_application("client", Install::Command("true".into()));
     media.set_programs("client", &[("prepare", "exit 7")]);
     // A program of that name means something in a client only.
@@ -108,8 +102,7 @@ fn a_program_of_the_client_that_fails_ends_the_run() {
 #[test]
 fn the_identities_of_agents_are_removed_from_the_running_system() {
     let files = [&IDENTITIES[..], &[SETTINGS]].concat();
-    let text = format!("{}\n{}", deploy(), prepare(""));
-    let mut media = MediaBuilder::new(MediaLayout::Iso, &text);
+    let mut media = deploys_then(&prepare(""));
     media.put_into_reference(&files);
     let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
     report.assert_succeeded();

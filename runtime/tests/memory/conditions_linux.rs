@@ -7,6 +7,7 @@ use runtime::platform::smbios::Smbios;
 
 use crate::driver::run_to_end;
 use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::frames::{command, with_first};
 
 /// By the condition, whether it holds in the boot image and in the installed system.
 const CONDITIONS: [(&str, bool, bool); 31] = [
@@ -75,14 +76,11 @@ const CONDITIONS: [(&str, bool, bool); 31] = [
 fn held(sequence: &str, conditions: &[&str], files: &[(&str, &str)]) -> Vec<String> {
     let steps = |place: &str| -> String {
         let step = |(number, when): (usize, &&str)| {
-            format!(
-                "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say {place}{number}\"\nwhen = {{ {when} }}\n"
-            )
+            command(&format!("say {place}{number}"), &format!("when = {{ {when} }}"))
         };
         conditions.iter().enumerate().map(step).collect()
     };
-    let (head, rest) = sequence.split_at(sequence.find("[[steps]]").expect("steps"));
-    let text = format!("{head}{}{rest}\n{}", steps("pe"), steps("os"));
+    let text = with_first(&format!("{sequence}\n{}", steps("os")), &steps("pe"));
     let mut media = MediaBuilder::new(MediaLayout::Iso, &text);
     media.put_into_reference(files);
     let mut world = machine(Firmware::Uefi, &media);

@@ -8,6 +8,7 @@ use runtime::platform::Firmware;
 
 use crate::driver::{Ended, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::frames::deploys_then;
 use crate::outcome;
 use crate::runs::{existing_to_share, to_disk, to_share, to_stick};
 use crate::world::{Drive, World};
@@ -160,7 +161,7 @@ fn deploy_survives_a_cut_at_every_operation() {
 #[test]
 fn a_command_stops_the_run_exactly_where_it_may_have_begun() {
     let step = "[[steps]]\ntype = \"run-command-line\"\nname = \"Count\"\ncommand = \"append /count\"\n";
-    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{step}", deploy()));
+    let media = deploys_then(step);
     let stops = cut_everywhere(&machine(Firmware::Uefi, &media));
     let operations: Vec<_> = stops
         .keys()

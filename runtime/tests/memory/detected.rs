@@ -4,8 +4,8 @@ use media_format::manifest::MediaLayout;
 use runtime::platform::{Bus, Firmware};
 
 use crate::driver::{Report, run_to_end};
-use crate::facts_of_the_engine::said;
 use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::frames::{as_winpe, command, deploy_then, deploy_windows, erasing, said, with_first};
 use crate::windows::installation;
 use crate::windows_runs;
 use crate::world::{Drive, Volume, World};
@@ -22,9 +22,8 @@ fn windows() -> Volume {
 
 /// A deployment onto a disk with those volumes, with steps before it and behind it.
 fn deploys(volumes: &[Volume], in_pe: &str, in_os: &str) -> World {
-    let text = deploy().replace("style = \"by-firmware\"", "erase-existing = true");
-    let (head, steps) = text.split_at(text.find("[[steps]]").expect("steps"));
-    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{head}{in_pe}\n{steps}\n{in_os}"));
+    let text = with_first(&erasing(&deploy_then(in_os)), in_pe);
+    let media = MediaBuilder::new(MediaLayout::Iso, &text);
     with_volumes(machine(Firmware::Uefi, &media), volumes)
 }
 
@@ -38,7 +37,7 @@ fn with_volumes(mut world: World, volumes: &[Volume]) -> World {
 }
 
 fn say(line: &str, settings: &str) -> String {
-    format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"say {line}\"\n{settings}\n")
+    command(&format!("say {line}"), settings)
 }
 
 fn run(world: World) -> (Vec<String>, Report) {
@@ -126,9 +125,8 @@ fn a_script_file_of_a_package_asks_too() {
             true,
         ),
     ] {
-        let text = deploy().replace("style = \"by-firmware\"", "erase-existing = true");
-        let (head, steps) = text.split_at(text.find("[[steps]]").expect("steps"));
-        let mut media = MediaBuilder::new(MediaLayout::Iso, &format!("{head}[[steps]]\n{step}\n{steps}"));
+        let text = with_first(&erasing(&deploy()), &format!("[[steps]]\n{step}"));
+        let mut media = MediaBuilder::new(MediaLayout::Iso, &text);
         media.add_file("tools/look.sh", script);
         let world = with_volumes(machine(Firmware::Uefi, &media), &[windows()]);
         let (_, report) = run(world);
@@ -139,16 +137,9 @@ fn a_script_file_of_a_package_asks_too() {
 
 #[test]
 fn windows_pe_gives_a_drive_and_a_path_of_windows() {
-    let sequence = windows_runs::template_of(
-        &windows_runs::DEPLOY
-            .replace("\"reference\"", "\"windows\"")
-            .replace("style = \"by-firmware\"", "erase-existing = true"),
-        &windows_runs::INSIDE,
-    );
-    let media = windows_runs::media(MediaLayout::Iso, &sequence);
-    let mut world = with_volumes(machine(Firmware::Uefi, &media), &[windows()]);
-    (world.winpe, world.adds_drivers, world.names_partitions) = (true, true, true);
-    let (_, report) = run(world);
+    let media = windows_runs::media(MediaLayout::Iso, &erasing(&deploy_windows()));
+    let world = with_volumes(machine(Firmware::Uefi, &media), &[windows()]);
+    let (_, report) = run(as_winpe(world));
     let drive = r"\run\media-runtime\mounts\vda1";
     let line = format!(r"{DRIVE} is {drive}, {FOLDER} is {drive}\Windows");
     assert!(report.log.contains(&line), "{line}: {}", report.log);

@@ -6,7 +6,8 @@ use runtime::platform::smbios::Smbios;
 use runtime::platform::{Bus, Firmware};
 
 use crate::driver::{Report, run_to_end};
-use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::fixture::{MediaBuilder, machine};
+use crate::frames::{command, deploy_then, said, with_first};
 use crate::secrets::absent_in_world;
 use crate::world::World;
 
@@ -33,14 +34,12 @@ fn computer() -> Hardware {
 }
 
 fn say(line: &str) -> String {
-    format!("[[steps]]\nname = \"Say it\"\ntype = \"run-command-line\"\ncommand = \"say {line}\"\n")
+    command(&format!("say {line}"), "name = \"Say it\"")
 }
 
 /// A deployment with steps before it, in the boot image, and behind it, in the installed system.
 fn media(layout: MediaLayout, in_pe: &str, in_os: &str) -> MediaBuilder {
-    let text = deploy();
-    let (head, steps) = text.split_at(text.find("[[steps]]").expect("steps"));
-    let mut media = MediaBuilder::new(layout, &format!("{head}{in_pe}\n{steps}\n{in_os}"));
+    let mut media = MediaBuilder::new(layout, &with_first(&deploy_then(in_os), in_pe));
     media.organization = "Example Organization".into();
     media
 }
@@ -49,17 +48,6 @@ fn run_on(firmware: Firmware, media: &MediaBuilder) -> (World, Report) {
     let mut world = machine(firmware, media);
     world.hardware = Some(computer());
     run_to_end(world)
-}
-
-/// What was said, without the word.
-pub(crate) fn said(world: &World) -> Vec<String> {
-    let lines = world
-        .commands
-        .iter()
-        .map(|command| String::from_utf8_lossy(&command.stdin));
-    lines
-        .filter_map(|line| Some(line.strip_prefix("say ")?.to_owned()))
-        .collect()
 }
 
 const MACHINE: [(&str, &str); 18] = [

@@ -7,18 +7,19 @@ use runtime::platform::Firmware;
 
 use crate::driver::{Ended, Report, run_to_cut, run_to_end};
 use crate::fixture::{MEDIA, MediaBuilder, SHARE, deploy, machine};
+use crate::frames::{self, deploy_then, deploys_then, with_first, with_late};
 use crate::images::{Image, Wim};
 use crate::runs::to_share;
 use crate::world::{Node, World, file};
 
 /// A deployment with further steps, inside the installed system.
 fn with_steps(steps: &str) -> (World, Report) {
-    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    let media = deploys_then(steps);
     run_to_end(machine(Firmware::Uefi, &media))
 }
 
 fn command(name: &str, line: &str, more: &str) -> String {
-    format!("[[steps]]\ntype = \"run-command-line\"\nname = \"{name}\"\ncommand = \"{line}\"\n{more}\n")
+    frames::command(line, &format!("name = \"{name}\"\n{more}"))
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn a_step_is_tried_as_often_as_it_says() {
 fn a_command_that_was_cut_is_not_repeated_unless_it_says_so() {
     for (more, repeats) in [("", false), ("after-cut = \"repeat\"", true)] {
         let steps = command("Count", "append /count", more);
-        let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+        let media = deploys_then(&steps);
         let mut world = machine(Firmware::Uefi, &media);
         let (done, _) = run_to_end(world.clone());
         let cut = done
@@ -235,9 +236,8 @@ fn a_connected_folder_is_where_the_step_says_also_when_the_capture_uses_the_shar
     let connect = "[[steps]]\ntype = \"connect-to-network-folder\"\npath = '\\\\server\\captures'\nat = \"Z:\"\n\
                    account = \"capturer\"\npassword = \"%OSDCaptureAccountPassword%\"\n";
     let sequence = crate::fixture::build_and_capture(r"\\server\captures\ref.wim");
-    let place = sequence.find("[[steps]]").unwrap();
     let write = command("Write", "touch /mnt/Z/there", "");
-    let sequence = format!("{}{connect}{write}{}", &sequence[..place], &sequence[place..]);
+    let sequence = with_first(&sequence, &format!("{connect}{write}"));
     let media = crate::runs::with_account(MediaLayout::Iso, &sequence);
     let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
     report.assert_succeeded();
@@ -255,9 +255,9 @@ fn place_of_log(report: &Report) -> &str {
 
 #[test]
 fn the_end_says_where_the_log_can_be_read_later() {
-    let failing = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"exit 4\"\n";
+    let failing = frames::command("exit 4", "");
     let run = |layout| {
-        let media = MediaBuilder::new(layout, &format!("{}\n{failing}", deploy()));
+        let media = MediaBuilder::new(layout, &deploy_then(&failing));
         run_to_end(machine(Firmware::Uefi, &media))
     };
     let (world, report) = run(MediaLayout::Usb);
@@ -296,9 +296,7 @@ fn a_log_that_is_only_in_memory_is_said_to_be() {
 
 /// A build and capture whose installed system gets those steps first.
 fn failing(sequence: &str, steps: &str) -> MediaBuilder {
-    let at = sequence.rfind("[[steps]]").unwrap();
-    let text = format!("{}{steps}{}", &sequence[..at], &sequence[at..]);
-    crate::runs::with_account(MediaLayout::Iso, &text)
+    crate::runs::with_account(MediaLayout::Iso, &with_late(sequence, steps))
 }
 
 const LOG: &str = "logs/REFERENCE/smsts.log";
@@ -308,11 +306,7 @@ fn a_failure_before_the_capture_leaves_the_log_at_its_destination() {
     let to_share = crate::fixture::build_and_capture(r"\\server\captures\deep\ref.wim");
     // In the installed system, and in the boot image.
     let inside = failing(&to_share, &command("Break it", "exit 4", ""));
-    let mut outside = to_share.clone();
-    outside.insert_str(
-        to_share.find("[[steps]]").unwrap(),
-        &command("Break it", "exit 4", ""),
-    );
+    let outside = with_first(&to_share, &command("Break it", "exit 4", ""));
     for media in [inside, crate::runs::with_account(MediaLayout::Iso, &outside)] {
         let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
         assert!(report.reason().contains("Break it"), "{}", report.reason());

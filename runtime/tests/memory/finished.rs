@@ -5,6 +5,7 @@ use runtime::platform::Firmware;
 
 use crate::driver::{Answers, Ended, run_to_end, run_with};
 use crate::fixture::{MediaBuilder, build_and_capture, capture_existing, deploy, installed, machine};
+use crate::frames::erasing;
 use crate::runs::with_account;
 
 const DESTINATION: &str = r"\\server\captures\ref.wim";
@@ -14,12 +15,6 @@ fn restless(mut media: MediaBuilder) -> MediaBuilder {
     assert!(media.options.unattended);
     media.options.finish = Finish::Restart;
     media
-}
-
-fn erasing(sequence: &str) -> String {
-    let kind = "type = \"format-and-partition-disk\"\n";
-    assert!(sequence.contains(kind));
-    sequence.replace(kind, &format!("{kind}erase-existing = true\n"))
 }
 
 #[test]

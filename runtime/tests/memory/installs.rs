@@ -1,10 +1,11 @@
 //! Lists of applications: what is said of them at the end, and where they go on.
 
-use media_format::manifest::{Install, MediaLayout};
+use media_format::manifest::Install;
 use runtime::platform::Firmware;
 
 use crate::driver::{Report, run_to_end};
-use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::fixture::{MediaBuilder, machine};
+use crate::frames::deploys_then;
 use crate::world::World;
 
 const STATUS: &str =
@@ -15,7 +16,7 @@ fn applications(ids: &str, more: &str) -> String {
 }
 
 fn media(steps: &str) -> MediaBuilder {
-    let mut media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    let mut media = deploys_then(steps);
     let missing = Install::Apt {
         repository: "updates".into(),
         packages: vec!["nothing".into()],

@@ -1,11 +1,11 @@
 //! A Linux joins a domain or a workgroup, and leaves one.
 
 use media_format::event::Environment::{Os, Pe};
-use media_format::manifest::MediaLayout;
 use runtime::platform::{Command, Firmware};
 
 use crate::driver::{Report, run_to_end};
-use crate::fixture::{JOIN_CANARY, MediaBuilder, deploy, machine};
+use crate::fixture::{JOIN_CANARY, machine};
+use crate::frames::deploys_then;
 use crate::secrets::absent_in_world;
 use crate::world::World;
 
@@ -16,8 +16,7 @@ const WORKGROUP: &str =
 
 /// A deployed system with realmd and Samba, a member of that domain.
 fn run(steps: &str, member: Option<&str>, password: &str) -> (World, Report) {
-    let text = format!("{}\n{steps}", deploy());
-    let mut media = MediaBuilder::new(MediaLayout::Iso, &text).secret("OSDJoinPassword", password);
+    let mut media = deploys_then(steps).secret("OSDJoinPassword", password);
     media.put_into_reference(&[
         ("usr/sbin/realm", "program"),
         (

@@ -9,6 +9,7 @@ use runtime::platform::Firmware;
 use crate::cuts::cut_everywhere;
 use crate::driver::{Report, run_to_end};
 use crate::fixture::{self, MediaBuilder, SHARE, build_and_capture, deploy, machine};
+use crate::frames::{command, deploy_then, with_late};
 use crate::outcome;
 use crate::runs::with_account;
 use crate::windows_runs::{self, INSIDE};
@@ -77,23 +78,21 @@ fn connect(at: &str) -> String {
 }
 
 fn touch(path: &str) -> String {
-    format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"touch {path}\"\n")
+    command(&format!("touch {path}"), "")
 }
 
 /// A deployment that connects the share inside the installed system, and writes into it.
 fn deployed(at: &str, before: &str) -> (World, Report) {
     let steps = format!("{before}{}{}", connect(at), touch("/mnt/Z/there"));
-    let media = with_account(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    let media = with_account(MediaLayout::Iso, &deploy_then(&steps));
     run_to_end(machine(Firmware::Uefi, &media))
 }
 
 /// A capture that connects the share inside the installed system.
 fn captures() -> MediaBuilder {
     let sequence = build_and_capture(TO_SHARE);
-    let at = sequence.rfind("[[steps]]").unwrap();
     let steps = connect("Z:") + &touch("/mnt/Z/there");
-    let text = format!("{}{steps}{}", &sequence[..at], &sequence[at..]);
-    with_account(MediaLayout::Iso, &text)
+    with_account(MediaLayout::Iso, &with_late(&sequence, &steps))
 }
 
 #[test]
@@ -113,7 +112,7 @@ fn the_share_is_closed_before_the_command_that_comes_after_the_run() {
     assert!(sequence.contains("SMSTSPostAction"));
     let steps = connect("Z:") + &touch("/mnt/Z/there");
     for end in ["true", "exit 5"] {
-        let last = format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"{end}\"\n");
+        let last = command(end, "");
         let media = with_account(MediaLayout::Iso, &format!("{sequence}\n{steps}{last}"));
         let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
         assert!(
@@ -156,7 +155,7 @@ fn a_capture_has_no_folder_of_a_share_also_when_something_keeps_it_busy() {
 #[test]
 fn a_cut_leaves_no_folder_of_a_share_behind() {
     let steps = connect("Z:") + &touch("/last");
-    let media = with_account(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    let media = with_account(MediaLayout::Iso, &deploy_then(&steps));
     let stops = cut_everywhere(&machine(Firmware::Uefi, &media));
     let differs: Vec<_> = stops.keys().filter(|stop| stop.contains("mnt")).collect();
     let shown: Vec<_> = differs.iter().map(|stop| beginning(stop, 300)).collect();

@@ -19,6 +19,7 @@ mod failures;
 mod files;
 mod finished;
 mod fixture;
+mod frames;
 mod hives;
 mod images;
 mod installs;

@@ -5,11 +5,12 @@ use runtime::platform::{Bus, Firmware};
 
 use crate::driver::run_to_end;
 use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::frames::{deploys_then, with_first};
 use crate::refusals::refused;
 use crate::world::{Drive, Node, World};
 
 fn with_steps(steps: &str) -> World {
-    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    let media = deploys_then(steps);
     machine(Firmware::Uefi, &media)
 }
 
@@ -108,9 +109,8 @@ fn the_disk_of_a_disabled_capture_is_not_looked_for() {
 
 fn on_disk(disk: &str, before: &str) -> World {
     let text = deploy().replace("disk = { only = true }", &format!("disk = {disk}"));
-    let place = text.find("[[steps]]").expect("steps");
-    let text = format!("{}{before}\n{}", &text[..place], &text[place..]);
-    let mut world = machine(Firmware::Uefi, &MediaBuilder::new(MediaLayout::Iso, &text));
+    let media = MediaBuilder::new(MediaLayout::Iso, &with_first(&text, before));
+    let mut world = machine(Firmware::Uefi, &media);
     world.drives.insert(1, Drive::empty("vdb", 8 << 30, Bus::Virtio));
     world
 }

@@ -6,7 +6,8 @@ use runtime::platform::hardware::{Adapter, Hardware};
 use runtime::platform::smbios::{Battery, MemoryDevice, Processor, Smbios};
 
 use crate::driver::{Ended, run_to_end};
-use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::fixture::{MediaBuilder, machine};
+use crate::frames::deploys_then;
 
 const SEQUENCE: &str =
     "name = \"Ready\"\noperating-system = \"linux\"\n[[steps]]\ntype = \"check-readiness\"\n";
@@ -102,7 +103,7 @@ fn everything_that_is_missing_is_said_at_once() {
 fn the_room_on_the_systems_volume_is_judged() {
     for (size, enough) in [("1 MB", true), ("100 TB", false)] {
         let step = format!("[[steps]]\ntype = \"check-readiness\"\nfree-space = \"{size}\"\n");
-        let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{step}", deploy()));
+        let media = deploys_then(&step);
         let ended = run_to_end(machine(Firmware::Uefi, &media)).1.ended;
         match ended {
             Ended::Over(None) => assert!(enough, "{size}"),

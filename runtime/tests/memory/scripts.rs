@@ -6,15 +6,12 @@ use runtime::platform::{Command, Firmware};
 
 use crate::driver::{Ended, Report, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::frames::{command, deploy_then, deploys_then};
 use crate::world::World;
-
-fn command(line: &str, more: &str) -> String {
-    format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"{line}\"\n{more}\n")
-}
 
 /// A deployment with further steps, inside the installed system.
 fn run(steps: &str) -> (World, Report) {
-    let mut media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    let mut media = deploys_then(steps);
     media.add_application("speaks", Install::Command("say installed".into()));
     run_to_end(machine(Firmware::Uefi, &media))
 }
@@ -77,7 +74,7 @@ fn what_installs_a_package_knows_the_variables() {
 #[test]
 fn a_failure_that_is_covered_is_copied_to_the_stick_with_the_log() {
     let steps = command("exit 5", "continue-on-error = true") + &command("append /last", "");
-    let media = MediaBuilder::new(MediaLayout::Usb, &format!("{}\n{steps}", deploy()));
+    let media = MediaBuilder::new(MediaLayout::Usb, &deploy_then(&steps));
     let mut world = machine(Firmware::Uefi, &media);
     let (done, _) = run_to_end(world.clone());
     let last = |name: &String| name == "program writes /last";

@@ -7,11 +7,12 @@ use runtime::platform::{Command, Firmware};
 
 use crate::driver::{Report, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine};
+use crate::frames::{command, deploys_then, with_first};
 use crate::world::World;
 
 /// A deployment with further steps, inside the installed system; the media have scripts.
 fn run(steps: &str) -> (World, Report) {
-    let mut media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    let mut media = deploys_then(steps);
     media.add_file("tools/hello.sh", "say from a file\n");
     media.add_file("tools/hello.ps1", "say from a file\n");
     run_to_end(machine(Firmware::Uefi, &media))
@@ -29,10 +30,6 @@ fn of_package(settings: &str) -> String {
 
 fn inline(text: &str, settings: &str) -> String {
     script(&format!("interpreter = \"sh\"\ninline = \"{text}\"\n{settings}"))
-}
-
-fn command(line: &str, settings: &str) -> String {
-    format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"{line}\"\n{settings}\n")
 }
 
 /// The one that got this as its standard input.
@@ -263,11 +260,9 @@ fn a_script_asks_for_the_boot_image() {
 fn a_last_command_runs_in_the_boot_image_when_the_run_ends_there() {
     let variable = "[variables]\nSMSTSPostAction = \"say the end\"\n";
     let sequence = deploy().replacen("[variables]\n", variable, 1);
-    let place = sequence.find("[[steps]]").expect("steps");
-    let (head, steps) = sequence.split_at(place);
     let back = restart("").replace("\"os\"", "\"pe\"");
     for (text, fails) in [
-        (format!("{head}{}{steps}", command("exit 5", "")), true),
+        (with_first(&sequence, &command("exit 5", "")), true),
         (format!("{sequence}\n{back}"), false),
     ] {
         let media = MediaBuilder::new(MediaLayout::Iso, &text);

@@ -11,6 +11,7 @@ use runtime::start::Operator;
 use crate::cuts::cut_everywhere;
 use crate::driver::{run_to_cut, run_to_end, run_with};
 use crate::fixture::{MediaBuilder, build_and_capture_to_disk, deploy, machine};
+use crate::frames::{self, said};
 use crate::runs::to_disk;
 use crate::world::World;
 
@@ -24,22 +25,12 @@ fn running(others: &[(&str, &str)]) -> String {
 }
 
 fn command(line: &str) -> String {
-    format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"{line}\"\n")
+    frames::command(line, "")
 }
 
 /// A sequence that says something.
 fn says(what: &str) -> String {
     format!("name = \"{what}\"\noperating-system = \"linux\"\n") + &command(&format!("say {what}"))
-}
-
-fn said(world: &World) -> Vec<String> {
-    let lines = world
-        .commands
-        .iter()
-        .map(|command| String::from_utf8_lossy(&command.stdin));
-    lines
-        .filter_map(|line| Some(line.strip_prefix("say ")?.to_owned()))
-        .collect()
 }
 
 /// The machine of [`to_disk`], with a sequence that does nothing but run the one that builds and captures.

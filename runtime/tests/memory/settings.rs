@@ -5,6 +5,7 @@ use runtime::platform::Firmware;
 
 use crate::driver::{Report, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine, reference};
+use crate::frames::with_first;
 use crate::images::{Image, Wim};
 use crate::refusals::refused;
 use crate::world::{Node, Volume, World, file};
@@ -225,10 +226,8 @@ fn an_administrator_without_a_password_is_not_enabled() {
     );
 
     // A step gives it before.
-    let begin = text.find("[[steps]]").unwrap();
     let gives = "[[steps]]\ntype = \"set-variables\"\nvariables = { OSDLocalAdminPassword = \"given\" }\n";
-    let text = format!("{}{gives}{}", &text[..begin], &text[begin..]);
-    let (world, _) = deployed(&text, &[]);
+    let (world, _) = deployed(&with_first(&text, gives), &[]);
     assert!(
         content(&world, "etc/shadow").contains("root:$"),
         "{}",

@@ -6,6 +6,7 @@ use runtime::platform::Firmware;
 
 use crate::driver::run_to_end;
 use crate::fixture::{MediaBuilder, deploy, machine, reference};
+use crate::frames::{command, deploys_then};
 use crate::images::{Image, Wim};
 use crate::world::{Volume, file};
 
@@ -34,11 +35,8 @@ fn the_images_of_a_step_share_its_time_limit() {
 
 #[test]
 fn what_comes_after_a_step_is_not_limited_by_it() {
-    let command = |line: &str, more: &str| {
-        format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"say {line}\"\n{more}\n")
-    };
-    let steps = command("limited", "timeout = \"1h\"") + &command("free", "");
-    let media = MediaBuilder::new(MediaLayout::Iso, &format!("{}\n{steps}", deploy()));
+    let steps = command("say limited", "timeout = \"1h\"") + &command("say free", "");
+    let media = deploys_then(&steps);
     let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
     report.assert_succeeded();
     let limit = |line: &[u8]| {

@@ -9,14 +9,11 @@ use crate::boot::{Started, start};
 use crate::cuts::cut_everywhere;
 use crate::driver::run_to_end;
 use crate::fixture::{MEDIA, machine};
+use crate::frames::deploy_windows;
 use crate::signed_programs::{Authority, X509, list, program};
 use crate::windows::{info, installation, wim, with_files};
-use crate::windows_runs::{BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of};
+use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template};
 use crate::world::World;
-
-fn deploy() -> String {
-    template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE)
-}
 
 /// A machine with UEFI whose firmware trusts that authority, and media with a Windows of these files.
 fn trusting(authority: &Authority, sequence: &str, files: &[(&str, &[u8])]) -> World {
@@ -39,7 +36,7 @@ fn a_windows_starts_from_the_boot_files_that_the_firmware_trusts() {
         ("Windows/Boot/Fonts_EX/segoe_slboot_EX.ttf", b"new font"),
     ];
     for (authority, manager, font) in [(&old, &first, "font"), (&new, &second, "new font")] {
-        let (world, report) = run_to_end(trusting(authority, &deploy(), &files));
+        let (world, report) = run_to_end(trusting(authority, &deploy_windows(), &files));
         assert_eq!(report.starts, [Pe, Os], "{}", report.log);
         let esp = &world.drives[0].parts[0].volume;
         for path in ["EFI/Microsoft/Boot/bootmgfw.efi", "EFI/BOOT/BOOTX64.EFI"] {
@@ -63,12 +60,12 @@ fn boot_files_that_the_firmware_does_not_start_are_refused_before_anything_is_ch
     let (old, new) = (Authority::new("PCA 2011"), Authority::new("CA 2023"));
     let signed = old.sign(&program("first"));
     let files: [(&str, &[u8]); 1] = [("Windows/Boot/EFI/bootmgfw.efi", &signed)];
-    let wish = deploy().replace(
+    let wish = deploy_windows().replace(
         "type = \"setup-os\"",
         "type = \"setup-os\"\n  boot-files = \"2023\"",
     );
     let cases = [
-        (&new, deploy(), "it trusts: CA 2023"),
+        (&new, deploy_windows(), "it trusts: CA 2023"),
         (&old, wish, "has no Windows/Boot/EFI_EX/bootmgfw_EX.efi"),
     ];
     for (authority, sequence, why) in cases {
@@ -85,7 +82,7 @@ fn by_bios(sequence: &str) -> World {
 
 #[test]
 fn a_bios_starts_windows_through_grub_and_bootmgr_and_goes_on_doing_so() {
-    let (world, report) = run_to_end(by_bios(&deploy()));
+    let (world, report) = run_to_end(by_bios(&deploy_windows()));
     assert_eq!(report.starts, [Pe, Os], "{}", report.log);
     let active = &world.drives[0].parts[0].volume;
     for path in [

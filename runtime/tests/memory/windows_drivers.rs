@@ -5,18 +5,17 @@ use media_format::manifest::MediaLayout;
 use windows_setup::drivers::ids::{DeviceIds, MachineDevice};
 
 use crate::driver::run_to_end;
+use crate::frames::deploy_windows;
 use crate::windows::{
     DRIVER_STORE, INF, files_of_driver, info, installation, put_driver_files, put_drivers,
     put_several_drivers, wim, with_files,
 };
-use crate::windows_runs::{
-    BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of, with_controller,
-};
+use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template, with_controller};
 use crate::world::World;
 
 /// Every driver of the package, whatever the machine.
 fn whole_package(more: &str) -> String {
-    of_package(&deploys(), more)
+    of_package(&deploy_windows(), more)
 }
 
 fn of_package(sequence: &str, more: &str) -> String {
@@ -26,10 +25,6 @@ fn of_package(sequence: &str, more: &str) -> String {
     let step =
         format!("type = \"apply-driver-package\"\n  name = \"Drivers\"\n  package = \"drivers\"\n{more}");
     sequence.replace(automatic, &step)
-}
-
-fn deploys() -> String {
-    template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE)
 }
 
 fn with(sequence: &str, inf: &str, signature: Signature) -> World {
@@ -84,7 +79,7 @@ fn a_package_of_which_windows_can_use_nothing_is_refused_before_the_disk_is_eras
 
 #[test]
 fn drivers_for_the_disk_controller_that_are_all_unsigned_are_refused_before_the_disk_is_erased() {
-    let world = with(&deploys(), INF, Signature::Unsigned);
+    let world = with(&deploy_windows(), INF, Signature::Unsigned);
     refused_untouched(
         &world,
         &[
@@ -95,7 +90,7 @@ fn drivers_for_the_disk_controller_that_are_all_unsigned_are_refused_before_the_
     // What Windows can start without is passed over.
     let other = INF.replace("SERVICE_BOOT_START = 0x0", "SERVICE_BOOT_START = 0x3");
     assert_ne!(other, INF);
-    let (_, report) = run_to_end(with(&deploys(), &other, Signature::Unsigned));
+    let (_, report) = run_to_end(with(&deploy_windows(), &other, Signature::Unsigned));
     report.assert_succeeded();
     assert!(
         report
@@ -132,7 +127,7 @@ fn network() -> (String, MachineDevice) {
 fn a_signed_driver_of_another_device_does_not_make_up_for_unsigned_ones_of_the_disk_controller() {
     let (inf, adapter) = network();
     let with_signatures = |vmd: Signature, nic: Signature| {
-        let mut media = media(MediaLayout::Iso, &deploys());
+        let mut media = media(MediaLayout::Iso, &deploy_windows());
         put_several_drivers(&mut media, &[("nic", &inf, nic), ("vmd", INF, vmd)]);
         let mut world = with_controller(&media);
         world.devices.push(adapter.clone());
@@ -149,7 +144,7 @@ fn a_signed_driver_of_another_device_does_not_make_up_for_unsigned_ones_of_the_d
 
 #[test]
 fn an_unsigned_driver_beside_a_signed_one_of_the_same_controller_is_no_reason_to_stop() {
-    let mut media = media(MediaLayout::Iso, &deploys());
+    let mut media = media(MediaLayout::Iso, &deploy_windows());
     let drivers = [("old", INF, Signature::Unsigned), ("vmd", INF, listed())];
     put_several_drivers(&mut media, &drivers);
     let (_, report) = run_to_end(with_controller(&media));
@@ -160,7 +155,7 @@ fn an_unsigned_driver_beside_a_signed_one_of_the_same_controller_is_no_reason_to
 #[test]
 fn a_packed_driver_of_the_disk_controller_is_refused_before_the_disk_is_erased() {
     let why = ["needs vmdstor.sys of the driver drivers/vmd/vmd.inf, which is packed there"];
-    for sequence in [deploys(), whole_package("")] {
+    for sequence in [deploy_windows(), whole_package("")] {
         let mut media = media(MediaLayout::Iso, &sequence);
         let mut files = files_of_driver("vmd", INF);
         files[2].0 = "vmd/vmdstor.sy_".into();

@@ -6,15 +6,14 @@ use runtime::platform::Command;
 
 use crate::driver::{Report, run_to_end};
 use crate::fixture::MediaBuilder;
+use crate::frames::deploy_windows;
 use crate::windows::{WINRE, WINRE_IN_USE, info, installation, wim, with_files};
-use crate::windows_runs::{
-    BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of, with_controller,
-};
+use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template, with_controller};
 use crate::world::World;
 
 /// A deployed Windows with those applications, and further steps in it.
 fn deployed(client: &str, steps: &str, add: impl Fn(&mut MediaBuilder)) -> (World, Report) {
-    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let text = deploy_windows();
     let setup = "type = \"setup-os\"";
     assert!(text.contains(setup));
     let text = text.replace(setup, &format!("{setup}\n{client}"));

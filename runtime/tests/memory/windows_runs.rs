@@ -10,6 +10,7 @@ use windows_setup::offline_registry::{CREATED_USER, FIRST_START};
 use crate::cuts::cut_everywhere;
 use crate::driver::{run_to_end, run_to_system};
 use crate::fixture::{ADMIN_CANARY, CAPTURE_CANARY, JOIN_CANARY, MediaBuilder, SHARE, machine};
+use crate::frames::{deploy_windows, with_first};
 use crate::hives::value;
 use crate::images::Wim;
 use crate::windows::{
@@ -375,14 +376,13 @@ fn settings_are_judged_before_the_disk_is_erased_though_the_image_is_not_known()
     // Only a step says which image it is.
     let sets = "[[steps]]\ntype = \"set-variables\"\nvariables = { Image = \"1\" }\n\n";
     let open = sequence.replace("index = 1", "index = \"%Image%\"");
-    let begin = open.find("[[steps]]").unwrap();
-    let open = format!("{}{sets}{}", &open[..begin], &open[begin..]);
+    let open = with_first(&open, sets);
     refused_untouched(Firmware::Uefi, &name(&open), &good, "16 characters");
 }
 
 #[test]
 fn a_boot_image_with_a_program_for_drivers_adds_them_by_it() {
-    let deploys = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let deploys = deploy_windows();
     let mut world = with_controller(&media(MediaLayout::Iso, &deploys));
     world.adds_drivers = true;
     world.system_hangs = true;
@@ -396,7 +396,7 @@ fn a_boot_image_with_a_program_for_drivers_adds_them_by_it() {
 
 #[test]
 fn a_deployed_windows_is_told_everything_and_started_from_its_own_store() {
-    let deploys = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let deploys = deploy_windows();
     let world = with_controller(&media(MediaLayout::Iso, &deploys));
     let (_, report) = run_to_end(world.clone());
     assert_eq!(report.starts, [Pe, Os], "{}", report.log);

@@ -6,9 +6,10 @@ use media_format::paths;
 
 use crate::driver::{Report, run_to_cut, run_to_end, run_to_system};
 use crate::fixture::{ADMIN_CANARY, JOIN_CANARY, MEDIA};
+use crate::frames::deploy_windows;
 use crate::secrets::absent_in_world;
 use crate::windows::{info, installation, wim, with_files};
-use crate::windows_runs::{BUILD_AND_CAPTURE, DEPLOY, INSIDE, media, template, template_of, with_controller};
+use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, media, template, with_controller};
 use crate::world::World;
 
 /// Where set-up reads what it is told.
@@ -34,7 +35,7 @@ fn with(sequence: &str) -> World {
 
 /// Joins a domain, with an administrator that has a password; then those steps.
 fn deploys(steps: &str) -> String {
-    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let text = deploy_windows();
     let workgroup = "join = \"workgroup\"\n  workgroup = \"WORKGROUP\"";
     assert!(text.contains("%OSDLocalAdminPassword%") && text.contains(workgroup));
     let text = text

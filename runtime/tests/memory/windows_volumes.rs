@@ -3,9 +3,10 @@
 use media_format::manifest::MediaLayout;
 
 use crate::driver::{run_to_end, run_to_system};
+use crate::frames::deploy_windows;
 use crate::images::{Image, Part, Wim};
 use crate::windows::{info, installation};
-use crate::windows_runs::{DEPLOY, INSIDE, media, template_of, with_controller};
+use crate::windows_runs::{media, with_controller};
 use crate::world::{Volume, World, file};
 
 const DISK: &str = "type = \"format-and-partition-disk\"";
@@ -13,7 +14,7 @@ const APPLY: &str = "package = \"windows\"\n  index = 1";
 
 /// Deploys an image file in which Windows lies between two others, onto that layout.
 fn with(partitions: &str, destination: &str, sizes: (u64, u64)) -> World {
-    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let text = deploy_windows();
     assert!(text.contains(DISK) && text.contains(APPLY));
     let text = text
         .replace(DISK, &format!("{DISK}\n  partitions = [{partitions}]"))
@@ -131,7 +132,7 @@ fn part(number: u16, of: u16, set: u64) -> Vec<u8> {
 }
 
 fn with_folder(files: &[(&str, Vec<u8>)]) -> World {
-    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let text = deploy_windows();
     let mut media = media(MediaLayout::Iso, &text);
     media.put_image_folder("windows", files);
     with_controller(&media)
@@ -185,7 +186,7 @@ fn a_folder_without_one_whole_image_is_refused_before_the_disk_is_erased() {
 
 /// Applies Windows once, puts a file into a folder there and one onto the volume of data, and applies that step then.
 fn applies_again(state: &str, step: &str) -> World {
-    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let text = deploy_windows();
     let more = format!(
         "\n  [[steps.steps]]\n  type = \"run-command-line\"\n  command = \"append %OSDTargetSystemDrive%/State/user\"\n\n  \
          [[steps.steps]]\n  type = \"set-variables\"\n  variables = {{ _SMSTSUserStatePath = '{state}' }}\n\n  \

@@ -9,21 +9,14 @@ use crate::boot::{Started, start};
 use crate::cuts::{cut_everywhere, cut_twice};
 use crate::driver::run_to_end;
 use crate::fixture::{MEDIA, machine};
+use crate::frames::{as_winpe, deploy_windows};
 use crate::signed_programs::{Authority, X509, list};
 use crate::windows::{info, installation, wim, with_files};
-use crate::windows_runs::{BUILD_AND_CAPTURE, DEPLOY, INSIDE, captured, media, template, template_of};
+use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template};
 use crate::world::World;
 
 fn with(layout: MediaLayout, sequence: &str) -> World {
     as_winpe(machine(Firmware::Uefi, &media(layout, sequence)))
-}
-
-fn as_winpe(mut world: World) -> World {
-    world.winpe = true;
-    world.adds_drivers = true;
-    // Nor does diskpart take identifiers of partitions.
-    world.names_partitions = true;
-    world
 }
 
 fn build_and_capture(layout: MediaLayout) -> World {
@@ -61,7 +54,7 @@ fn a_windows_is_built_and_captured_whether_the_media_is_first_or_not() {
 
 #[test]
 fn a_deployed_windows_is_what_the_machine_starts_after_the_run() {
-    let sequence = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let sequence = deploy_windows();
     let (world, report) = run_to_end(with(MediaLayout::Iso, &sequence));
     report.assert_succeeded();
     assert_eq!(report.starts, [Pe, Os], "{}", report.log);
@@ -73,7 +66,7 @@ fn a_deployed_windows_is_what_the_machine_starts_after_the_run() {
 
 #[test]
 fn the_recovery_environment_comes_onto_its_partition() {
-    let sequence = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let sequence = deploy_windows();
     let mut media = media(MediaLayout::Iso, &sequence);
     const WINRE: &str = "Windows/System32/Recovery/Winre.wim";
     let tree = with_files(installation("IMAGE_STATE_COMPLETE"), &[(WINRE, b"recovery")]);
@@ -163,7 +156,7 @@ fn an_image_without_the_boot_files_that_the_firmware_asks_for_is_refused() {
 /// A Windows that is set up restarts by itself, and firmware that starts the media first comes to Windows PE.
 #[test]
 fn a_windows_that_restarts_by_itself_comes_back_through_windows_pe() {
-    let sequence = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let sequence = deploy_windows();
     let (done, _) = run_to_end(with(MediaLayout::Iso, &sequence));
     let last = done
         .operations
