@@ -1,0 +1,80 @@
+//! Names and values: from the media, from the sequence, or from nowhere.
+
+use crate::media::{found, media, step, with_variables};
+
+#[test]
+fn variables_and_secrets_of_the_media_fill_settings() {
+    let steps = step("restart-computer", "")
+        + &step(
+            "join-domain-or-workgroup",
+            "join = 'domain'\ndomain = 'd.example'",
+        )
+        + &step("restart-computer", "target = 'pe'")
+        + &step("prepare-client-for-capture", "");
+    let capture = step("capture-operating-system-image", "");
+    let missing = found("linux", &(steps.clone() + &capture), &media());
+    for part in ["no `target`", "`account` is missing", "`destination` is missing"] {
+        assert!(missing.contains(part), "{missing}");
+    }
+    let mut media = with_variables(&[
+        ("SMSRebootTarget", "os"),
+        ("OSDCaptureDestination", "media:a.wim"),
+    ]);
+    media.secrets.insert("osdjoinaccount".into());
+    let given = found("linux", &(steps + &capture), &media);
+    for part in ["no `target`", "is missing"] {
+        assert!(!given.contains(part), "{given}");
+    }
+    let output = step(
+        "run-command-line",
+        "command = 'x'\noutput-variable = 'OSDCaptureDestination'",
+    );
+    let given = found("linux", &(output + &capture), &media);
+    assert!(!given.contains("is missing"), "{given}");
+}
+
+#[test]
+fn the_value_of_the_media_counts_more_than_that_of_the_sequence() {
+    let text = format!(
+        "variables = {{ OSDComputerName = 'GOOD' }}\n{}",
+        step("apply-os-settings", "")
+    );
+    let media = with_variables(&[("osdcomputername", "NOT_GOOD")]);
+    assert!(found("linux", &text, &media).contains("`NOT_GOOD` has `_` in it"));
+    assert_eq!(found("linux", &text, &crate::media::media()), "");
+}
+
+#[test]
+fn a_name_that_nothing_gives_a_value_is_pointed_out() {
+    let media = with_variables(&[("ComputerRoom", "12")]);
+    let named = |name: &str| step("apply-os-settings", &format!("registered-user = 'room {name}'"));
+    for (name, wanted) in [
+        ("%ComputerRom%", "did you mean `%ComputerRoom%`?"),
+        ("%Nope%", "nothing gives `%Nope%` a value"),
+        (
+            "%_SMSTSUserStarted%",
+            "nothing gives `%_SMSTSUserStarted%` a value",
+        ),
+    ] {
+        let said = found("linux", &named(name), &media);
+        assert!(said.starts_with("warning: ") && said.contains(wanted), "{said}");
+    }
+    for name in [
+        "%COMPUTERROOM%",
+        "%_SMSTSMake%",
+        "%_OSDDetectedWinDir%",
+        "%_osddetectedwindrive%",
+        "%OSDTimeZone%",
+        "%OSDPartitions12Size%",
+        "100%",
+    ] {
+        assert_eq!(found("linux", &named(name), &media), "", "{name}");
+    }
+    // A shell has percent signs of its own.
+    let shell = |line: &str| step("run-command-line", &format!("command = '{line}'"));
+    for line in ["date +%Y%m%d", "echo %TEMP% %ProgramFiles%"] {
+        assert_eq!(found("windows", &shell(line), &media), "", "{line}");
+    }
+    let said = found("windows", &shell("echo %ComputerRom%"), &media);
+    assert!(said.contains("did you mean `%ComputerRoom%`?"), "{said}");
+}
