@@ -36,9 +36,8 @@ programs: | setup
 	@$(CARGO) build --quiet --locked --release -p wim-worker -p hive-worker
 	@RUSTFLAGS='-C target-feature=+crt-static' \
 	    $(CARGO) build --quiet --locked --release -p media-builder -p runtime --target $(TARGET)
-	@mkdir -p out/bin
 	@for file in target/release/{wim,hive}-worker target/$(TARGET)/release/media-{builder,runtime}; do \
-	    cmp --silent "$$file" "out/bin/$${file##*/}" || install "$$file" out/bin/; \
+	    scripts/put "$$file" out/bin; \
 	done
 
 $(PROGRAMS): programs ;

@@ -278,7 +278,7 @@ impl Machine {
         let path = format!("{}/main.toml", paths::SEQUENCES);
         let mut files = vec![(path.clone(), sequence.as_bytes().to_vec(), Role::Sequence)];
         files.push((paths::KERNEL.into(), b"a kernel".to_vec(), Role::Boot));
-        files.push((paths::WINDOWS_RUNTIME.into(), runtime_program(), Role::Boot));
+        files.push((paths::WINDOWS_RUNTIME.into(), RUNTIME.clone(), Role::Boot));
         let mut known = Vec::new();
         for content in packages {
             let id = content.package.id.clone();
@@ -517,14 +517,15 @@ fn sequence(steps: &str) -> String {
     format!("name = \"Test\"\noperating-system = \"windows\"\n{steps}")
 }
 
-fn runtime_program() -> Vec<u8> {
+/// The same one for all tests and in all places, also where another is built meanwhile.
+static RUNTIME: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../out/bin/media-runtime.exe");
     fs::read(&program)
         .unwrap_or_else(|error| panic!("{}: {error} (make windows makes it)", program.display()))
-}
+});
 
 fn copy_runtime(folder: &Path) {
-    put(&folder.join(paths::WINDOWS_PROGRAM), &runtime_program());
+    put(&folder.join(paths::WINDOWS_PROGRAM), &RUNTIME);
 }
 
 fn put(path: &Path, bytes: &[u8]) {
