@@ -5,6 +5,7 @@ use runtime::platform::{Bus, Firmware};
 
 use crate::driver::{run_to_cut, run_to_end};
 use crate::fixture::{CAPTURE_CANARY, MediaBuilder, SHARE, build_and_capture, deploy, installed, machine};
+use crate::frames::erasing;
 use crate::outcome;
 use crate::runs::{to_share, with_account};
 use crate::world::{Drive, Node, Volume, World, file};
@@ -62,6 +63,50 @@ fn the_only_disk_is_the_stick() {
     let mut world = machine(Firmware::Uefi, &media);
     world.drives.remove(0);
     refused(&world, &["no disk can be the target", "is the boot media"]);
+}
+
+/// Not even something that is put right again: of all that the run does to disks, nothing is left but its log on the stick.
+#[track_caller]
+fn refused_without_a_write(world: &World, words: &[&str]) {
+    refused(world, words);
+    let (after, _) = run_to_end(world.clone());
+    let of_log = |operation: &&String| operation.contains(" /run/media-runtime/mounts/sdz2/logs/");
+    let others: Vec<_> = after.operations.iter().filter(|one| !of_log(one)).collect();
+    assert!(others.is_empty(), "{others:#?}");
+}
+
+#[test]
+fn the_stick_is_not_written_to_where_a_rule_means_it_or_no_disk_at_all() {
+    let on = |rule: &str| {
+        let text = deploy().replace("disk = { only = true }", &format!("disk = {rule}"));
+        assert!(text.contains(rule));
+        machine(
+            Firmware::Uefi,
+            &MediaBuilder::new(MediaLayout::Usb, &erasing(&text)),
+        )
+    };
+    for rule in [
+        "{ only = true }",
+        "{ number = 0 }",
+        "{ bus = \"usb\" }",
+        "{ removable = true }",
+        "{ serial = \"SERIAL-sdz\" }",
+    ] {
+        let mut world = on(rule);
+        world.drives.remove(0);
+        refused_without_a_write(&world, &["no disk can be the target", "is the boot media"]);
+    }
+    for rule in [
+        "{ min-size = \"1 TB\" }",
+        "{ bus = \"nvme\" }",
+        "{ bus = \"usb\" }",
+        "{ serial = \"SERIAL-sdz\" }",
+    ] {
+        let mut world = on(rule);
+        let photos = Volume::new("ext4", 1 << 30);
+        world.drives[0] = Drive::empty("vda", 8 << 30, Bus::Virtio).with("photos", photos);
+        refused_without_a_write(&world, &["no disk fits the rule of the step", "/dev/vda"]);
+    }
 }
 
 #[test]
