@@ -227,14 +227,27 @@ impl Run<'_> {
             outcome = Err(error.into());
         }
         self.variables_changed();
+        // Before the disks are waited for: one that does not answer may be why the step failed.
+        let outcome = outcome.map_err(|failure| self.tell(step.name(), failure));
         // The journal must not know of work that a power cut still takes back: programs flush nothing.
-        self.platform
-            .flush()
-            .context("waiting until the disks have what the step wrote")?;
-        match outcome {
-            Ok(outcome) => self.note(program, index, outcome),
-            Err(failure) => self.failed(program, index, failure).map(|()| None),
+        let flushed = self.platform.flush();
+        let flushed = flushed.context("waiting until the disks have what the step wrote");
+        match (outcome, flushed) {
+            (Ok(outcome), flushed) => flushed.and_then(|()| self.note(program, index, outcome)),
+            (Err(failure), Ok(())) => self.failed(program, index, failure).map(|()| None),
+            (Err(failure), Err(error)) => {
+                bail!("{}; and {error:#}", in_words(step.name(), &failure))
+            }
         }
+    }
+
+    /// Says that a step has failed; gives the failure as everybody may read it.
+    fn tell(&self, name: &str, failure: Failure) -> Failure {
+        let reason = shortened(&self.variables.mask(&failure.reason));
+        let failure = Failure { reason, ..failure };
+        self.log.error(in_words(name, &failure));
+        self.report_step_end(name, "failed", failure.code, Some(failure.reason.clone()));
+        failure
     }
 
     fn attempt(&mut self, step: &task_sequence::Step) -> std::result::Result<Outcome, Failure> {
@@ -385,22 +398,14 @@ impl Run<'_> {
 
     fn failed(&mut self, program: &Program<'_>, index: usize, failure: Failure) -> Result<()> {
         let name = program.steps[index].step.name();
-        let reason = shortened(&self.variables.mask(&failure.reason));
-        self.log.error(format!(
-            "step \"{name}\" failed with {}: {reason}",
-            code_text(failure.code)
-        ));
         variables::set_last_action(&mut self.variables, name, failure.code, false);
-        self.report_step_end(name, "failed", failure.code, Some(reason.clone()));
+        let words = in_words(name, &failure);
         let ended = Ended::Failed {
             code: failure.code,
-            reason: reason.clone(),
+            reason: failure.reason,
         };
         if self.journal.saved.progress.end(program, ended).is_err() {
-            bail!(
-                "step \"{name}\" failed with {}: {reason}",
-                code_text(failure.code)
-            );
+            bail!(words);
         }
         self.log
             .info("the sequence goes on in spite of it (continue-on-error)");
@@ -500,6 +505,14 @@ impl Run<'_> {
             }),
         });
     }
+}
+
+fn in_words(step: &str, failure: &Failure) -> String {
+    format!(
+        "step \"{step}\" failed with {}: {}",
+        code_text(failure.code),
+        failure.reason
+    )
 }
 
 /// A program may say a megabyte on its last line; the journal keeps every reason.

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 use std::process::{Child, ExitStatus};
+#[cfg(unix)]
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Error, anyhow};
@@ -9,6 +11,9 @@ use anyhow::{Context as _, Error, anyhow};
 use super::Result;
 use super::deadline::Deadline;
 
+/// How long is waited for what writes to a disk and says nothing: a slow stick takes minutes for what the memory holds for it.
+#[cfg(unix)]
+pub(super) const PATIENCE: Duration = Duration::from_secs(30 * 60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What was stopped is gone within this time, unless the system itself holds it.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -64,6 +69,17 @@ fn is_gone(child: &mut Child) -> bool {
     true
 }
 
+/// Whether that is done within this time; it goes on where it is not.
+#[cfg(unix)]
+pub(super) fn is_done_within(limit: Duration, work: impl FnOnce() + Send + 'static) -> bool {
+    let (sender, done) = channel();
+    std::thread::spawn(move || {
+        work();
+        sender.send(())
+    });
+    done.recv_timeout(limit).is_ok()
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -94,6 +110,15 @@ mod tests {
         assert!(error.starts_with(&says), "{error}");
         assert!(began.elapsed() < Duration::from_secs(50));
         kill_process(id, Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn work_that_the_system_holds_is_not_waited_for() {
+        let began = Instant::now();
+        let hangs = || std::thread::sleep(Duration::from_secs(60));
+        assert!(!is_done_within(Duration::from_millis(50), hangs));
+        assert!(is_done_within(Duration::from_secs(40), || {}));
+        assert!(began.elapsed() < Duration::from_secs(50));
     }
 
     #[test]

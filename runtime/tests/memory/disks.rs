@@ -198,7 +198,11 @@ impl Disks for Memory {
     }
 
     fn flush(&self) -> Result<()> {
-        self.world_mut().unflushed.clear();
+        let mut world = self.world_mut();
+        if world.volatile.hangs {
+            bail!("a disk does not answer");
+        }
+        world.unflushed.clear();
         Ok(())
     }
 

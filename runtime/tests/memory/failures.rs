@@ -52,6 +52,28 @@ fn a_failure_is_told_with_its_step_reason_and_code() {
     );
 }
 
+/// The step is named before the disks are waited for, and it does not go on as if they had what it wrote.
+#[test]
+fn a_step_that_a_disk_holds_up_is_named_although_the_disk_does_not_answer() {
+    for more in ["", "continue-on-error = true"] {
+        let steps = command("Format it", "hang", more) + &command("Next", "touch /next", "");
+        let (world, report) = with_steps(&steps);
+        let said = "step \"Format it\" failed with";
+        let reason = report.reason();
+        for part in [
+            said,
+            "hang may still run and write",
+            "and waiting until the disks have",
+        ] {
+            assert!(reason.contains(part), "{part}: {reason}");
+        }
+        assert!(report.trace().contains(&"Format it: failed".to_owned()), "{more}");
+        let told = report.log.find(said).expect("in the log");
+        assert!(told < report.log.find("waiting until the disks").expect("too"));
+        assert!(world.drives[0].parts[1].volume.bytes("next").is_none());
+    }
+}
+
 #[test]
 fn a_step_or_a_group_that_may_fail_does_not_end_the_run() {
     let steps = command("May fail", "exit 5", "continue-on-error = true")

@@ -105,6 +105,14 @@ impl Memory {
         self.put_by_program(Path::new(STATUS), text.as_bytes(), 0o644)
     }
 
+    /// Not repeatable: every run leaves one line more.
+    fn append(&self, path: &Path) -> Result<Output> {
+        let mut text = self.read(path)?.unwrap_or_default();
+        text.extend_from_slice(b"once\n");
+        self.put_by_program(path, &text, 0o644)?;
+        Ok(ended(0))
+    }
+
     /// Lines of the few commands that the test's sequences know.
     fn shell(&self, line: &str, command: &Command) -> Result<Output> {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -115,13 +123,7 @@ impl Memory {
                 self.put_by_program(Path::new(path), b"touched", 0o644)?;
                 Ok(ended(0))
             }
-            // Not repeatable: every run leaves one line more.
-            ["append", path] => {
-                let mut text = self.read(Path::new(path))?.unwrap_or_default();
-                text.extend_from_slice(b"once\n");
-                self.put_by_program(Path::new(path), &text, 0o644)?;
-                Ok(ended(0))
-            }
+            ["append", path] => self.append(Path::new(path)),
             // Sets variables, one for each word.
             ["tell", words @ ..] => {
                 let path = command.environment["SMSTS_VARIABLES_FILE"].replace('\\', "/");
@@ -137,6 +139,11 @@ impl Memory {
                 drop(world);
                 let words = if first { words } else { &[] };
                 self.shell(&format!("tell {}", words.join(" ")), command)
+            }
+            // A disk that does not answer holds the program, which cannot be stopped.
+            ["hang"] => {
+                self.world_mut().volatile.hangs = true;
+                bail!("hang may still run and write")
             }
             // A DHCP server answers in the background.
             ["lease", address] => {

@@ -180,6 +180,8 @@ pub(crate) struct Volatile {
     /// What is shown inside another volume or view: by its place, the folder that it comes from.
     pub(crate) inside: BTreeMap<PathBuf, PathBuf>,
     pub(crate) connected: Vec<(String, PathBuf)>,
+    /// A disk does not answer any more.
+    pub(crate) hangs: bool,
     /// What a DHCP server has given.
     pub(crate) address: String,
     pub(crate) memory: Volume,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 
 use super::{Linux, fat_peek, probe, recovery, table};
+use crate::platform::waiting::{self, PATIENCE};
 use crate::platform::{
     Bus, Command, Disk, Disks, NewPartition, NewTable, Partition, Processes, Result, Space,
 };
@@ -148,7 +149,13 @@ impl Disks for Linux {
     }
 
     fn flush(&self) -> Result<()> {
-        rustix::fs::sync();
+        if !waiting::is_done_within(PATIENCE, rustix::fs::sync) {
+            bail!(
+                "a disk, the media or a share has not taken what was written for it within {} minutes; look at these and \
+                 their cables, and switch the machine off before you try again",
+                PATIENCE.as_secs() / 60
+            );
+        }
         Ok(())
     }
 

@@ -3,13 +3,13 @@
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use media_format::hive::protocol::{Answer, Message, Operation, Request};
 
 use super::{Linux, processes};
 use crate::platform::deadline::Deadline;
+use crate::platform::waiting::PATIENCE;
 use crate::platform::{Hives, Processes as _, Result};
 
 const WORKER: &str = "hive-worker";
@@ -17,13 +17,12 @@ const WORKER: &str = "hive-worker";
 const MEMORY_LIMIT: u64 = 1 << 30;
 /// Seconds of processor time.
 const TIME_LIMIT: u64 = 120;
-/// A worker that waits for a disk uses no processor time.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 impl Hives for Linux {
     fn hive(&self, operation: &Operation) -> Result<Vec<Answer>> {
         let mut command = Command::new(WORKER);
         command.env("PATH", processes::SEARCH_PATH);
+        // A worker that waits for a disk uses no processor time.
         let deadline = self.deadline().unwrap_or_else(|| Deadline::after(PATIENCE));
         ask(command, operation, deadline)
     }
@@ -67,6 +66,8 @@ fn ask(mut command: Command, operation: &Operation, deadline: Deadline) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use media_format::hive::protocol::Read;
 

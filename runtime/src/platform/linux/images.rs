@@ -13,11 +13,10 @@ use media_format::wim::protocol::{Message, Request, Summary};
 
 use super::{Linux, processes};
 use crate::platform::deadline::Deadline;
-use crate::platform::{Drivers, Images, Processes as _, Result, waiting};
+use crate::platform::waiting::{self, PATIENCE};
+use crate::platform::{Drivers, Images, Processes as _, Result};
 
 const WORKER: &str = "wim-worker";
-/// The worker tells its progress several times a second, except while what it has written goes to a slow stick.
-const SILENCE: Duration = Duration::from_secs(30 * 60);
 
 /// The drivers are placed file by file.
 impl Drivers for Linux {}
@@ -34,7 +33,8 @@ impl Images for Linux {
         let request = serde_json::to_vec(request)?;
         let patience = Patience {
             deadline: self.deadline(),
-            silence: SILENCE,
+            // It tells its progress several times a second, except while what it has written goes to a slow stick.
+            silence: PATIENCE,
         };
         follow(command, request, patience, progress)
     }
