@@ -89,8 +89,9 @@ mod tests {
 
     use super::*;
 
+    /// Much longer than a machine under load needs for a test.
     fn sleeping() -> Child {
-        Command::new("sleep").arg("60").spawn().unwrap()
+        Command::new("sleep").arg("600").spawn().unwrap()
     }
 
     /// Nothing stops this one, as one that the kernel holds.
@@ -108,17 +109,17 @@ mod tests {
             id.as_raw_pid()
         );
         assert!(error.starts_with(&says), "{error}");
-        assert!(began.elapsed() < Duration::from_secs(50));
+        assert!(began.elapsed() < Duration::from_secs(500));
         kill_process(id, Signal::KILL).unwrap();
     }
 
     #[test]
     fn work_that_the_system_holds_is_not_waited_for() {
         let began = Instant::now();
-        let hangs = || std::thread::sleep(Duration::from_secs(60));
+        let hangs = || std::thread::sleep(Duration::from_secs(600));
         assert!(!is_done_within(Duration::from_millis(50), hangs));
-        assert!(is_done_within(Duration::from_secs(40), || {}));
-        assert!(began.elapsed() < Duration::from_secs(50));
+        assert!(is_done_within(Duration::from_secs(500), || {}));
+        assert!(began.elapsed() < Duration::from_secs(500));
     }
 
     #[test]
