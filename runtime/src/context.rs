@@ -223,6 +223,11 @@ impl Context<'_> {
             let words = || format!("{} {}", command.program, command.arguments.join(" "));
             command.shown.clone().unwrap_or_else(words)
         };
+        let user = command
+            .account
+            .as_ref()
+            .map(|account| format!(" as {}", account.user));
+        let shown = shown + &user.unwrap_or_default();
         self.log.info(format!("running: {shown}"));
         let output = self
             .platform

@@ -1,6 +1,8 @@
 //! `media-runtime.exe` under Wine: what it does inside Windows, as far as Wine plays one. `make windows` makes the program.
 #![allow(unreachable_pub)] // A module of a test program has no outside.
 
+#[path = "windows_exe/accounts.rs"]
+mod accounts;
 #[path = "windows_exe/machine.rs"]
 mod machine;
 #[path = "windows_exe/start.rs"]

@@ -1,6 +1,7 @@
 //! What is done inside a running Windows, apart from the calls themselves: it decides on facts that the platform gives,
 //! so every system can test it.
 
+pub mod account;
 pub mod bcdboot;
 pub mod client;
 pub mod devices;

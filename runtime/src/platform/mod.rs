@@ -479,8 +479,8 @@ pub struct Command {
     pub timeout: Option<Duration>,
     /// Runs inside this root.
     pub root: Option<PathBuf>,
-    /// Runs as this user of the system.
-    pub user: Option<String>,
+    /// Runs as this account of the system; on Linux the password is not needed.
+    pub account: Option<Account>,
     /// What the log shows instead of program and arguments.
     pub shown: Option<String>,
     /// The command line is not shown in the log.
@@ -511,7 +511,7 @@ pub trait Processes {
 /// An account with its password.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Account {
-    /// `user`, `DOMAIN\user` or empty for a guest.
+    /// `user`, `DOMAIN\user`, `user@domain`, or empty for a guest.
     pub user: String,
     /// Password.
     pub password: String,

@@ -1,24 +1,33 @@
 //! Waits for the end of programs, and stops those that take too long.
 
 use std::fmt::Display;
+#[cfg(unix)]
 use std::process::{Child, ExitStatus};
 #[cfg(unix)]
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(unix)]
+use std::time::Instant;
 
-use anyhow::{Context as _, Error, anyhow};
+#[cfg(unix)]
+use anyhow::Context as _;
+use anyhow::{Error, anyhow};
 
+#[cfg(unix)]
 use super::Result;
+#[cfg(unix)]
 use super::deadline::Deadline;
 
 /// How long is waited for what writes to a disk and says nothing: a slow stick takes minutes for what the memory holds for it.
 #[cfg(unix)]
 pub(super) const PATIENCE: Duration = Duration::from_secs(30 * 60);
+#[cfg(unix)]
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What was stopped is gone within this time, unless the system itself holds it.
-const GONE_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const GONE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Waits for the end of a program, and stops it at the deadline.
+#[cfg(unix)]
 pub(super) fn wait(
     mut child: Child,
     program: &str,
@@ -35,7 +44,7 @@ pub(super) fn wait(
         }
         if let Err(over) = deadline.check() {
             stop(&mut child).with_context(|| format!("stopping {program} at its time limit"))?;
-            return Err(stopped(child, program, over));
+            return Err(collect(child, program, over));
         }
         std::thread::sleep(LOOK_EVERY);
     }
@@ -43,13 +52,21 @@ pub(super) fn wait(
 
 /// That a program was stopped, and why, once it is gone. One that waits for a disk inside the kernel cannot be stopped:
 /// nobody knows when that ends, so the run does not wait for it, and says so.
-pub(super) fn stopped(mut child: Child, program: &str, why: impl Display) -> Error {
-    if is_gone(&mut child) {
-        return anyhow!("{program} was stopped: {why}");
+#[cfg(unix)]
+pub(super) fn collect(mut child: Child, program: &str, why: impl Display) -> Error {
+    let left = Some(child.id()).filter(|_| !is_gone(&mut child));
+    if left.is_some() {
+        // Whenever it ends: it is collected then.
+        std::thread::spawn(move || child.wait());
     }
-    let id = child.id();
-    // Whenever it ends: it is collected then.
-    std::thread::spawn(move || child.wait());
+    stopped(program, left, why)
+}
+
+/// That a program was stopped, and why; with the process that has not gone within [`GONE_WITHIN`], if so.
+pub(super) fn stopped(program: &str, left: Option<u32>, why: impl Display) -> Error {
+    let Some(id) = left else {
+        return anyhow!("{program} was stopped: {why}");
+    };
     anyhow!(
         "{program} (process {id}) may still run and write: {why}, and {} seconds after it was stopped it was not gone; \
          the system waits inside it, mostly for a disk, the media or a share that does not answer. Look at these and \
@@ -58,6 +75,7 @@ pub(super) fn stopped(mut child: Child, program: &str, why: impl Display) -> Err
     )
 }
 
+#[cfg(unix)]
 fn is_gone(child: &mut Child) -> bool {
     let began = Instant::now();
     while matches!(child.try_wait(), Ok(None)) {
@@ -126,7 +144,7 @@ mod tests {
     fn what_is_gone_was_stopped() {
         let mut child = sleeping();
         child.kill().unwrap();
-        let error = stopped(child, "mkfs.ext4", "it took too long").to_string();
+        let error = collect(child, "mkfs.ext4", "it took too long").to_string();
         assert_eq!(error, "mkfs.ext4 was stopped: it took too long");
     }
 }

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use media_format::event::Environment;
+use task_sequence::Secret;
 use task_sequence::steps::RunCommandLine;
 
 use super::commands::{self, shell};
 use super::{Result, variables_file};
 use crate::context::{Context, Failure, code_text};
 use crate::engine::Outcome;
-use crate::platform::Command;
+use crate::platform::{Account, Command, System};
 
 /// What a command may do with its exit code unless the step says otherwise.
 const SUCCESS: [i64; 2] = [0, 3010];
@@ -16,7 +18,7 @@ const SUCCESS: [i64; 2] = [0, 3010];
 pub(super) fn run(options: &RunCommandLine, context: &mut Context<'_>) -> Result {
     let mut command = shell(context.platform.system(), &options.command);
     command.hidden = options.hide_command.unwrap_or(false);
-    command.user = account(options.account.as_deref());
+    command.account = account(context, options.account.as_deref(), options.password.as_ref())?;
     let package = options.package.as_ref().map(|id| id.as_str().to_owned());
     command.folder = folder(context, package.as_deref(), options.working_folder.as_deref())?;
     finish(
@@ -27,11 +29,29 @@ pub(super) fn run(options: &RunCommandLine, context: &mut Context<'_>) -> Result
     )
 }
 
-/// The user that the command runs as; on Linux a local one, whose password is not needed.
-pub(super) fn account(account: Option<&str>) -> Option<String> {
-    account
-        .filter(|name| !name.is_empty())
-        .map(|name| name.rsplit('\\').next().unwrap_or(name).to_owned())
+/// The account that the command runs as; on Linux a local one, whose password is not needed.
+pub(super) fn account(
+    context: &Context<'_>,
+    name: Option<&str>,
+    password: Option<&Secret>,
+) -> std::result::Result<Option<Account>, Failure> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    if context.here == Environment::Pe {
+        return Err(Failure::new(format!(
+            "it is to run as {name}, and the machine is in the boot image, which has no accounts: remove `account`, or put the \
+             step behind `setup-os`"
+        )));
+    }
+    let user = match context.platform.system() {
+        System::Linux => name.rsplit('\\').next().unwrap_or(name),
+        System::Windows => name,
+    };
+    Ok(Some(Account {
+        user: user.to_owned(),
+        password: password.map_or("", Secret::expose).to_owned(),
+    }))
 }
 
 /// The working folder: the package's, or one inside it.

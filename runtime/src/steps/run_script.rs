@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use task_sequence::steps::{Interpreter, RunScript};
 
 use super::run_command_line::{account, finish, folder};
-use super::{Result, commands};
-use crate::context::{Context, Failure};
-use crate::in_windows::installed;
+use super::{Check, Result, commands};
+use crate::context::{Context, Failure, code_text};
+use crate::in_windows::account::for_programs;
+use crate::in_windows::{installed, path};
 use crate::platform::{Command, System};
 
 pub(super) fn run(options: &RunScript, context: &mut Context<'_>) -> Result {
@@ -42,13 +43,17 @@ pub(super) fn run(options: &RunScript, context: &mut Context<'_>) -> Result {
     };
     command.folder = folder;
     command.arguments.extend(options.arguments.iter().cloned());
-    command.user = account(options.account.as_deref());
-    let done = finish(
-        context,
-        command,
-        &options.success_codes,
-        options.output_variable.as_deref(),
-    );
+    let of_account = account(context, options.account.as_deref(), options.password.as_ref());
+    let done = of_account.and_then(|account| {
+        command.account = account;
+        readable(context, &command, temporary.as_deref())?;
+        finish(
+            context,
+            command,
+            &options.success_codes,
+            options.output_variable.as_deref(),
+        )
+    });
     temporary.map_or(Ok(()), |file| context.platform.remove(&file))?;
     done
 }
@@ -76,6 +81,30 @@ fn inline(
     };
     command.stdin = script.as_bytes().to_vec();
     Ok((command, None))
+}
+
+/// The file is the administrator's: an account that is to run it may read it too.
+fn readable(context: &Context<'_>, command: &Command, file: Option<&Path>) -> Check {
+    let (Some(account), Some(file)) = (&command.account, file) else {
+        return Ok(());
+    };
+    let right = format!("{}:(R)", for_programs(&account.user));
+    let output = context.run(commands::program(
+        "icacls.exe",
+        &[&path::text(file), "/grant", &right],
+    ))?;
+    if output.code == 0 {
+        return Ok(());
+    }
+    Err(Failure {
+        code: output.code,
+        reason: format!(
+            "letting {} read the script ended with {}: {}",
+            account.user,
+            code_text(output.code),
+            output.stderr.trim()
+        ),
+    })
 }
 
 fn from_file(system: System, script: &Path, powershell: bool) -> std::result::Result<Command, Failure> {

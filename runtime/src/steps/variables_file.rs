@@ -16,10 +16,10 @@ const MOST_VALUE: usize = 32 * 1024;
 /// More than the variables of any run.
 const MOST_FILE: usize = 1 << 20;
 
-/// Makes the file, empty, and names it to the command. One that runs as another user has none: the file is the
+/// Makes the file, empty, and names it to the command. One that runs as another account has none: the file is the
 /// administrator's, because what is in it ends up in command lines.
 pub(super) fn offer(context: &Context<'_>, command: &mut Command) -> platform::Result<()> {
-    if command.user.is_some() {
+    if command.account.is_some() {
         return Ok(());
     }
     let path = place(context);

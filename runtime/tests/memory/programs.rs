@@ -250,6 +250,10 @@ impl Memory {
                     .context("a script in the console's code page")?;
                 self.shell(script, command)
             }
+            // No mapping between account names and security IDs was done.
+            ("icacls.exe", [file, "/grant", who]) if self.exists(Path::new(&file.replace('\\', "/"))) => {
+                Ok(ended(if who.contains("nobody") { 1332 } else { 0 }))
+            }
             ("reagentc.exe", ["/disable"]) => windows::disable_recovery(self),
             ("reagentc.exe", ["/enable"]) => Ok(ended(0)),
             ("compact.exe", ["/compactos:never"]) => {

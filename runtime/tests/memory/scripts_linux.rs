@@ -59,7 +59,7 @@ fn a_script_of_a_package_runs_with_its_arguments_and_its_output_is_kept() {
         "{ran:?}"
     );
     assert_eq!(ran.arguments[1..], ["a b", "COMPUTER"]);
-    assert!(ran.stdin.is_empty() && ran.user.is_none(), "{ran:?}");
+    assert!(ran.stdin.is_empty() && ran.account.is_none(), "{ran:?}");
     assert_eq!(ran.environment["OSDComputerName"], "COMPUTER");
     with_input(&world, "say heard from a file");
 }
@@ -162,7 +162,11 @@ fn a_command_and_a_script_run_as_a_user_of_the_machine() {
         report.assert_succeeded();
         for input in ["say one", "say two"] {
             let ran = with_input(&world, input);
-            assert_eq!(ran.user.as_deref(), Some("builder"), "{input}");
+            assert_eq!(
+                ran.account.as_ref().map(|account| account.user.as_str()),
+                Some("builder"),
+                "{input}"
+            );
             // What it could write there would end up in command lines of the administrator.
             assert!(!ran.environment.contains_key("SMSTS_VARIABLES_FILE"));
             assert_eq!(ran.environment["OSDComputerName"], "COMPUTER");

@@ -2,10 +2,10 @@
 
 use media_format::event::Environment::{Os, Pe};
 use media_format::manifest::{Install, MediaLayout};
-use runtime::platform::Command;
+use runtime::platform::{Account, Command};
 
 use crate::driver::{Report, run_to_end};
-use crate::fixture::MediaBuilder;
+use crate::fixture::{CAPTURE_CANARY, MediaBuilder};
 use crate::frames::deploy_windows;
 use crate::windows::{WINRE, WINRE_IN_USE, info, installation, wim, with_files};
 use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template, with_controller};
@@ -123,6 +123,82 @@ fn an_inline_script_is_run_by_powershell_from_a_file_that_is_gone_afterwards() {
         "{}",
         report.reason()
     );
+}
+
+const AS_BUILDER: &str = "account = \"LAB\\\\builder\"\npassword = \"%BUILDER_PASSWORD%\"\n";
+
+fn as_builder(line: &str) -> String {
+    format!("[[steps]]\ntype = \"run-command-line\"\ncommand = \"{line}\"\n{AS_BUILDER}")
+}
+
+/// A Windows is deployed, with steps before that and after it.
+fn with_password(before: &str, after: &str) -> (World, Report) {
+    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let text = text.replacen("[[steps]]", &format!("{before}\n[[steps]]"), 1);
+    let media = media(MediaLayout::Iso, &(text + "\n" + after));
+    run_to_end(with_controller(&media.secret("BUILDER_PASSWORD", CAPTURE_CANARY)))
+}
+
+#[test]
+fn a_command_and_a_script_run_as_an_account_whose_password_is_nowhere() {
+    let steps = as_builder("say one")
+        + SCRIPT
+        + AS_BUILDER
+        + "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say two\"\n";
+    let (world, report) = with_password("", &steps);
+    report.assert_succeeded();
+    let of = |program: &str| -> Vec<_> {
+        let ran = world.commands.iter().filter(|command| command.program == program);
+        ran.map(|command| command.account.as_ref()).collect()
+    };
+    let builder = Account {
+        user: r"LAB\builder".into(),
+        password: CAPTURE_CANARY.into(),
+    };
+    assert_eq!(of("cmd.exe"), [Some(&builder), None]);
+    assert_eq!(of("powershell.exe").last(), Some(&Some(&builder)));
+    // The folder of the script is the administrator's.
+    let granted = world
+        .commands
+        .iter()
+        .find(|command| command.program == "icacls.exe");
+    assert_eq!(
+        granted.expect("the right to read it").arguments,
+        [
+            r"\ProgramData\media-runtime\script.ps1",
+            "/grant",
+            r"LAB\builder:(R)"
+        ]
+    );
+    for part in [r"cmd: say one as LAB\builder", "cmd: say two]LOG"] {
+        assert!(report.log.contains(part), "{part}: {}", report.log);
+    }
+    let rest = world.commands.iter().map(|command| Command {
+        account: None,
+        ..command.clone()
+    });
+    let shown = format!(
+        "{}{:?}{:?}{builder:?}",
+        report.log,
+        report.events,
+        rest.collect::<Vec<_>>()
+    );
+    assert!(!shown.contains(CAPTURE_CANARY), "{shown}");
+}
+
+#[test]
+fn an_account_that_may_not_read_its_script_and_one_in_the_boot_image_are_refused() {
+    let script = SCRIPT.to_owned() + &AS_BUILDER.replace("builder", "nobody");
+    let (world, report) = with_password("", &script);
+    let why = r"letting LAB\nobody read the script ended with 1332";
+    assert!(report.reason().contains(why), "{}", report.reason());
+    let file = "remove ProgramData/media-runtime/script.ps1 of /ProgramData/media-runtime/script.ps1";
+    assert!(world.operations.iter().any(|one| one == file), "{file}");
+
+    let (world, report) = with_password(&as_builder("say one"), "");
+    let why = "the machine is in the boot image, which has no accounts";
+    assert!(report.reason().contains(why), "{}", report.reason());
+    assert!(lines(&world).is_empty());
 }
 
 /// An image with its recovery environment there.

@@ -37,10 +37,11 @@ pub struct RunScript {
     /// The exit codes that mean success; 0 and 3010 where absent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub success_codes: Vec<i64>,
-    /// The account of the machine's own that it runs as; only in Linux.
+    /// The account that it runs as, only in the installed system: in Windows `user` (the machine's own), `domain\\user` or
+    /// `user@domain`; in Linux one of the machine's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The password of the account; refused, because none is needed.
+    /// The password of the account, better a `%VARIABLE%` than the password itself; only for Windows: Linux needs none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
 }

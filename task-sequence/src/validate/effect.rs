@@ -116,13 +116,19 @@ fn of_preparation(options: &PrepareOsForCapture) -> Vec<String> {
 }
 
 fn of_program(system: OperatingSystem, account: bool, password: bool) -> Vec<String> {
+    let windows = system == OperatingSystem::Windows;
     asked([
         (
-            account && system == OperatingSystem::Windows,
-            "`account` is not possible in a sequence for Windows: programs are run as SYSTEM; remove it",
+            windows && account && !password,
+            "`password` is missing: Windows runs a program as an account only with its password; name a secret variable, such as \
+             \"%PASSWORD%\"",
         ),
         (
-            password,
+            windows && password && !account,
+            "`password` has no effect without `account`: programs are run as SYSTEM; add `account`, or remove it",
+        ),
+        (
+            !windows && password,
             "`password` has no effect: an account of the machine's own needs none; remove it",
         ),
     ])

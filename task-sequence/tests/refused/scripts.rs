@@ -34,6 +34,29 @@ fn a_script_needs_its_interpreter() {
 }
 
 #[test]
+fn windows_runs_a_program_as_an_account_only_with_its_password() {
+    let programs = [
+        ("run-command-line", "command = 'x'"),
+        ("run-script", "interpreter = 'powershell'\ninline = 'x'"),
+    ];
+    let mut with_secret = media();
+    with_secret.secrets.insert("p".into());
+    for (type_name, program) in programs {
+        let said = |system: &str, settings: &str| {
+            let settings = format!("{program}\n{settings}");
+            found(system, &step(type_name, &settings), &with_secret)
+        };
+        assert!(said("windows", "account = 'a'").contains("`password` is missing"));
+        assert!(said("windows", "password = '%P%'").contains("no effect without `account`"));
+        assert_eq!(said("windows", "account = 'd\\a'\npassword = '%P%'"), "");
+        assert_eq!(said("linux", "account = 'a'"), "");
+    }
+    let in_the_clear = step("run-command-line", "command = 'x'\naccount = 'a'\npassword = 'p'");
+    let said = found("windows", &in_the_clear, &media());
+    assert!(said.contains("whoever finds the media can read it"), "{said}");
+}
+
+#[test]
 fn a_boot_image_has_no_accounts() {
     let script = |target: &str, step: &str| {
         format!(
@@ -48,6 +71,15 @@ fn a_boot_image_has_no_accounts() {
         assert!(said.contains("which has no accounts"), "{said}");
         assert_eq!(found("linux", &script("os", step), &media()), "");
     }
+    let step = "type = 'run-command-line'\ncommand = 'x'\npassword = '%P%'";
+    let winpe = MediaFacts {
+        winpe: true,
+        secrets: ["p".to_owned()].into(),
+        ..media()
+    };
+    let said = found("windows", &script("pe", step), &winpe);
+    assert!(said.contains("which has no accounts"), "{said}");
+    assert_eq!(found("windows", &script("os", step), &winpe), "");
 }
 
 #[test]

@@ -37,9 +37,6 @@ fn settings_without_effect_are_refused_and_those_that_say_what_happens_anyway_ar
         let prepare = step("prepare-os-for-capture", shut_down);
         assert_eq!(found("linux", &prepare, &media()), "", "{shut_down}");
     }
-    let account = step("run-command-line", "command = 'x'\naccount = 'a'");
-    assert_eq!(found("linux", &account, &media()), "");
-    assert!(found("windows", &account, &media()).contains("run as SYSTEM"));
 }
 
 #[test]

@@ -130,6 +130,15 @@ impl Machine {
         machine
     }
 
+    /// The same, whose media carries a secret.
+    pub fn with_secret(steps: &str, packages: Vec<Content>, secret: (&str, &str)) -> Self {
+        let machine = Self::new(steps, vec![]);
+        machine.make_media(MediaLayout::Iso, &sequence(steps), packages, Some(secret));
+        machine.make_boot_partition(steps, true);
+        machine.plant();
+        machine
+    }
+
     fn new(steps: &str, packages: Vec<Content>) -> Self {
         let machine = Self {
             prefix: PREFIX.lock().unwrap_or_else(PoisonError::into_inner),
@@ -138,7 +147,7 @@ impl Machine {
         };
         machine.make_volume("d:", "media");
         machine.make_volume("s:", "esp");
-        machine.make_media(MediaLayout::Iso, &sequence(steps), packages);
+        machine.make_media(MediaLayout::Iso, &sequence(steps), packages, None);
         machine
     }
 
@@ -153,7 +162,7 @@ impl Machine {
         machine.make_volume("d:", "media");
         machine.make_volume("e:", "data");
         machine.make_volume("w:", "windows");
-        machine.make_media(MediaLayout::Usb, &sequence(steps), vec![]);
+        machine.make_media(MediaLayout::Usb, &sequence(steps), vec![], None);
         for path in ["packages/readme", "captures/readme"] {
             put(&machine.volume("data").join(path), b"x");
         }
@@ -273,12 +282,22 @@ impl Machine {
         self.files.path().join("esp").join(path)
     }
 
-    fn make_media(&self, layout: MediaLayout, sequence: &str, packages: Vec<Content>) {
+    fn make_media(
+        &self,
+        layout: MediaLayout,
+        sequence: &str,
+        packages: Vec<Content>,
+        secret: Option<(&str, &str)>,
+    ) {
         let root = self.files.path().join("media");
         let path = format!("{}/main.toml", paths::SEQUENCES);
         let mut files = vec![(path.clone(), sequence.as_bytes().to_vec(), Role::Sequence)];
         files.push((paths::KERNEL.into(), b"a kernel".to_vec(), Role::Boot));
         files.push((paths::WINDOWS_RUNTIME.into(), RUNTIME.clone(), Role::Boot));
+        if let Some((name, value)) = secret {
+            let json = serde_json::to_vec(&json!({ name: value })).expect("JSON");
+            files.push((paths::SECRETS.into(), json, Role::Secrets));
+        }
         let mut known = Vec::new();
         for content in packages {
             let id = content.package.id.clone();
@@ -298,6 +317,7 @@ impl Machine {
             boot_image: "test".into(),
             options: Options {
                 unattended: true,
+                secrets: secret.iter().map(|(name, _)| (*name).to_owned()).collect(),
                 ..Options::default()
             },
             sequences: vec![SequenceEntry {
@@ -378,6 +398,19 @@ impl Machine {
         let folder = self.c(paths::INSTALLED_WINDOWS);
         compile_as("-shared", "netapi32", &folder.join("netapi32.dll"));
         compile("powershell", &folder);
+    }
+
+    /// Makes this Windows know one password, as the runtime sees it.
+    pub fn knows_a_password(&self) {
+        let _ = fs::remove_file(self.c("logons.txt"));
+        let library = self.c(paths::INSTALLED_WINDOWS).join("netapi32.dll");
+        compile_as("-shared", "logons", &library);
+    }
+
+    /// Who was logged on: domain, user and kind.
+    pub fn logons(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.c("logons.txt")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
     }
 
     /// Runs a program of this Windows to its end.

@@ -97,7 +97,7 @@ impl Worker {
             return why;
         };
         let _ = child.kill();
-        waiting::stopped(child, WORKER, why)
+        waiting::collect(child, WORKER, why)
     }
 }
 

@@ -50,8 +50,8 @@ fn prepared(command: &Command) -> std::process::Command {
     let (program, mut arguments) = (command.program.clone(), command.arguments.clone());
     let mut words = vec![program];
     words.append(&mut arguments);
-    if let Some(user) = &command.user {
-        words.splice(0..0, ["runuser", "-u", user, "--"].map(str::to_owned));
+    if let Some(account) = &command.account {
+        words.splice(0..0, ["runuser", "-u", &account.user, "--"].map(str::to_owned));
     }
     if let Some(root) = &command.root {
         words.splice(0..0, ["chroot".to_owned(), root.display().to_string()]);

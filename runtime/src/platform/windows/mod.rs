@@ -19,6 +19,7 @@ mod disks;
 mod files;
 mod identity;
 mod images;
+mod logon;
 mod network;
 pub mod notice;
 mod packages;

@@ -5,16 +5,17 @@ use std::os::windows::io::{FromRawHandle as _, OwnedHandle};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 
-use windows_sys::Win32::Foundation::{ERROR_ALREADY_EXISTS, GetLastError, LocalFree};
+use windows_sys::Win32::Foundation::{CloseHandle, ERROR_ALREADY_EXISTS, GetLastError, HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
 use windows_sys::Win32::Security::{
-    CheckTokenMembership, CreateWellKnownSid, SECURITY_ATTRIBUTES, SECURITY_MAX_SID_SIZE,
-    WinBuiltinAdministratorsSid,
+    AdjustTokenPrivileges, CheckTokenMembership, CreateWellKnownSid, LookupPrivilegeValueW,
+    SE_PRIVILEGE_ENABLED, SECURITY_ATTRIBUTES, SECURITY_MAX_SID_SIZE, TOKEN_ADJUST_PRIVILEGES,
+    TOKEN_PRIVILEGES, TOKEN_QUERY, WinBuiltinAdministratorsSid,
 };
 use windows_sys::Win32::Storage::FileSystem::CreateDirectoryW;
-use windows_sys::Win32::System::Threading::CreateMutexW;
+use windows_sys::Win32::System::Threading::{CreateMutexW, GetCurrentProcess, OpenProcessToken};
 
 use super::wide;
 
@@ -61,6 +62,30 @@ pub(in super::super) fn make_private(folder: &Path) -> Result<()> {
         let error = Error::last_os_error();
         LocalFree(descriptor);
         if made == 0 { Err(error) } else { Ok(()) }
+    }
+}
+
+/// The system's account and administrators have privileges, and have to switch them on; gives an error where they have not.
+pub(super) fn allow(privilege: &str) -> Result<()> {
+    let mut wanted = TOKEN_PRIVILEGES::default();
+    wanted.PrivilegeCount = 1;
+    wanted.Privileges[0].Attributes = SE_PRIVILEGE_ENABLED;
+    let mut token: HANDLE = null_mut();
+    // SAFETY: the token is closed when nothing uses it any more; what is not wanted is null, as the calls allow.
+    unsafe {
+        if OpenProcessToken(
+            GetCurrentProcess(),
+            TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY,
+            &mut token,
+        ) == 0
+        {
+            return Err(Error::last_os_error());
+        }
+        let known = LookupPrivilegeValueW(null(), wide(privilege).as_ptr(), &mut wanted.Privileges[0].Luid);
+        let allowed = known != 0 && AdjustTokenPrivileges(token, 0, &wanted, 0, null_mut(), null_mut()) != 0;
+        let error = Error::last_os_error();
+        CloseHandle(token);
+        if allowed { Ok(()) } else { Err(error) }
     }
 }
 

@@ -1,20 +1,16 @@
 //! What the firmware says, and its variables.
 
 use std::io::{Error, Result};
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
-use windows_sys::Win32::Foundation::{CloseHandle, ERROR_INVALID_FUNCTION, HANDLE};
-use windows_sys::Win32::Security::{
-    AdjustTokenPrivileges, LookupPrivilegeValueW, SE_PRIVILEGE_ENABLED, TOKEN_ADJUST_PRIVILEGES,
-    TOKEN_PRIVILEGES, TOKEN_QUERY,
-};
+use windows_sys::Win32::Foundation::ERROR_INVALID_FUNCTION;
 use windows_sys::Win32::System::Power::{GetSystemPowerStatus, SYSTEM_POWER_STATUS};
 use windows_sys::Win32::System::SystemInformation::GetSystemFirmwareTable;
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 use windows_sys::Win32::System::WindowsProgramming::{
     GetFirmwareEnvironmentVariableW, SetFirmwareEnvironmentVariableW,
 };
 
+use super::account::allow;
 use super::wide;
 
 /// EFI_GLOBAL_VARIABLE (UEFI specification, 3.3).
@@ -72,7 +68,7 @@ pub(in super::super) fn signature_list(name: &str) -> Result<Vec<u8>> {
 }
 
 fn variable_of(owner: &str, name: &str) -> Result<Vec<u8>> {
-    allow()?;
+    allow("SeSystemEnvironmentPrivilege")?;
     let mut value = vec![0; LONGEST];
     let length = u32::try_from(LONGEST).unwrap_or(0);
     // SAFETY: both names end with a zero; the buffer's length goes along.
@@ -93,7 +89,7 @@ fn variable_of(owner: &str, name: &str) -> Result<Vec<u8>> {
 
 /// Writes a variable of the firmware, with the attributes that all of them for booting have; an empty one is removed.
 pub(in super::super) fn set_firmware_variable(name: &str, value: &[u8]) -> Result<()> {
-    allow()?;
+    allow("SeSystemEnvironmentPrivilege")?;
     let length = u32::try_from(value.len()).unwrap_or(0);
     // SAFETY: both names end with a zero; the value's length goes along.
     let written = unsafe {
@@ -108,32 +104,4 @@ pub(in super::super) fn set_firmware_variable(name: &str, value: &[u8]) -> Resul
         return Err(Error::last_os_error());
     }
     Ok(())
-}
-
-/// The system's account has the privilege, and has to switch it on.
-fn allow() -> Result<()> {
-    let mut wanted = TOKEN_PRIVILEGES::default();
-    wanted.PrivilegeCount = 1;
-    wanted.Privileges[0].Attributes = SE_PRIVILEGE_ENABLED;
-    let mut token: HANDLE = null_mut();
-    // SAFETY: the token is closed when nothing uses it any more; what is not wanted is null, as the calls allow.
-    unsafe {
-        if OpenProcessToken(
-            GetCurrentProcess(),
-            TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY,
-            &mut token,
-        ) == 0
-        {
-            return Err(Error::last_os_error());
-        }
-        let known = LookupPrivilegeValueW(
-            null(),
-            wide("SeSystemEnvironmentPrivilege").as_ptr(),
-            &mut wanted.Privileges[0].Luid,
-        );
-        let allowed = known != 0 && AdjustTokenPrivileges(token, 0, &wanted, 0, null_mut(), null_mut()) != 0;
-        let error = Error::last_os_error();
-        CloseHandle(token);
-        if allowed { Ok(()) } else { Err(error) }
-    }
 }

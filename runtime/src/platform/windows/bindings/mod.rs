@@ -9,8 +9,10 @@
 mod account;
 mod console;
 mod firmware;
+mod logon;
 mod message;
 mod network;
+mod process;
 mod reparse;
 
 pub(super) use account::{is_administrator, make_private, only_one};
@@ -19,16 +21,17 @@ pub(super) use firmware::{
     firmware_variable, has_acpi_table, has_firmware_variables, on_battery, set_firmware_variable,
     signature_list, smbios,
 };
+pub(super) use logon::Logon;
 pub(super) use message::show_message;
 pub(super) use network::{Adapter, adapters, connect, disconnect, domain};
+pub(super) use process::{Job, end, exit_code, process_id};
 pub(super) use reparse::{is_externally_backed, reparse_tags};
 
 use std::fs::OpenOptions;
 use std::io::{Error, Result};
 use std::os::windows::fs::OpenOptionsExt as _;
-use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle};
+use std::os::windows::io::AsRawHandle as _;
 use std::path::Path;
-use std::process::Child;
 use std::ptr::{null, null_mut};
 
 use windows_sys::Win32::Foundation::{GENERIC_READ, INVALID_HANDLE_VALUE};
@@ -41,9 +44,6 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 use windows_sys::Win32::System::IO::DeviceIoControl;
 use windows_sys::Win32::System::Ioctl::FSCTL_IS_VOLUME_DIRTY;
-use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, TerminateJobObject,
-};
 use windows_sys::Win32::System::Registry::{HKEY, RegFlushKey};
 use windows_sys::Win32::System::SystemInformation::{GlobalMemoryStatusEx, MEMORYSTATUSEX};
 
@@ -266,34 +266,4 @@ pub(super) fn random(bytes: &mut [u8]) {
     };
     // Without a random source nothing secret may be made.
     assert!(status == 0, "Windows gives no random bytes: {status:#x}");
-}
-
-/// A program with everything that it starts.
-pub(super) struct Job(OwnedHandle);
-
-impl Job {
-    /// Puts a program that has just been started into a job of its own.
-    pub(super) fn of(child: &Child) -> Result<Self> {
-        // SAFETY: the handle that is made belongs to nobody else; the child's is open as long as the child is there.
-        unsafe {
-            let handle = CreateJobObjectW(null(), null());
-            if handle.is_null() {
-                return Err(Error::last_os_error());
-            }
-            let job = Self(OwnedHandle::from_raw_handle(handle));
-            if AssignProcessToJobObject(handle, child.as_raw_handle()) == 0 {
-                return Err(Error::last_os_error());
-            }
-            Ok(job)
-        }
-    }
-
-    /// Ends all of it.
-    pub(super) fn end(&self) -> Result<()> {
-        // SAFETY: the handle is open as long as the job is there.
-        if unsafe { TerminateJobObject(self.0.as_raw_handle(), 1) } == 0 {
-            return Err(Error::last_os_error());
-        }
-        Ok(())
-    }
 }
