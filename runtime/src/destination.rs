@@ -7,7 +7,7 @@ use media_format::paths;
 use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage, DiskSelector};
 use task_sequence::{Action, Variables};
 
-use crate::context::Context;
+use crate::context::{Context, resolved};
 use crate::platform::{Account, Disk, Result};
 use crate::{existing, own_table, target};
 
@@ -115,11 +115,25 @@ fn split_unc(path: &str) -> Result<(String, String)> {
     }
 }
 
+/// The volumes on other disks that captures of the sequence go to, as far as they are known by now.
+pub fn volumes(context: &Context<'_>) -> Vec<PathBuf> {
+    let steps = context.possible_steps().into_iter();
+    let resolved = steps.filter_map(|step| resolved(step, context.variables).ok());
+    let volumes = resolved.filter_map(|step| match step.action {
+        Action::CaptureOperatingSystemImage(CaptureOperatingSystemImage {
+            destination: Some(CaptureDestination::Disk { disk, partition, .. }),
+            ..
+        }) => volume(context, &disk, partition).ok(),
+        _ => None,
+    });
+    volumes.collect()
+}
+
 /// The volume on another disk that the destination names.
 fn volume(context: &Context<'_>, selector: &DiskSelector, partition: Option<u32>) -> Result<PathBuf> {
     let disk = disk(context, selector)?;
     let mut volumes = disk.partitions.iter().filter(|candidate| match partition {
-        Some(number) => candidate.number == number,
+        Some(number) => candidate.entry() == number,
         None => matches!(
             candidate.file_system.as_str(),
             "vfat" | "exfat" | "ntfs" | "ext4" | "xfs" | "btrfs"

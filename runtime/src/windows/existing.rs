@@ -6,6 +6,7 @@ use anyhow::bail;
 
 use super::volume::{self, NTFS};
 use crate::context::Context;
+use crate::destination;
 use crate::journal::{Target, Volume};
 use crate::platform::{Disk, Partition, Platform, Result};
 use crate::target;
@@ -44,7 +45,7 @@ pub fn holds_volume(partition: &Partition) -> bool {
 }
 
 /// The roots of the NTFS volumes that will be captured with the Windows that runs: those of the run, or, where the boot image is
-/// still to find them, all on disks that stay with the machine.
+/// still to find them, all on disks that stay with the machine. What the capture goes to is not captured.
 ///
 /// # Errors
 /// When the disks cannot be read.
@@ -55,10 +56,11 @@ pub fn captured_volumes(context: &Context<'_>) -> Result<Vec<PathBuf>> {
         [] => holds_volume(partition),
         known => known.iter().any(|volume| volume.id == partition.id),
     };
+    let destinations = destination::volumes(context);
     Ok(possible_disks(context.platform)?
         .iter()
         .flat_map(|disk| &disk.partitions)
-        .filter(|partition| partition.file_system == NTFS)
+        .filter(|partition| partition.file_system == NTFS && !destinations.contains(&partition.path))
         .filter(is_taken)
         .map(|partition| partition.path.clone())
         .collect())

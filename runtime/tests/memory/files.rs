@@ -189,8 +189,8 @@ impl Files for Memory {
         Ok(self.world().compressed)
     }
 
-    fn reparse_tags(&self, _root: &Path) -> Result<BTreeSet<u32>> {
-        let tag = self.world().deduplicated.then_some(DEDUP);
+    fn reparse_tags(&self, root: &Path) -> Result<BTreeSet<u32>> {
+        let tag = self.world().deduplicated.contains(root).then_some(DEDUP);
         Ok(tag.into_iter().collect())
     }
 }

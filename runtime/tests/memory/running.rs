@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use media_format::event::Environment::{Os, Pe};
 use media_format::manifest::{Manifest, MediaLayout, hex};
 use media_format::paths;
-use runtime::platform::{Firmware, Result};
+use runtime::platform::{Bus, Firmware, Result};
 use runtime::start::Operator;
 
 use crate::cuts::cut_everywhere;
@@ -16,7 +16,7 @@ use crate::windows::{BOOT_MANAGER, SOFTWARE_HIVE, SYSTEM_HIVE};
 use crate::windows_runs::{
     BUILD_AND_CAPTURE, CAPTURE_EXISTING, GENERALIZED, INSIDE, captured, existing, media, template,
 };
-use crate::world::{Drive, Entry, Node, Tree, World, file};
+use crate::world::{Drive, Entry, Node, Tree, Volume, World, file};
 
 const WINDOWS: &str = "0aa11bb2-0000-4000-8000-000000000003";
 const ESP: &str = "0aa11bb2-0000-4000-8000-000000000001";
@@ -99,6 +99,35 @@ fn a_running_windows_is_prepared_inside_and_captured_in_the_boot_image() {
         assert!(String::from_utf8_lossy(software).contains(GENERALIZED));
         assert_eq!(fat.tree()["notes.txt"], file("content"));
     }
+}
+
+/// What a capture goes to is not captured: its files may lie in a store of their own.
+#[test]
+fn only_volumes_that_are_captured_are_refused_for_deduplicated_files() {
+    let to = r#"destination = { disk = { serial = "SERIAL-vdb" }, path = "ref.wim" }"#;
+    let text = template(CAPTURE_EXISTING, &[]).replace(r#"destination = "%OSDCaptureDestination%""#, to);
+    let mut world = with(&media(MediaLayout::Iso, &text));
+    let second = Drive::empty("vdb", 8 << 30, Bus::Virtio);
+    world
+        .drives
+        .insert(1, second.with("part-store", Volume::new("ntfs", 4 << 30)));
+    world.deduplicated = ["/dev/vdb1".into()].into();
+    let (after, report) = run_to_end(world.clone());
+    report.assert_succeeded();
+    assert!(after.drives[1].parts[0].volume.bytes("ref.wim").is_some());
+    world.deduplicated.insert("/dev/vda2".into());
+    let (_, report) = run_to_end(world.clone());
+    let reason = report.reason();
+    assert_eq!(reason.matches("has deduplicated files").count(), 1, "{reason}");
+    // Another disk that stays with the machine is captured.
+    let mut third = world.drives[1].clone();
+    (third.path, third.serial) = ("/dev/vdc".into(), "SERIAL-vdc".into());
+    third.parts[0].id = "part-third".into();
+    world.drives.insert(2, third);
+    world.deduplicated = ["/dev/vdc1".into()].into();
+    let (_, report) = run_to_end(world);
+    let reason = report.reason();
+    assert!(reason.contains("has deduplicated files"), "{reason}");
 }
 
 #[test]

@@ -244,7 +244,7 @@ fn what_a_capture_could_not_hold_is_unpacked_or_refused_while_windows_still_runs
     assert!(place(&world, "compact.exe").is_some());
     assert!(place(&world, "compact.exe") < place(&world, "sysprep.exe"));
     let mut world = with_controller(&media);
-    (world.compressed, world.deduplicated) = (true, true);
+    (world.compressed, world.deduplicated) = (true, ["/dev/vda3".into()].into());
     let (world, report) = run_to_end(world);
     let reason = report.reason();
     assert_eq!(reason.matches("has deduplicated files").count(), 1, "{reason}");

@@ -139,8 +139,8 @@ pub(crate) struct World {
     pub(crate) adds_drivers: bool,
     /// CompactOS compresses the installed Windows.
     pub(crate) compressed: bool,
-    /// The installed Windows has deduplicated files on each of its volumes.
-    pub(crate) deduplicated: bool,
+    /// Device nodes of the volumes on which the installed Windows has deduplicated files.
+    pub(crate) deduplicated: BTreeSet<PathBuf>,
     /// The domain that the installed system is a member of.
     pub(crate) domain: Option<String>,
     /// Something in the installed system keeps what is connected busy.
@@ -321,6 +321,13 @@ impl Drive {
     }
 }
 
+/// Windows does not count the extended partition of an MBR.
+fn count_as_windows(disk: &mut Disk) {
+    for (number, partition) in (1..).zip(&mut disk.partitions) {
+        partition.number = number;
+    }
+}
+
 impl World {
     /// A machine with those disks, the media among them, that has never started.
     pub(crate) fn new(firmware: Firmware, drives: Vec<Drive>) -> Self {
@@ -341,7 +348,7 @@ impl World {
             started_by: None,
             boot_next: None,
             compressed: false,
-            deduplicated: false,
+            deduplicated: BTreeSet::new(),
             adds_drivers: false,
             domain: None,
             shares_are_in_use: false,
@@ -365,7 +372,11 @@ impl World {
         let mut number = 0;
         let mut seen = Vec::new();
         for drive in &self.drives {
-            seen.push(drive.seen(number));
+            let mut disk = drive.seen(number);
+            if self.winpe && drive.table_id.len() == "0badf00d".len() {
+                count_as_windows(&mut disk);
+            }
+            seen.push(disk);
             if !drive.is_media && drive.bus != Bus::Usb {
                 number += 1;
             }
