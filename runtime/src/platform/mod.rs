@@ -145,7 +145,7 @@ impl Disk {
 /// A partition as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
-    /// Number in the table, from 1.
+    /// Number as the system counts that runs, from 1.
     pub number: u32,
     /// Device node.
     pub path: PathBuf,
@@ -180,6 +180,18 @@ impl Partition {
     pub fn is_hidden(&self) -> bool {
         let kind = self.kind.to_ascii_lowercase();
         self.attributes & HIDDEN_ATTRIBUTE != 0 || HIDDEN_TYPES.contains(&kind.as_str())
+    }
+
+    /// The number that steps know it by, whatever the boot image is: that of its entry, those of logical ones from 5. Windows
+    /// counts without the extended one; in an MBR the entry is the end of the id (`0badf00d-05`).
+    pub fn entry(&self) -> u32 {
+        const SIGNATURE: usize = 8;
+        let of_mbr = self
+            .id
+            .split_once('-')
+            .filter(|(table, entry)| table.len() == SIGNATURE && entry.len() == 2);
+        let entry = of_mbr.and_then(|(_, entry)| u32::from_str_radix(entry, 16).ok());
+        entry.unwrap_or(self.number)
     }
 }
 

@@ -67,9 +67,10 @@ pub(super) fn volume(
 
 fn by_number(context: &Context<'_>, disk: u32, number: u32) -> Result<usize> {
     for (place, volume) in context.target()?.volumes.iter().enumerate() {
-        let (found, _, partition) = context.partition(&volume.id)?;
+        let (found, _, _) = context.partition(&volume.id)?;
         image_places::check_disk(disk, &found)?;
-        if partition == number {
+        let mut partitions = found.partitions.iter();
+        if partitions.any(|partition| partition.id == volume.id && partition.entry() == number) {
             return Ok(place);
         }
     }

@@ -43,6 +43,24 @@ fn a_system_lies_on_logical_volumes_too() {
 }
 
 #[test]
+fn an_image_goes_onto_a_logical_volume_by_the_number_of_its_entry() {
+    let onto = |number: u32| {
+        let destination = format!("destination = {{ disk = 0, partition = {number} }}");
+        let text = deploy().replace("disk = { only = true }", EXTENDED);
+        let text = text.replace("all-volumes = true", &destination);
+        machine(Firmware::Bios, &MediaBuilder::new(MediaLayout::Iso, &text))
+    };
+    refused(&onto(3), &["partition 3 of", "5 (ext4 /home), 6 (ext4)"]);
+    let (world, report) = run_to_end(onto(6));
+    report.assert_succeeded();
+    let parts = &world.drives[0].parts;
+    let with_system = parts
+        .iter()
+        .filter(|part| part.volume.bytes("etc/os-release").is_some());
+    assert_eq!(with_system.map(|part| part.number).collect::<Vec<_>>(), [6]);
+}
+
+#[test]
 fn extended_partitions_that_cannot_be_made_are_refused() {
     let media = |text: &str| MediaBuilder::new(MediaLayout::Iso, text);
     let extended = media(&deploy().replace("disk = { only = true }", EXTENDED));

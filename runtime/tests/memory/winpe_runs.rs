@@ -3,7 +3,7 @@
 use media_format::event::Environment::{Os, Pe};
 use media_format::manifest::MediaLayout;
 use runtime::context::beginning;
-use runtime::platform::Firmware;
+use runtime::platform::{Bus, Firmware};
 
 use crate::boot::{Started, start};
 use crate::cuts::{cut_everywhere, cut_twice};
@@ -13,7 +13,7 @@ use crate::frames::{as_winpe, deploy_windows};
 use crate::signed_programs::{Authority, X509, list};
 use crate::windows::{info, installation, wim, with_files};
 use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template};
-use crate::world::World;
+use crate::world::{Drive, Volume, World};
 
 fn with(layout: MediaLayout, sequence: &str) -> World {
     as_winpe(machine(Firmware::Uefi, &media(layout, sequence)))
@@ -84,6 +84,31 @@ fn the_recovery_environment_comes_onto_its_partition() {
         .bytes("Windows/System32/Recovery/ReAgent.xml")
         .unwrap();
     assert_eq!(told, b"vda4/Recovery/WindowsRE");
+}
+
+/// One number for one partition, whatever the boot image is.
+#[test]
+fn partitions_are_counted_as_the_table_does_and_not_as_windows() {
+    let to = |number: u32| {
+        let variable = "destination = \"%OSDCaptureDestination%\"";
+        let there =
+            format!("{{ disk = {{ serial = \"SERIAL-vdb\" }}, partition = {number}, path = \"ref.wim\" }}");
+        let text = template(BUILD_AND_CAPTURE, &INSIDE).replace(variable, &format!("destination = {there}"));
+        let mut world = with(MediaLayout::Iso, &text);
+        let volume = || Volume::new("ntfs", 4 << 30);
+        let mut second = Drive::empty("vdb", 9 << 30, Bus::Virtio)
+            .with("0badf00d-01", volume())
+            .with("0badf00d-05", volume());
+        second.table_id = "0badf00d".into();
+        world.drives.insert(1, second);
+        run_to_end(world)
+    };
+    let (world, report) = to(5);
+    report.assert_succeeded();
+    assert!(world.drives[1].parts[1].volume.bytes("ref.wim").is_some());
+    let (_, report) = to(2);
+    let why = "has no volume that a capture can go to";
+    assert!(report.reason().contains(why), "{}", report.reason());
 }
 
 #[test]

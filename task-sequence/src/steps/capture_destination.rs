@@ -28,7 +28,7 @@ pub enum CaptureDestination {
     Disk {
         /// Which disk.
         disk: DiskSelector,
-        /// Which partition of it, counted from 1; without it, the only one with a file system.
+        /// Which partition of it, by its number in the table, counted from 1 (on an MBR disk logical ones from 5); without it, the only one with a file system.
         partition: Option<u32>,
         /// The path below the root of that partition.
         path: String,

@@ -15,7 +15,7 @@ pub struct VolumeSelector {
     /// The number of the disk, counted from 0; with `partition`.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub disk: Setting<u32>,
-    /// The number of the partition, counted from 1; with `disk`.
+    /// The number of the partition in the table, counted from 1 (on an MBR disk logical ones from 5); with `disk`.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub partition: Setting<u32>,
     /// The name of the variable that contains the volume (its letter or its device).

@@ -18,7 +18,9 @@ const LENGTH: usize = 0x10000 + 0x400;
 
 /// Looks at the beginning of a device.
 pub(super) fn probe(device: &Path) -> Found {
-    File::open(device).map(|device| probe_open(&device)).unwrap_or_default()
+    File::open(device)
+        .map(|device| probe_open(&device))
+        .unwrap_or_default()
 }
 
 /// The same for one that is open: each opening makes a drive for discs look whether the disc is still there.

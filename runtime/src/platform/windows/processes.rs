@@ -132,7 +132,10 @@ fn wait(process: &OwnedHandle, job: Option<&Job>, program: &str, deadline: Optio
         if let Some(Err(over)) = deadline.map(|deadline| deadline.check()) {
             job.map_or(Ok(()), Job::end)
                 .with_context(|| format!("ending {program} at its time limit"))?;
-            let gone = matches!(bindings::exit_code(process, Some(waiting::GONE_WITHIN)), Ok(Some(_)));
+            let gone = matches!(
+                bindings::exit_code(process, Some(waiting::GONE_WITHIN)),
+                Ok(Some(_))
+            );
             let id = Some(bindings::process_id(process)).filter(|_| !gone);
             return Err(waiting::stopped(program, id, over));
         }
