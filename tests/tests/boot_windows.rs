@@ -231,6 +231,16 @@ fn a_driver_was_placed_and_updates_were_installed() {
     assert!(String::from_utf8_lossy(&serial).contains(restarted), "no restart");
 }
 
+/// The sequence asks for the boot files of 2023; the image's boot manager of that set says at every start that it is the one.
+#[test]
+fn windows_started_from_the_boot_files_that_the_sequence_asks_for() {
+    captured();
+    let serial = std::fs::read(out("demo/windows/serial.log")).expect("the serial log");
+    let serial = String::from_utf8_lossy(&serial);
+    assert!(serial.contains("stand-in of 2023: (hd"), "it did not start");
+    assert!(!serial.contains("stand-in: (hd"), "that of 2011 has started");
+}
+
 /// The application's exit code 3010 was followed by a restart before the run went on.
 #[test]
 fn an_application_that_asks_for_a_restart_got_it() {
