@@ -123,10 +123,57 @@ fn applications_come_from_what_is_there() {
         "{}",
         said(no_index)
     );
-    for nothing in ["deb = []", "windows = []", "command = ' '"] {
+    for nothing in ["deb = []", "rpm = []", "windows = []", "command = ' '"] {
         assert!(said(&format!("install = {{ {nothing} }}")).contains("installs nothing"));
     }
     assert!(said("programs = { a = \"b\" }").contains("does not say how it is installed"));
+}
+
+#[test]
+fn rpm_packages_come_from_what_is_there() {
+    let steps = "[[steps]]\ntype = \"restart-computer\"\ntarget = \"os\"\n[[steps]]\ntype = \"install-applications\"\napplications = [\"app\"]\n";
+    let said = |install: &str| {
+        let packages = package(
+            "app",
+            "application",
+            &format!("source = \"tool\"\ninstall = {{ {install} }}"),
+        ) + &package("repository", "updates", "source = \"repository\"");
+        let fixture = project(&packages, "linux", steps);
+        fixture.write("repository/repodata/repomd.xml", "<repomd/>");
+        fixture.write("tool/text.rpm", "no package");
+        fixture.write("tool/short.rpm", "");
+        fs::write(fixture.path("tool/good.rpm"), b"\xed\xab\xee\xdb\x03\x00\x00\x00").unwrap();
+        fs::write(
+            fixture.path("tool/sources.rpm"),
+            b"\xed\xab\xee\xdb\x03\x00\x00\x01",
+        )
+        .unwrap();
+        text(&fixture.run(&["check"]).stderr)
+    };
+    assert_eq!(said("rpm = [\"good.rpm\"]"), "");
+    for (file, why) in [
+        ("absent", "which its source does not have"),
+        ("text", "which is no RPM package"),
+        ("short", "which is no RPM package"),
+        ("sources", "which holds the sources of an RPM package"),
+    ] {
+        let said = said(&format!("rpm = [\"good.rpm\", \"{file}.rpm\"]"));
+        let why = format!("installs {file}.rpm, {why}");
+        assert_eq!(said.matches("`app` installs").count(), 1, "{said}");
+        assert!(said.contains(&why), "{said}");
+    }
+    let dnf = |repository: &str, names: &str| {
+        said(&format!(
+            "dnf = {{ repository = \"{repository}\", packages = [{names}] }}"
+        ))
+    };
+    assert_eq!(dnf("Repository", "\"editor\""), "");
+    assert!(dnf("repository", "").contains("installs nothing"));
+    let without = dnf("app", "\"editor\"");
+    assert!(
+        without.contains("which has no index") && without.contains("createrepo_c"),
+        "{without}"
+    );
 }
 
 #[test]

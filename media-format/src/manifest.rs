@@ -186,9 +186,31 @@ pub enum Install {
     },
     /// Package files (.deb) of the package's folder, in this order.
     Deb(Vec<String>),
+    /// RPM packages by name, from a repository package of the media.
+    Dnf {
+        /// Id of the package that is the repository.
+        repository: String,
+        /// Names of the RPM packages.
+        packages: Vec<String>,
+    },
+    /// Package files (.rpm) of the package's folder, all at once.
+    Rpm(Vec<String>),
     /// Installers of Windows of the package's folder, in this order, each by its kind ([`WINDOWS_INSTALLERS`]).
     Windows(Vec<String>),
 }
+
+impl Install {
+    /// The id of the package that is the repository, where it is installed from one.
+    pub fn repository(&self) -> Option<&str> {
+        match self {
+            Self::Apt { repository, .. } | Self::Dnf { repository, .. } => Some(repository),
+            Self::Command(_) | Self::Deb(_) | Self::Rpm(_) | Self::Windows(_) => None,
+        }
+    }
+}
+
+/// Where a repository of RPM packages has its index.
+pub const RPM_INDEX: &str = "repodata/repomd.xml";
 
 /// The kinds of files that Windows installs without being told how.
 pub const WINDOWS_INSTALLERS: [&str; 9] = [

@@ -3,11 +3,13 @@
 use media_format::event::Environment;
 use task_sequence::Variables;
 use task_sequence::condition::{
-    FactError, Facts, FileFact, Firmware, OperatingSystemFact, RegistryFact, Row, SoftwareFact, VersionScheme,
+    FactError, Facts, FileFact, Firmware, OperatingSystemFact, RegistryFact, Row, SoftwareFact,
 };
 
 use crate::in_windows;
-use crate::platform::{self, Command, Platform, System};
+use crate::platform::{self, Platform, System};
+
+mod software;
 
 /// Where a Linux has its language: as systemd has it (locale.conf(5)), and as Debian had it before.
 const LOCALES: [&str; 2] = ["/etc/locale.conf", "/etc/default/locale"];
@@ -91,27 +93,12 @@ impl Facts for MachineFacts<'_> {
         if self.here == Environment::Pe {
             return Ok(Vec::new());
         }
-        if self.platform.system() == System::Windows {
-            return in_windows::facts::software(self.platform)
-                .map_err(|error| FactError::new("installed software", format!("{error:#}")));
-        }
-        let arguments = ["-W", "-f", "${Package}\t${Version}\t${db:Status-Status}\n"]
-            .map(String::from)
-            .to_vec();
-        let command = Command {
-            program: "dpkg-query".into(),
-            arguments,
-            ..Command::default()
+        let all = if self.platform.system() == System::Windows {
+            in_windows::facts::software(self.platform)
+        } else {
+            software::all(self.platform)
         };
-        let output = self
-            .platform
-            .run(&command)
-            .map_err(|e| FactError::new("installed software", format!("{e:#}")))?;
-        if output.code != 0 {
-            let said = format!("dpkg-query ended with {}: {}", output.code, output.stderr.trim());
-            return Err(FactError::new("installed software", said));
-        }
-        Ok(output.stdout.lines().filter_map(software).collect())
+        all.map_err(|error| FactError::new("installed software", format!("{error:#}")))
     }
 
     fn operating_system(&self) -> Result<OperatingSystemFact, FactError> {
@@ -146,16 +133,4 @@ impl Facts for MachineFacts<'_> {
     fn memory(&self) -> Result<u64, FactError> {
         Ok(self.platform.memory())
     }
-}
-
-fn software(line: &str) -> Option<SoftwareFact> {
-    let mut fields = line.split('\t');
-    let (name, version, status) = (fields.next()?, fields.next()?, fields.next()?);
-    let fact = SoftwareFact {
-        name: name.into(),
-        version: version.into(),
-        scheme: VersionScheme::Debian,
-        product_code: None,
-    };
-    (status == "installed").then_some(fact)
 }

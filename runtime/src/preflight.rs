@@ -119,13 +119,11 @@ fn verify(context: &Context<'_>, id: &str, seen: &mut Vec<String>) -> Result<()>
     if !package.path.is_empty() {
         context.content(id)?;
     }
-    let repository = match &package.install {
-        Some(Install::Apt { repository, .. }) => Some(repository),
-        _ => None,
-    };
+    let repository = package.install.as_ref().and_then(Install::repository);
     package
         .depends
         .iter()
+        .map(String::as_str)
         .chain(repository)
         .try_for_each(|needed| verify(context, needed, seen))
 }

@@ -164,6 +164,15 @@ pub enum Install {
     },
     /// Package files (.deb) of the package's folder, in this order.
     Deb(Vec<String>),
+    /// RPM packages by name, from a repository package of the media, by the system's dnf or zypper.
+    Dnf {
+        /// Id of the package that is the repository.
+        repository: String,
+        /// Names of the RPM packages.
+        packages: Vec<String>,
+    },
+    /// Package files (.rpm) of the package's folder, all at once.
+    Rpm(Vec<String>),
     /// Installers of Windows (.msi, .msp, .msu, .cab, .msix, .appx, their bundles, .ps1) of the package's folder, in this
     /// order.
     Windows(Vec<String>),
@@ -175,6 +184,8 @@ impl From<Install> for manifest::Install {
             Install::Command(line) => Self::Command(line),
             Install::Apt { repository, packages } => Self::Apt { repository, packages },
             Install::Deb(files) => Self::Deb(files),
+            Install::Dnf { repository, packages } => Self::Dnf { repository, packages },
+            Install::Rpm(files) => Self::Rpm(files),
             Install::Windows(files) => Self::Windows(files),
         }
     }
@@ -310,7 +321,9 @@ mod tests {
             "{MINIMAL}[[packages]]\nid = \"a\"\nkind = \"application\"\ninstall = {{ command = \"x\" }}\n\
              [[packages]]\nid = \"b\"\nkind = \"application\"\ninstall = {{ apt = {{ repository = \"r\", packages = [\"b\"] }} }}\n\
              [[packages]]\nid = \"c\"\nkind = \"application\"\ninstall = {{ deb = [\"c.deb\"] }}\n\
-             [[packages]]\nid = \"d\"\nkind = \"application\"\ninstall = {{ windows = [\"d.msi\"] }}\n"
+             [[packages]]\nid = \"d\"\nkind = \"application\"\ninstall = {{ windows = [\"d.msi\"] }}\n\
+             [[packages]]\nid = \"e\"\nkind = \"application\"\ninstall = {{ dnf = {{ repository = \"r\", packages = [\"e\"] }} }}\n\
+             [[packages]]\nid = \"f\"\nkind = \"application\"\ninstall = {{ rpm = [\"f.rpm\"] }}\n"
         );
         let settings = parse("media.toml", &text).unwrap();
         assert!(settings.packages.iter().all(|package| package.install.is_some()));

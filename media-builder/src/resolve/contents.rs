@@ -1,9 +1,11 @@
 //! Whether packages have what their own entries in `media.toml` promise: images, and repositories with packages.
 
 use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use disk_image::SourceId;
+use media_format::manifest;
 use media_format::wim::info::WimInfo;
 
 use super::packages::ResolvedPackage;
@@ -18,8 +20,12 @@ const LARGEST_INDEX: u64 = 256 << 20;
 pub(super) fn installs_nothing(package: &Package) -> Option<&'static str> {
     match package.install.as_ref()? {
         Install::Command(line) => line.trim().is_empty().then_some("the command is empty"),
-        Install::Apt { packages, .. } => packages.is_empty().then_some("`packages` is empty"),
-        Install::Deb(files) | Install::Windows(files) => files.is_empty().then_some("it names no file"),
+        Install::Apt { packages, .. } | Install::Dnf { packages, .. } => {
+            packages.is_empty().then_some("`packages` is empty")
+        }
+        Install::Deb(files) | Install::Rpm(files) | Install::Windows(files) => {
+            files.is_empty().then_some("it names no file")
+        }
     }
 }
 
@@ -68,14 +74,35 @@ pub(super) fn read(path: &Path) -> Result<WimInfo, String> {
     WimInfo::read(&mut file).map_err(|error| reading(&error))
 }
 
+/// What an RPM package begins with: four bytes, the version of the format, and whether it holds sources (rpm's LSB
+/// specification, "The Lead").
+const RPM_LEAD: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
+const RPM_SOURCES: [u8; 2] = [0, 1];
+
+/// Whether a file is an RPM package that can be installed.
+///
+/// # Errors
+/// Why it is none.
+pub(super) fn check_rpm(path: &Path) -> Result<(), String> {
+    let mut lead = [0; 8];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut lead));
+    match read {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(format!("cannot be read: {error}")),
+        Ok(()) if lead[..4] == RPM_LEAD && lead[6..] == RPM_SOURCES => {
+            Err("holds the sources of an RPM package: take the package that is built from them".into())
+        }
+        Ok(()) if lead[..4] == RPM_LEAD => Ok(()),
+        _ => Err("is no RPM package: it does not begin with ED AB EE DB".into()),
+    }
+}
+
 /// Every package that is installed from a repository is in it.
 pub(super) fn check_repositories(packages: &[ResolvedPackage], sources: &Sources, problems: &mut Problems) {
     for package in packages {
-        let Some(media_format::manifest::Install::Apt {
-            repository,
-            packages: wanted,
-        }) = &package.entry.install
-        else {
+        let Some(install) = &package.entry.install else {
+            continue;
+        };
+        let Some(repository) = install.repository() else {
             continue;
         };
         // One that does not exist is reported where the packages are chosen.
@@ -83,7 +110,7 @@ pub(super) fn check_repositories(packages: &[ResolvedPackage], sources: &Sources
         let Some(found) = all.find(|other| other.entry.id.eq_ignore_ascii_case(repository)) else {
             continue;
         };
-        if let Err(why) = check_repository(found, wanted, sources) {
+        if let Err(why) = check_repository(found, install, sources) {
             let id = &package.entry.id;
             problems.push(format!(
                 "the package {id} is installed from the package {repository}, {why}"
@@ -94,13 +121,29 @@ pub(super) fn check_repositories(packages: &[ResolvedPackage], sources: &Sources
 
 fn check_repository(
     repository: &ResolvedPackage,
-    wanted: &[String],
+    install: &manifest::Install,
     sources: &Sources,
 ) -> Result<(), String> {
     if repository.entry.path.is_empty() {
         // Its source could not be read, which was said.
         return Ok(());
     }
+    match install {
+        manifest::Install::Apt { packages, .. } => check_apt_index(repository, packages, sources),
+        _ => check_rpm_index(repository),
+    }
+}
+
+/// Its lists of packages are compressed: they are for the machine to read.
+fn check_rpm_index(repository: &ResolvedPackage) -> Result<(), String> {
+    let index = format!("{}/{}", repository.entry.path, manifest::RPM_INDEX);
+    if repository.files().any(|(path, _)| path == index) {
+        return Ok(());
+    }
+    Err("which has no index: make one in its folder (createrepo_c)".into())
+}
+
+fn check_apt_index(repository: &ResolvedPackage, wanted: &[String], sources: &Sources) -> Result<(), String> {
     let base = format!("{}/Packages", repository.entry.path);
     let is_index = |path: &str| {
         let rest = path.strip_prefix(&base);

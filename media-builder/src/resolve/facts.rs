@@ -38,6 +38,7 @@ fn of_package(package: &Package) -> PackageFacts {
             None => Installation::None,
             Some(Install::Command(line)) => Installation::Command(line.clone()),
             Some(Install::Apt { .. } | Install::Deb(_)) => Installation::Debian,
+            Some(Install::Dnf { .. } | Install::Rpm(_)) => Installation::Rpm,
             Some(Install::Windows(_)) => Installation::Windows,
         }),
         programs: Some(package.programs.clone()),

@@ -132,7 +132,8 @@ impl<'a> Selection<'a> {
                 .depends
                 .iter()
                 .for_each(|needed| self.add_needed(needed, Some(needed)));
-            if let Some(Install::Apt { repository, .. }) = &package.install {
+            if let Some(Install::Apt { repository, .. } | Install::Dnf { repository, .. }) = &package.install
+            {
                 self.add_needed(&Spanned::new(package.id.span(), repository.clone()), None);
             }
         }
@@ -290,6 +291,10 @@ impl Look<'_> {
         }
         let files = match &self.package.install {
             Some(Install::Deb(files)) => files,
+            Some(Install::Rpm(files)) => {
+                self.check_rpms(files, resolved);
+                files
+            }
             Some(Install::Windows(files)) => {
                 self.check_installers(files);
                 files
@@ -308,6 +313,22 @@ impl Look<'_> {
                     ),
                 );
             }
+        }
+    }
+
+    /// One that is not there is complained of with all others.
+    fn check_rpms(&mut self, files: &[String], resolved: &ResolvedPackage) {
+        for file in files {
+            let path = format!("{}/{file}", resolved.entry.path);
+            let found = resolved.files().find(|(known, _)| *known == path);
+            let Some(Err(why)) = found.map(|(_, id)| contents::check_rpm(self.sources.path(id))) else {
+                continue;
+            };
+            let id = &self.package.id;
+            self.complain(
+                id,
+                format!("the package `{}` installs {file}, which {why}", id.get_ref()),
+            );
         }
     }
 
@@ -335,8 +356,8 @@ impl Look<'_> {
 /// Only an application that comes from elsewhere can do without content of its own.
 fn needs_source(package: &Package) -> bool {
     match package.install {
-        Some(Install::Apt { .. } | Install::Command(_)) => false,
-        Some(Install::Deb(_) | Install::Windows(_)) => true,
+        Some(Install::Apt { .. } | Install::Dnf { .. } | Install::Command(_)) => false,
+        Some(Install::Deb(_) | Install::Rpm(_) | Install::Windows(_)) => true,
         None => package.kind != PackageKind::Application || package.programs.is_empty(),
     }
 }

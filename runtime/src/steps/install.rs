@@ -35,13 +35,13 @@ pub(super) fn package(context: &mut Context<'_>, id: &str, properties: &str) -> 
         .as_ref()
         .with_context(|| format!("package \"{id}\" says not how it is installed"))?;
     match install {
-        Install::Apt { repository, packages } => {
+        Install::Apt { repository, packages } | Install::Dnf { repository, packages } => {
             let folder = context.content(repository)?;
             let run = |command| context.run(command);
             context.platform.install(&folder, packages, &run)?;
             Ok(by_packages(context))
         }
-        Install::Deb(files) => {
+        Install::Deb(files) | Install::Rpm(files) => {
             let folder = context.content(id)?;
             let files: Vec<_> = files.iter().map(|file| folder.join(file)).collect();
             let run = |command| context.run(command);

@@ -1,10 +1,11 @@
 //! Installs applications in order, with what they depend on.
 
 use media_format::event::Environment;
+use task_sequence::Action;
 use task_sequence::steps::InstallApplications;
 
 use super::install::{self, Installed};
-use super::{Check, Result};
+use super::{Check, Result, package_tools};
 use crate::context::{Context, Failure, code_text};
 use crate::engine::Outcome;
 use crate::variables;
@@ -29,6 +30,9 @@ pub(super) fn check(options: &InstallApplications, context: &Context<'_>) -> Che
                 "package \"{id}\" says not how it is installed"
             )));
         }
+        package_tools::check(context, &id, |action| {
+            matches!(action, Action::InstallApplications(_))
+        })?;
     }
     Ok(())
 }

@@ -2,21 +2,27 @@
 
 use media_format::event::Environment;
 use media_format::manifest::PackageKind;
+use task_sequence::Action;
 use task_sequence::steps::{InstallUpdates, UpdateTarget};
 
-use super::{Check, Result};
+use super::{Check, Result, package_tools};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::platform::Upgraded;
 
 pub(super) fn check(options: &InstallUpdates, context: &Context<'_>) -> Check {
     let wanted = options.target.unwrap_or(UpdateTarget::Required) != UpdateTarget::None;
-    if wanted && packages(options, context).is_empty() {
+    let packages = packages(options, context);
+    if wanted && packages.is_empty() {
         return Err(Failure::new(
             "updates are to be installed and no package of kind updates is on the media",
         ));
     }
-    Ok(())
+    let is_this = |action: &Action| matches!(action, Action::InstallUpdates(_));
+    packages
+        .iter()
+        .filter(|_| wanted)
+        .try_for_each(|id| package_tools::check_updates(context, id, is_this))
 }
 
 pub(super) fn run(options: &InstallUpdates, context: &mut Context<'_>) -> Result {

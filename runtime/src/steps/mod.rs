@@ -28,6 +28,7 @@ mod install_applications;
 mod install_package;
 mod install_updates;
 mod join_domain_or_workgroup;
+mod package_tools;
 mod prepare_client_for_capture;
 mod prepare_os_for_capture;
 mod restart_computer;

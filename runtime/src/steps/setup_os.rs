@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::Context as _;
 use media_format::event::Environment;
 use media_format::manifest::{Install, Package};
+use task_sequence::Action;
 use task_sequence::steps::SetupOs;
 
-use super::{Check, Result, commands, install};
+use super::{Check, Result, commands, install, package_tools};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::in_windows::client;
@@ -25,7 +26,12 @@ pub(super) fn check(options: &SetupOs, context: &Context<'_>) -> Check {
         context.media.windows_runtime(context.platform)?;
         windows::check(options, context)?;
     }
-    Ok(())
+    let Some(client) = &options.client_package else {
+        return Ok(());
+    };
+    package_tools::check(context, client.as_str(), |action| {
+        matches!(action, Action::SetupOs(_))
+    })
 }
 
 pub(super) fn run(options: &SetupOs, context: &mut Context<'_>) -> Result {

@@ -134,3 +134,20 @@ fn the_language_is_that_of_the_reference_where_no_step_sets_one() {
         assert_eq!(held, ["os0"], "{file}");
     }
 }
+
+/// A version without a release is met by every release, and rpm's order is another than dpkg's: there, letters come last.
+#[test]
+fn rpm_packages_are_software_with_rpms_order() {
+    let rpm = ("usr/bin/rpm", "bash 5.2.26-4.fc40\nglibc 2:2.39-1a\n");
+    let conditions = [
+        "software = 'bash', version = '5.2.26'",
+        "software = 'bash', version = { greater = '5.2.26-3.fc40' }",
+        "software = 'bash', version = { less = '5.2.27~rc1' }",
+        "software = 'glibc', version = { less = '2:2.39-1.1' }",
+        "software = 'glibc', version = { greater = '3.0' }",
+        "software = 'bash', version = { greater = '5.2.26' }",
+        "software = 'nothing'",
+    ];
+    let held = held(&deploy(), &conditions, &[DEBIAN, rpm]);
+    assert_eq!(held, ["os0", "os1", "os2", "os3", "os4"]);
+}

@@ -181,3 +181,32 @@ fn a_package_of_the_system_may_ask_for_a_restart() {
         Some(&b"once\n"[..])
     );
 }
+
+#[test]
+fn packages_that_the_image_cannot_install_are_refused_before_anything_is_erased() {
+    let refused = |media: &MediaBuilder| {
+        let (_, report) = run_to_end(machine(Firmware::Uefi, media));
+        assert_eq!(report.starts.len(), 1, "{}", report.log);
+        report.reason().to_owned()
+    };
+    let rpms = Install::Rpm(vec!["a.rpm".into()]);
+    let by_name = Install::Dnf {
+        repository: "updates".into(),
+        packages: vec!["a".into()],
+    };
+    for (install, tool) in [
+        (rpms, "/usr/bin/rpm"),
+        (by_name, "/usr/bin/dnf or /usr/bin/zypper"),
+    ] {
+        let mut media = media(&applications("\"other\"", ""));
+        media.add_application("other", install);
+        let why = format!("package \"other\" is for a system with {tool}, and the image");
+        assert!(refused(&media).contains(&why), "{}", refused(&media));
+        media.put_into_reference(&[("usr/bin/rpm", "hello 1.0\n"), ("usr/bin/zypper", "program")]);
+        let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
+        assert!(report.starts.len() > 1, "{}", report.log);
+    }
+    let mut media = media("[[steps]]\ntype = \"install-updates\"\n");
+    media.put_file("updates", "repodata/repomd.xml", b"");
+    assert!(refused(&media).contains("package \"updates\" is for a system with /usr/bin/dnf"));
+}

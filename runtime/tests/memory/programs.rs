@@ -11,6 +11,8 @@ use crate::machine::Memory;
 use crate::windows;
 
 const STATUS: &str = "/var/lib/dpkg/status";
+/// A system of RPM packages lists them by its program.
+const RPM: &str = "/usr/bin/rpm";
 /// In memory in the installed system too.
 const RESTART: &str = "/run/reboot-required";
 
@@ -324,6 +326,17 @@ impl Processes for Memory {
             ("dpkg-query", _) => {
                 let status = self.status()?;
                 let lines = status
+                    .iter()
+                    .map(|(name, version)| format!("{name}\t{version}\tinstalled\n"));
+                Ok(Output {
+                    stdout: lines.collect(),
+                    ..Output::default()
+                })
+            }
+            ("rpm", ["-qa", ..]) => {
+                let bytes = self.read(Path::new(RPM))?.context("rpm: no such program")?;
+                let packages = pairs(&String::from_utf8(bytes)?);
+                let lines = packages
                     .iter()
                     .map(|(name, version)| format!("{name}\t{version}\tinstalled\n"));
                 Ok(Output {

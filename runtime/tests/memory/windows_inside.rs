@@ -133,7 +133,7 @@ fn as_builder(line: &str) -> String {
 
 /// A Windows is deployed, with steps before that and after it.
 fn with_password(before: &str, after: &str) -> (World, Report) {
-    let text = template_of(&DEPLOY.replace("\"reference\"", "\"windows\""), &INSIDE);
+    let text = deploy_windows();
     let text = text.replacen("[[steps]]", &format!("{before}\n[[steps]]"), 1);
     let media = media(MediaLayout::Iso, &(text + "\n" + after));
     run_to_end(with_controller(&media.secret("BUILDER_PASSWORD", CAPTURE_CANARY)))

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::debian_version;
 use super::facts::VersionScheme;
+use super::rpm_version;
 
 /// How a value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub(crate) fn compare_versions(
     let order = match scheme {
         VersionScheme::Dotted => dotted_order,
         VersionScheme::Debian => debian_version::compare,
+        VersionScheme::Rpm => rpm_version::compare,
     };
     holds(operator, || order(actual, wanted), || like(actual, wanted))
 }

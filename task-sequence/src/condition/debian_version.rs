@@ -47,7 +47,7 @@ fn parts(mut left: &str, mut right: &str) -> Ordering {
 }
 
 /// Takes the characters of a kind from the beginning.
-fn take<'a>(text: &mut &'a str, is_kind: impl Fn(char) -> bool) -> &'a str {
+pub(super) fn take<'a>(text: &mut &'a str, is_kind: impl Fn(char) -> bool) -> &'a str {
     let end = text.find(|c| !is_kind(c)).unwrap_or(text.len());
     let (taken, rest) = text.split_at(end);
     *text = rest;
@@ -70,7 +70,7 @@ fn weight(byte: u8) -> i32 {
 }
 
 /// Numbers of any length; none is zero.
-fn numbers(left: &str, right: &str) -> Ordering {
+pub(super) fn numbers(left: &str, right: &str) -> Ordering {
     let (left, right) = (left.trim_start_matches('0'), right.trim_start_matches('0'));
     left.len().cmp(&right.len()).then_with(|| left.cmp(right))
 }

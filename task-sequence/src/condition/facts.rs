@@ -52,6 +52,8 @@ pub enum VersionScheme {
     Dotted,
     /// As dpkg does it.
     Debian,
+    /// As rpm does it.
+    Rpm,
 }
 
 /// A piece of installed software.

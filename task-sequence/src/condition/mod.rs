@@ -10,6 +10,7 @@ mod date;
 mod debian_version;
 mod evaluate;
 mod facts;
+mod rpm_version;
 mod version;
 mod wql;
 mod written;

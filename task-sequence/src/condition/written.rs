@@ -63,8 +63,8 @@ pub(super) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     value_type: Option<String>,
     /// The version: a text that it must equal, or a table such as `{ greater-or-equal = "10.0" }`. Those of Debian packages have
-    /// dpkg's order (epoch, version, revision: `1.0~rc1` is before `1.0`, and `1.0-1` after it); in all others each part between
-    /// dots counts as a number.
+    /// dpkg's order (epoch, version, revision: `1.0~rc1` is before `1.0`, and `1.0-1` after it), those of RPM packages rpm's (one
+    /// that is written without a release means all its releases); in all others each part between dots counts as a number.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "version::read")]
     #[schemars(schema_with = "version::schema")]
     version: Option<WrittenVersion>,

@@ -84,6 +84,9 @@ impl Look<'_> {
             (Installation::Debian, OperatingSystem::Windows) => Some(format!(
                 "package `{id}` is installed as Debian packages, but the sequence is for Windows"
             )),
+            (Installation::Rpm, OperatingSystem::Windows) => Some(format!(
+                "package `{id}` is installed as RPM packages, but the sequence is for Windows"
+            )),
             (Installation::Windows, OperatingSystem::Linux) => Some(format!(
                 "package `{id}` is installed by Windows, but the sequence is for Linux"
             )),
@@ -95,8 +98,9 @@ impl Look<'_> {
         let files = facts.files.as_ref()?;
         let (fits, needed): (fn(&str) -> bool, _) = match self.system {
             OperatingSystem::Linux => (
-                is_index,
-                "index of a repository: put a file `Packages` into the folder (dpkg-scanpackages)",
+                |file| is_index(file) || is_rpm_update(file),
+                "index of a repository: put a file `Packages` into the folder (dpkg-scanpackages), or `repodata/repomd.xml` \
+                 (createrepo_c); RPM files do without",
             ),
             OperatingSystem::Windows => (is_update, "update (.msu or .cab) in its folder"),
         };
@@ -147,6 +151,11 @@ fn did_you_mean<'a>(wanted: &str, known: impl Iterator<Item = &'a String>) -> St
 /// Also a compressed one.
 fn is_index(file: &str) -> bool {
     file == "Packages" || file.starts_with("Packages.")
+}
+
+/// The index of a repository, or a file in a folder that has none.
+fn is_rpm_update(file: &str) -> bool {
+    file == "repodata/repomd.xml" || !file.contains('/') && file.ends_with(".rpm")
 }
 
 fn is_update(file: &str) -> bool {

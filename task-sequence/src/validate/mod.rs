@@ -74,6 +74,8 @@ pub enum Installation {
     Command(String),
     /// As Debian packages.
     Debian,
+    /// As RPM packages.
+    Rpm,
     /// By the installers of Windows.
     Windows,
 }

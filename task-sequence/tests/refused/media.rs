@@ -32,6 +32,10 @@ pub(crate) fn media() -> MediaFacts {
             package(PackageKind::Application, Installation::Debian, &[]),
         ),
         (
+            "viewer",
+            package(PackageKind::Application, Installation::Rpm, &[]),
+        ),
+        (
             "reader",
             package(PackageKind::Application, Installation::Windows, &[]),
         ),
@@ -64,6 +68,22 @@ pub(crate) fn media() -> MediaFacts {
                 Installation::None,
                 &["Packages.xz", "a.deb"],
             ),
+        ),
+        (
+            "repodata",
+            package(
+                PackageKind::Updates,
+                Installation::None,
+                &["repodata/repomd.xml", "a/a.rpm"],
+            ),
+        ),
+        (
+            "rpms",
+            package(PackageKind::Updates, Installation::None, &["a.rpm"]),
+        ),
+        (
+            "rpms-below",
+            package(PackageKind::Updates, Installation::None, &["a/a.rpm"]),
         ),
         (
             "msus",

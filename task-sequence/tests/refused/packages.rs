@@ -36,7 +36,7 @@ fn what_only_the_run_knows_takes_all_of_the_kind_along() {
         "interpreter = 'sh'\ninline = 'x'\noutput-variable = 'APP02'",
     ) + &step("install-applications", "base-variable = 'APP'");
     let media = with_variables(&[("APP01", "editor")]);
-    assert_eq!(ids(&list, &media), ["editor", "reader", "silent", "suite"]);
+    assert_eq!(ids(&list, &media), ["editor", "reader", "silent", "suite", "viewer"]);
     assert!(found("linux", &list, &media).contains("which package `%APP02%` is"));
     let drivers = step("apply-driver-package", "package = '%_SMSTSModel%'");
     assert!(found("windows", &drivers, &media).contains("the media has none of kind drivers"));
@@ -100,6 +100,18 @@ const LOOKS: &[(&str, &str, &str, &str)] = &[
         "applications = ['editor']",
         "as Debian packages",
     ),
+    (
+        "windows",
+        "install-applications",
+        "applications = ['viewer']",
+        "as RPM packages",
+    ),
+    (
+        "linux",
+        "install-updates",
+        "packages = ['rpms-below']",
+        "has no index",
+    ),
     ("linux", "install-updates", "packages = ['msus']", "has no index"),
     (
         "windows",
@@ -128,6 +140,9 @@ fn steps_find_in_packages_what_they_look_for() {
         ),
         ("linux", "install-applications", "applications = ['Editor']"),
         ("linux", "install-updates", "packages = ['debs']"),
+        ("linux", "install-updates", "packages = ['repodata']"),
+        ("linux", "install-updates", "packages = ['rpms']"),
+        ("linux", "install-applications", "applications = ['viewer']"),
         ("windows", "install-updates", "packages = ['msus']"),
     ] {
         assert_eq!(

@@ -103,7 +103,7 @@ fn scripts_may_set_variables_and_restart_the_machine() {
     let list = unseen + &step("install-applications", "base-variable = 'NONE'");
     assert_eq!(
         ids(&list, &media()),
-        ["editor", "reader", "silent", "suite", "tool"]
+        ["editor", "reader", "silent", "suite", "tool", "viewer"]
     );
     let moves = step("restart-computer", "target = 'os'")
         + &script(r#"echo "SMSTSRebootRequested=WinPE" >>"$SMSTS_VARIABLES_FILE""#)
