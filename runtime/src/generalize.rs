@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::platform::{Platform, Result};
-use crate::staging;
+use crate::{selinux, staging};
 
 /// Files and folders that are removed whole. What a package needs and makes anew is here; what a user may have put
 /// there by hand is not.
@@ -19,6 +19,11 @@ const REMOVED: &[&str] = &[
     "var/lib/samba/private/*.ldb",
     "var/lib/sss/secrets/*",
     "var/lib/sss/db/*",
+    // Registrations with a distributor: a copy would be taken for this machine.
+    "etc/pki/consumer/*",
+    "etc/pki/entitlement/*",
+    "etc/zypp/credentials.d/SCCcredentials",
+    "var/lib/zypp/AnonymousUniqueId",
     // Debian's self-signed certificate: made anew when the system is deployed, as the SSH host keys are.
     "etc/ssl/private/ssl-cert-snakeoil.key",
     "etc/ssl/certs/ssl-cert-snakeoil.pem",
@@ -83,6 +88,9 @@ const EMPTIED: &[&str] = &[
     "var/cache/apt",
     "var/lib/apt/lists",
     "var/cache/dnf",
+    "var/cache/libdnf5",
+    "var/cache/yum",
+    "var/cache/zypp",
     "var/cache/ldconfig",
     "var/cache/man",
     "var/spool/cron/atjobs",
@@ -129,6 +137,8 @@ pub fn generalize(platform: &dyn Platform, root: &Path, ours: bool) -> Result<()
     // Empty, not absent: systemd then makes a new one without taking the start for a first boot's set-up.
     platform.write(&root.join("etc/machine-id"), b"", 0o444)?;
     staging::remove_runtime(platform, root)?;
+    // What was written here and by the run has no labels.
+    selinux::relabel(platform, root)?;
     if ours {
         platform.write(&root.join("etc/fstab"), b"", 0o644)?;
         lock_root(platform, root)?;

@@ -11,7 +11,7 @@ use crate::journal::Target;
 use crate::media::Media;
 use crate::platform::{Files, Firmware, Platform, Result, System};
 use crate::windows::{boot as windows_boot, volume};
-use crate::winpe_boot;
+use crate::{selinux, winpe_boot};
 
 /// Label of the firmware's boot entry while a run lasts.
 pub const BOOT_ENTRY: &str = "media-runtime";
@@ -25,8 +25,9 @@ const EFI_LOADER: [(&str, &str); 3] = [
 ];
 /// What GRUB finds its root by says that it is ours.
 const STAGED: &[u8] = b"media-runtime, staged\n";
-/// What the installed system's own GRUB reads (Debian's `41_custom`), so that it too can reach the boot image.
-const CUSTOM: &str = "boot/grub/custom.cfg";
+/// What the installed system's own GRUB reads (`41_custom`), so that it too can reach the boot image: in Debian, and where GRUB is
+/// called grub2.
+const CUSTOM: [&str; 2] = ["boot/grub/custom.cfg", "boot/grub2/custom.cfg"];
 const UNIT: &str = "etc/systemd/system/media-runtime.service";
 const WANTED: &str = "etc/systemd/system/multi-user.target.wants/media-runtime.service";
 /// The lines around our part of a file that may be the user's.
@@ -179,12 +180,15 @@ pub fn plant_runtime(platform: &dyn Platform, root: &Path, program: &Path, media
     )?;
     platform.write(&root.join(UNIT), unit().as_bytes(), 0o644)?;
     platform.link(&root.join(WANTED), "/etc/systemd/system/media-runtime.service")?;
-    let custom = root.join(CUSTOM);
+    let [of_debian, of_grub2] = CUSTOM.map(|path| root.join(path));
+    let is_grub2 = of_grub2.parent().is_some_and(|folder| platform.is_folder(folder));
+    let custom = if is_grub2 { of_grub2 } else { of_debian };
     let users = platform.read(&custom)?.unwrap_or_default();
     let users = without_ours(&users).unwrap_or(users);
     // Before the user's part, which may start something itself.
     let ours = custom_menu(&media.manifest.media_id, &media.manifest.options).into_bytes();
-    platform.write(&custom, &[ours, users].concat(), 0o644)
+    platform.write(&custom, &[ours, users].concat(), 0o644)?;
+    selinux::admit_runtime(platform, root)
 }
 
 /// The user's part of GRUB's file; nothing where we have added none.
@@ -249,7 +253,10 @@ pub fn remove_unit(platform: &dyn Platform, root: &Path) -> Result<()> {
 /// # Errors
 /// When something cannot be removed.
 pub fn remove_runtime(platform: &dyn Platform, root: &Path) -> Result<()> {
-    restore_custom_menu(platform, &root.join(CUSTOM))?;
+    for path in CUSTOM {
+        restore_custom_menu(platform, &root.join(path))?;
+    }
+    selinux::forget_runtime(platform, root)?;
     let installed = paths::INSTALLED.trim_start_matches('/');
     // What starts the runtime goes late, so that a cut before it leads here again.
     [WANTED, UNIT, installed]

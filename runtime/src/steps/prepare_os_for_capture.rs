@@ -96,6 +96,31 @@ fn preflight(context: &Context<'_>) -> std::result::Result<(), Failure> {
             "a package installation is half done (dpkg --audit names it): let it end before the capture",
         ));
     }
+    if context.platform.exists(Path::new("/usr/bin/rpm")) {
+        warn_of_doubles(context)?;
+    }
+    Ok(())
+}
+
+/// A cut in the middle of an installation leaves old versions in rpm's list. It is no more than a warning, because some packages
+/// may be there in several versions.
+fn warn_of_doubles(context: &Context<'_>) -> std::result::Result<(), Failure> {
+    let output = context
+        .platform
+        .run(&commands::program("rpm", &["-qa", "--qf", "%{NAME}.%{ARCH}\n"]))?;
+    let mut names: Vec<&str> = output.stdout.lines().collect();
+    names.sort_unstable();
+    let doubles = names.windows(2).filter(|pair| pair[0] == pair[1]);
+    let mut doubles: Vec<&str> = doubles.map(|pair| pair[0]).collect();
+    doubles.dedup();
+    doubles.retain(|name| !name.starts_with("kernel") && !name.starts_with("gpg-pubkey"));
+    if !doubles.is_empty() {
+        context.log.warning(format!(
+            "installed in several versions, as after an installation that was cut: {} (dnf remove --duplicates takes the old \
+             ones away)",
+            doubles.join(" ")
+        ));
+    }
     Ok(())
 }
 

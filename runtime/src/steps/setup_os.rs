@@ -8,9 +8,11 @@ use media_format::manifest::{Install, Package};
 use task_sequence::Action;
 use task_sequence::steps::SetupOs;
 
+use super::applied_images::AppliedImages;
 use super::{Check, Result, commands, install, package_tools};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
+use crate::grub::Grub;
 use crate::in_windows::client;
 use crate::platform::Firmware;
 use crate::{boot_state, platform, staging};
@@ -26,12 +28,28 @@ pub(super) fn check(options: &SetupOs, context: &Context<'_>) -> Check {
         context.media.windows_runtime(context.platform)?;
         windows::check(options, context)?;
     }
+    check_loader(context)?;
     let Some(client) = &options.client_package else {
         return Ok(());
     };
-    package_tools::check(context, client.as_str(), |action| {
-        matches!(action, Action::SetupOs(_))
-    })
+    package_tools::check(context, client.as_str(), is_this)
+}
+
+fn is_this(action: &Action) -> bool {
+    matches!(action, Action::SetupOs(_))
+}
+
+/// A Linux that could not be made to start is found before anything is erased.
+fn check_loader(context: &Context<'_>) -> Check {
+    if context.is_windows() {
+        return Ok(());
+    }
+    if let Some(images) = AppliedImages::before(context, is_this) {
+        let having = images.having(context, &Grub::paths())?;
+        let secure_boot = context.platform.secure_boot() == Some(true);
+        Grub::of(|path| having.contains(path), secure_boot)?;
+    }
+    Ok(())
 }
 
 pub(super) fn run(options: &SetupOs, context: &mut Context<'_>) -> Result {

@@ -435,8 +435,13 @@ fn system(world: &World, id: &str, media_id: &str) -> Started {
     let Some((drive, part)) = found else {
         return Started::Nothing;
     };
-    let custom = world.system_bytes(drive, part, "boot/grub/custom.cfg");
-    let custom = custom.is_some_and(|text| String::from_utf8_lossy(text).contains("media_state"));
+    let has_ours = |path: &&str| {
+        let text = world.system_bytes(drive, part, path);
+        text.is_some_and(|text| String::from_utf8_lossy(text).contains("media_state"))
+    };
+    // Where it is called grub2, it reads its own folder.
+    let names = ["boot/grub2/custom.cfg", "boot/grub/custom.cfg"];
+    let custom = names.iter().any(has_ours);
     if let Some((state_drive, state_part, state)) = state(world, media_id).filter(|_| custom) {
         let staged = world.drives[state_drive].parts[state_part]
             .volume

@@ -35,6 +35,7 @@ mod random;
 mod readiness;
 mod refusals;
 mod registry;
+mod rpm_systems;
 mod running;
 mod runs;
 mod scripts;

@@ -333,14 +333,15 @@ impl Processes for Memory {
                     ..Output::default()
                 })
             }
-            ("rpm", ["-qa", ..]) => {
+            ("rpm", ["-qa", "--qf", format]) => {
                 let bytes = self.read(Path::new(RPM))?.context("rpm: no such program")?;
                 let packages = pairs(&String::from_utf8(bytes)?);
-                let lines = packages
-                    .iter()
-                    .map(|(name, version)| format!("{name}\t{version}\tinstalled\n"));
+                let line = |(name, version): &(String, String)| {
+                    let named = format.replace("%{NAME}", name).replace("%{ARCH}", "noarch");
+                    named.replace("%{EVR}", version)
+                };
                 Ok(Output {
-                    stdout: lines.collect(),
+                    stdout: packages.iter().map(line).collect(),
                     ..Output::default()
                 })
             }

@@ -61,42 +61,28 @@ pub(crate) fn media() -> MediaFacts {
                 )
             },
         ),
-        (
-            "debs",
-            package(
-                PackageKind::Updates,
-                Installation::None,
-                &["Packages.xz", "a.deb"],
-            ),
-        ),
-        (
-            "repodata",
-            package(
-                PackageKind::Updates,
-                Installation::None,
-                &["repodata/repomd.xml", "a/a.rpm"],
-            ),
-        ),
-        (
-            "rpms",
-            package(PackageKind::Updates, Installation::None, &["a.rpm"]),
-        ),
-        (
-            "rpms-below",
-            package(PackageKind::Updates, Installation::None, &["a/a.rpm"]),
-        ),
-        (
-            "msus",
-            package(PackageKind::Updates, Installation::None, &["optional/a.MSU"]),
-        ),
     ];
     MediaFacts {
         packages: packages
             .into_iter()
+            .chain(updates())
             .map(|(id, facts)| (PackageId::new(id), facts))
             .collect(),
         ..MediaFacts::default()
     }
+}
+
+/// Packages of updates, by what lies in them.
+fn updates() -> impl Iterator<Item = (&'static str, PackageFacts)> {
+    let packages: [(_, &[&str]); 5] = [
+        ("debs", &["Packages.xz", "a.deb"]),
+        ("repodata", &["repodata/repomd.xml", "a/a.rpm"]),
+        ("rpms", &["a.rpm"]),
+        ("rpms-below", &["a/a.rpm"]),
+        ("msus", &["optional/a.MSU"]),
+    ];
+    let facts = |files| package(PackageKind::Updates, Installation::None, files);
+    packages.into_iter().map(move |(id, files)| (id, facts(files)))
 }
 
 pub(crate) fn with_variables(variables: &[(&str, &str)]) -> MediaFacts {

@@ -9,8 +9,9 @@ use media_format::paths;
 
 use super::bound::Bound;
 use super::{Linux, boot_entries};
+use crate::grub::Grub;
 use crate::platform::{Boot, Command, Disks as _, Files as _, Firmware, Output, Processes, Result};
-use crate::staging;
+use crate::{staging, volumes};
 
 const EFI: &str = "/sys/firmware/efi";
 /// EFI_GLOBAL_VARIABLE (UEFI specification 3.3).
@@ -44,9 +45,10 @@ impl Boot for Linux {
         let bound = boot
             .map(|boot| Bound::folder(boot, root, "boot/efi"))
             .transpose()?;
-        let installed = self.install_grub(root, disk, boot.is_some());
+        let installed = self.install_grub(root, &disk.display().to_string(), boot.is_some());
         bound.map_or(Ok(()), Bound::release)?;
-        installed
+        installed?;
+        Ok("/EFI/BOOT/BOOTX64.EFI".into())
     }
 
     fn register(&self, disk: &Path, partition: u32, label: &str, loader: &str) -> Result<()> {
@@ -135,15 +137,16 @@ impl Linux {
         Ok(())
     }
 
-    /// Debian's GRUB, by the system's own programs.
-    fn install_grub(&self, root: &Path, disk: &Path, uefi: bool) -> Result<String> {
-        if !self.exists(&root.join("usr/sbin/grub-install")) {
-            bail!(
-                "the system has no grub-install; the reference needs grub2-common with grub-pc-bin (BIOS) and \
-                 grub-efi-amd64-signed and shim-signed (UEFI)"
-            );
+    fn install_grub(&self, root: &Path, disk: &str, uefi: bool) -> Result<()> {
+        let has = |program: &str| self.exists(&volumes::below(root, program));
+        match Grub::of(has, self.secure_boot() == Some(true))? {
+            Grub::Debian => self.install_debians_grub(root, disk, uefi),
+            Grub::Grub2 => self.install_grub2(root, disk, uefi),
         }
-        let disk = disk.display().to_string();
+    }
+
+    /// Debian's GRUB, by the system's own programs.
+    fn install_debians_grub(&self, root: &Path, disk: &str, uefi: bool) -> Result<()> {
         let arguments: &[&str] = if uefi {
             &[
                 "--target=x86_64-efi",
@@ -153,13 +156,13 @@ impl Linux {
                 "--uefi-secure-boot",
             ]
         } else {
-            &["--target=i386-pc", &disk]
+            &["--target=i386-pc", disk]
         };
         self.checked("grub-install", arguments, Some(root))
             .context("installing GRUB in the system")?;
         self.checked("update-grub", &[], Some(root))
             .context("writing GRUB's menu in the system")?;
-        Ok("/EFI/BOOT/BOOTX64.EFI".into())
+        Ok(())
     }
 
     /// Every table has other GUIDs: what an earlier one has left leads nowhere, and firmware has little room for it.
@@ -191,7 +194,7 @@ impl Linux {
         }
     }
 
-    fn checked(&self, program: &str, arguments: &[&str], root: Option<&Path>) -> Result<Output> {
+    pub(super) fn checked(&self, program: &str, arguments: &[&str], root: Option<&Path>) -> Result<Output> {
         let output = self.run(&Command {
             program: program.into(),
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),

@@ -13,11 +13,14 @@ mod bound;
 mod disks;
 mod fat_peek;
 mod files;
+mod grub2;
 pub mod hardware_ids;
 mod hives;
 mod identity;
 mod images;
 mod mounts;
+#[cfg(test)]
+mod namespace_tests;
 mod network;
 mod ntfs;
 mod ntfs_security;

@@ -8,58 +8,11 @@ use std::process::{Command, Stdio};
 use super::changed;
 use super::rpm::{self, Tool};
 use crate::platform::linux::Linux;
+use crate::platform::linux::namespace_tests::apart;
 use crate::platform::{Packages as _, Processes as _, Upgraded};
 
-/// Says that a test is in its namespace, and where it has room.
-const ROOM: &str = "MEDIA_RUNTIME_RPM_TEST";
-const INSIDE: &str = "set -e
-    cd \"$MEDIA_RUNTIME_RPM_TEST\"
-    mount -t tmpfs none .
-    cd \"$MEDIA_RUNTIME_RPM_TEST\"
-    mkdir upper work
-    mount -t overlay -o \"lowerdir=/var,upperdir=$PWD/upper,workdir=$PWD/work\" none /var
-    mount -t tmpfs none /run
-    export HOME=\"$PWD\"
-    echo '%_dbpath /var/lib/rpm' >.rpmmacros
-    exec \"$@\"";
 /// Where the packages of these tests have their files.
 const INSTALLED: &str = "/run/rpm-test";
-
-/// Runs a test in a namespace: the program starts itself there. Nothing happens for an account that may make none; where root
-/// cannot, the test fails, so that it is never passed over unseen.
-fn apart(name: &str, test: impl FnOnce(&Path)) {
-    if let Some(room) = std::env::var_os(ROOM) {
-        return test(Path::new(&room));
-    }
-    let root = rustix::process::geteuid().is_root();
-    let with: &[&str] = if root {
-        &["--mount"]
-    } else {
-        &["--mount", "--user", "--map-root-user"]
-    };
-    let may = Command::new("unshare").args(with).arg("true").status().unwrap();
-    if !may.success() {
-        assert!(!root, "root may make no mount namespace");
-        eprintln!("{name}: this account may make no mount namespace");
-        return;
-    }
-    let (_, module) = module_path!().split_once("::").unwrap();
-    let room = tempfile::tempdir().unwrap();
-    let output = Command::new("unshare")
-        .args(with)
-        .args(["sh", "-c", INSIDE, "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("{module}::{name}"), "--nocapture"])
-        .env(ROOM, room.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
 
 fn run(program: &str, arguments: &[&str]) {
     let mut command = Command::new(program);
@@ -153,38 +106,54 @@ fn from_a_repository(room: &Path, tool: Tool) {
 
 #[test]
 fn dnf_upgrades_and_installs_from_a_repository() {
-    apart("dnf_upgrades_and_installs_from_a_repository", |room| {
-        from_a_repository(room, Tool::Dnf);
-    });
+    apart(
+        module_path!(),
+        "dnf_upgrades_and_installs_from_a_repository",
+        |room| {
+            from_a_repository(room, Tool::Dnf);
+        },
+    );
 }
 
 #[test]
 fn zypper_upgrades_and_installs_from_a_repository() {
-    apart("zypper_upgrades_and_installs_from_a_repository", |room| {
-        from_a_repository(room, Tool::Zypper);
-    });
+    apart(
+        module_path!(),
+        "zypper_upgrades_and_installs_from_a_repository",
+        |room| {
+            from_a_repository(room, Tool::Zypper);
+        },
+    );
 }
 
 #[test]
 fn dnf_upgrades_from_a_folder_without_an_index() {
-    apart("dnf_upgrades_from_a_folder_without_an_index", |room| {
-        upgrades(Tool::Dnf, &updates(room));
-        // Nothing of what is there is installed.
-        let new = package(room, "new", "extra", "1.0", "");
-        assert!(upgraded(Tool::Dnf, new.parent().unwrap(), false).is_empty());
-    });
+    apart(
+        module_path!(),
+        "dnf_upgrades_from_a_folder_without_an_index",
+        |room| {
+            upgrades(Tool::Dnf, &updates(room));
+            // Nothing of what is there is installed.
+            let new = package(room, "new", "extra", "1.0", "");
+            assert!(upgraded(Tool::Dnf, new.parent().unwrap(), false).is_empty());
+        },
+    );
 }
 
 #[test]
 fn zypper_upgrades_from_a_folder_without_an_index() {
-    apart("zypper_upgrades_from_a_folder_without_an_index", |room| {
-        upgrades(Tool::Zypper, &updates(room));
-    });
+    apart(
+        module_path!(),
+        "zypper_upgrades_from_a_folder_without_an_index",
+        |room| {
+            upgrades(Tool::Zypper, &updates(room));
+        },
+    );
 }
 
 #[test]
 fn files_are_installed_together_and_again() {
-    apart("files_are_installed_together_and_again", |room| {
+    apart(module_path!(), "files_are_installed_together_and_again", |room| {
         let linux = Linux::new();
         let install = |files: &[PathBuf]| linux.install_files(files, &|command| linux.run(&command));
         let tool = package(room, "files", "tool", "1.0", "Requires: library");

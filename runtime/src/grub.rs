@@ -1,0 +1,69 @@
+//! Which GRUB a Linux brings along, by whose programs it is made to start.
+
+use crate::platform::Result;
+
+/// The kinds of GRUB; they differ in their names and in what the distribution signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grub {
+    /// Debian's.
+    Debian,
+    /// The one of the distributions with RPM packages, whose programs and folder are called grub2.
+    Grub2,
+}
+
+const DEBIAN: &str = "/usr/sbin/grub-install";
+/// The second one where all programs lie in one folder.
+const GRUB2: [&str; 2] = ["/usr/sbin/grub2-install", "/usr/bin/grub2-install"];
+
+impl Grub {
+    /// Everything that a system is asked for.
+    pub fn paths() -> Vec<&'static str> {
+        [&[DEBIAN][..], &GRUB2].concat()
+    }
+
+    /// The one of a system that has some of those paths.
+    ///
+    /// # Errors
+    /// When it has none, or the machine would refuse it.
+    pub fn of(has: impl Fn(&str) -> bool, secure_boot: bool) -> Result<Self> {
+        if has(DEBIAN) {
+            return Ok(Self::Debian);
+        }
+        anyhow::ensure!(
+            GRUB2.iter().any(|path| has(path)),
+            "the system has no grub-install; the reference needs grub2-common with grub-pc-bin (BIOS) and \
+             grub-efi-amd64-signed and shim-signed (UEFI), or the grub2-install of a distribution with RPM packages"
+        );
+        anyhow::ensure!(
+            !secure_boot,
+            "Secure Boot is on, and the loader that the system's grub2-install makes is not signed: switch Secure Boot off \
+             while the reference is built"
+        );
+        Ok(Self::Grub2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_without_a_grub_that_the_machine_starts_is_refused() {
+        let of = |paths: &[&str], secure| Grub::of(|path| paths.contains(&path), secure);
+        assert_eq!(of(&[DEBIAN, GRUB2[0]], true).unwrap(), Grub::Debian);
+        assert_eq!(of(&[GRUB2[1]], false).unwrap(), Grub::Grub2);
+        assert!(
+            of(&[GRUB2[1]], true)
+                .unwrap_err()
+                .to_string()
+                .contains("not signed")
+        );
+        assert!(
+            of(&[], false)
+                .unwrap_err()
+                .to_string()
+                .contains("no grub-install")
+        );
+        assert_eq!(Grub::paths().len(), 3);
+    }
+}
