@@ -36,7 +36,10 @@ fn what_only_the_run_knows_takes_all_of_the_kind_along() {
         "interpreter = 'sh'\ninline = 'x'\noutput-variable = 'APP02'",
     ) + &step("install-applications", "base-variable = 'APP'");
     let media = with_variables(&[("APP01", "editor")]);
-    assert_eq!(ids(&list, &media), ["editor", "reader", "silent", "suite", "viewer"]);
+    assert_eq!(
+        ids(&list, &media),
+        ["editor", "reader", "silent", "suite", "viewer"]
+    );
     assert!(found("linux", &list, &media).contains("which package `%APP02%` is"));
     let drivers = step("apply-driver-package", "package = '%_SMSTSModel%'");
     assert!(found("windows", &drivers, &media).contains("the media has none of kind drivers"));

@@ -84,8 +84,19 @@ fn renewed(text: &str, uuid: &str, boot: &str) -> String {
     text.lines().map(line).collect()
 }
 
+/// What else names volumes of the machine that the system was installed on: the initramfs would wait for them.
+const OLD_VOLUMES: [&str; 6] = [
+    "rootflags=subvol",
+    "resume=",
+    "rd.lvm.",
+    "rd.luks.",
+    "rd.md.",
+    "rd.dm.",
+];
+
 fn with_root(line: &str, uuid: &str) -> String {
-    let words = line.split(' ').map(|word| {
+    let is_old = |word: &&str| OLD_VOLUMES.iter().any(|name| word.starts_with(name));
+    let words = line.split(' ').filter(|word| !is_old(word)).map(|word| {
         if word.starts_with("root=") {
             format!("root=UUID={uuid}")
         } else {
@@ -113,7 +124,11 @@ mod tests {
         // A volume of its own has the kernels at its top.
         assert_eq!(renewed(&once, "old", ""), ENTRY);
         assert_eq!(
-            renewed("ro root=/dev/vda3 quiet", "new", ""),
+            renewed(
+                "ro root=/dev/mapper/cs-root resume=/dev/mapper/cs-swap rd.lvm.lv=cs/root rootflags=subvol=root quiet",
+                "new",
+                ""
+            ),
             "ro root=UUID=new quiet\n"
         );
         // GRUB has this one's from its own variable.

@@ -1,20 +1,23 @@
-//! A mount namespace for tests that run what changes a system: what is written below /var and /run stays in memory.
+//! A mount namespace for tests that run what changes a system: what is written below /run, and to /var's lists of
+//! packages, caches and logs, stays in memory.
 
 use std::path::Path;
 use std::process::Command;
 
 /// Says that a test is in its namespace, and where it has room.
-const ROOM: &str = "MEDIA_RUNTIME_RPM_TEST";
+const ROOM: &str = "MEDIA_RUNTIME_TEST_ROOM";
+/// The program may lie in what is covered.
 const INSIDE: &str = "set -e
-    cd \"$MEDIA_RUNTIME_RPM_TEST\"
-    mount -t tmpfs none .
-    cd \"$MEDIA_RUNTIME_RPM_TEST\"
-    mkdir upper work
-    mount -t overlay -o \"lowerdir=/var,upperdir=$PWD/upper,workdir=$PWD/work\" none /var
-    mount -t tmpfs none /run
+    exec 9<\"$1\"
+    shift
+    for folder in \"$MEDIA_RUNTIME_TEST_ROOM\" /run /var/lib /var/cache /var/log; do
+        mount -t tmpfs -o mode=755 none \"$folder\"
+    done
+    cd \"$MEDIA_RUNTIME_TEST_ROOM\"
+    mkdir tmp
     export HOME=\"$PWD\"
-    echo '%_dbpath /var/lib/rpm' >.rpmmacros
-    exec \"$@\"";
+    printf '%s\\n' '%_dbpath /var/lib/rpm' \"%_tmppath $PWD/tmp\" >.rpmmacros
+    exec /proc/self/fd/9 \"$@\"";
 
 /// Runs a test in a namespace: the program starts itself there. Nothing happens for an account that may make none; where root
 /// cannot, the test fails, so that it is never passed over unseen.

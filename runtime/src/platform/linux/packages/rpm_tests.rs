@@ -1,5 +1,5 @@
 //! RPM packages as rpmbuild and createrepo_c make them, installed by dnf, zypper and rpm. Each test runs in a mount namespace of
-//! its own, where what is written below /var and /run stays in memory: the machine's own packages are left alone.
+//! its own, with its own list of packages: the machine's are left alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
