@@ -22,15 +22,9 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 const LOADERS: usize = 8;
 /// What drives of media need, and what it is mounted with; the kernel would ask for the file systems one by one through
 /// a process each.
-const FOR_MEDIA: [&str; 7] = [
-    "sr_mod",
-    "sd_mod",
-    "isofs",
-    "vfat",
-    "nls_cp437",
-    "nls_ascii",
-    "exfat",
-];
+const FOR_MEDIA: [&str; 6] = ["sr_mod", "sd_mod", "isofs", "vfat", "nls_cp437", "nls_ascii"];
+/// One more of those, and no driver: the kernel says that it is loaded when all drivers have found their devices.
+const LAST_FOR_MEDIA: &str = "exfat";
 /// Classes of PCI devices behind which media is: mass storage and USB. They take the longest to find what they have.
 const CONTROLLERS: [&str; 2] = ["bc01", "bc0Csc03"];
 /// Not everything that can be waited for is announced.
@@ -138,18 +132,18 @@ impl DeviceEvents {
         }
     }
 
-    /// First what takes the longest: controllers look for their disks while everything else is loaded. Each of those
-    /// other modules is only there when the controllers have found what they have, because the kernel lets it wait.
+    /// First what takes the longest: controllers look for their disks while everything else is loaded.
     fn load_present(&self, loader: &Loader) {
         let sequence = current_sequence();
         let begin = |alias: &str| loader.begin(alias);
         side_by_side(&controllers(Path::new("/sys/bus/pci/devices")), begin);
         std::thread::scope(|scope| {
-            scope.spawn(|| side_by_side(&FOR_MEDIA, |name| loader.load(name)));
+            scope.spawn(|| side_by_side(&FOR_MEDIA, begin));
             let mut devices = present_aliases();
             devices.retain(|alias| !of_processor(alias));
             side_by_side(&devices, |alias| loader.load(alias));
         });
+        loader.load(LAST_FOR_MEDIA);
         self.note(sequence);
     }
 

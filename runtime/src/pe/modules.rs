@@ -52,8 +52,8 @@ impl Loader {
         })
     }
 
-    /// Loads all modules that a name or alias stands for; false when there is none or one failed. Drivers that are
-    /// still looking for their devices are waited for, those of [`begin`](Self::begin) too.
+    /// Loads all modules that a name or alias stands for; false when there is none or one failed. When a module is
+    /// loaded that was not, all drivers have found their devices, those of [`begin`](Self::begin) too.
     pub(super) fn load(&self, name: &str) -> bool {
         self.load_with(name, c"")
     }
