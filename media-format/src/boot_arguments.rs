@@ -2,11 +2,12 @@
 
 use crate::manifest::Options;
 
-/// The kernel's command line. After a panic, which can be read for a while, the machine starts again and the run goes on.
+/// The kernel's command line. After a panic, which can be read for a while, the machine starts again and the run goes on. Debian's
+/// kernel would test each of its ciphers at every start, on the processors that look for the disks.
 pub fn boot_arguments(media_id: &str, options: &Options) -> String {
     let shell = if options.shell { " media.shell=1" } else { "" };
     format!(
-        "media.id={media_id} console=tty0 console=ttyS0,115200 quiet panic=15{shell} media.ip={}",
+        "media.id={media_id} console=tty0 console=ttyS0,115200 quiet panic=15 cryptomgr.notests{shell} media.ip={}",
         options.network
     )
 }
