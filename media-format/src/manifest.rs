@@ -212,6 +212,19 @@ impl Install {
 /// Where a repository of RPM packages has its index.
 pub const RPM_INDEX: &str = "repodata/repomd.xml";
 
+/// Whether RPM packages lie in a folder with those files, with an index or without: their paths inside it. Where there is an index
+/// of APT's, that is meant, whatever lies beside it.
+pub fn holds_rpms<'a>(files: impl IntoIterator<Item = &'a str>) -> bool {
+    let mut rpms = false;
+    for name in files {
+        if name == "Packages" || name.starts_with("Packages.") {
+            return false;
+        }
+        rpms |= name == RPM_INDEX || !name.contains('/') && name.ends_with(".rpm");
+    }
+    rpms
+}
+
 /// The kinds of files that Windows installs without being told how.
 pub const WINDOWS_INSTALLERS: [&str; 9] = [
     "msi",
@@ -413,5 +426,14 @@ mod tests {
             Manifest::parse(unknown.as_bytes()),
             Err(ManifestError::Damaged(_))
         ));
+    }
+
+    #[test]
+    fn a_folder_of_rpm_packages_is_known_with_and_without_an_index() {
+        assert!(holds_rpms(["repodata/repomd.xml", "Packages/a.rpm"]));
+        assert!(holds_rpms(["a.rpm", "README"]));
+        assert!(!holds_rpms(["below/a.rpm"]) && !holds_rpms([]));
+        // What a vendor gives to all distributions.
+        assert!(!holds_rpms(["Packages.gz", "agent.deb", "agent.rpm"]));
     }
 }

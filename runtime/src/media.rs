@@ -1,7 +1,7 @@
 //! The media: found by its id, never by a device name; its content is verified before it is used.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -11,6 +11,9 @@ use media_format::paths;
 use uuid::Uuid;
 
 use crate::platform::{Disk, Files, Platform, Result};
+
+/// WIM, index of the image, and files in it.
+type LookedFor = (PathBuf, u32, Vec<PathBuf>);
 
 /// The media of this run, mounted, with a manifest that was read.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Media {
     /// Device of the data volume.
     pub data_device: PathBuf,
     verified: RefCell<BTreeSet<String>>,
+    /// What was found in its images.
+    pub(crate) found: RefCell<BTreeMap<LookedFor, Vec<PathBuf>>>,
 }
 
 /// The GUID of a stick's partition: derived from the media's id, so that the media is found without mounting.
@@ -113,6 +118,7 @@ impl Media {
             disk: place.disk,
             data_device: place.data,
             verified,
+            found: RefCell::default(),
         }))
     }
 

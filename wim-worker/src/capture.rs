@@ -200,11 +200,11 @@ fn compression(compression: Compression) -> (i32, i32) {
 fn write(wim: &mut Wim, request: &Capture, report: &Arc<Report>) -> Result<Summary, Failure> {
     let (_, flags) = compression(request.compression);
     let doing = format!("writing {}", request.wim.display());
-    flush::while_written(&request.wim, || {
+    let file = flush::while_written(&request.wim, || {
         wim.write(&request.wim, flags, request.threads.unwrap_or(0))
             .map_err(|e| Failure::lib(doing, &e))
     })?;
-    let sha256 = flush_and_verify(request, report)?;
+    let sha256 = flush_and_verify(request, file, report)?;
     let info = verify::read_info(&request.wim)?;
     Ok(Summary {
         sha256,
@@ -214,9 +214,16 @@ fn write(wim: &mut Wim, request: &Capture, report: &Arc<Report>) -> Result<Summa
 
 /// Both at once: the disk is slow where the processor is idle. What is verified is what the disk is given, and that
 /// the disk took it is what the flush says.
-fn flush_and_verify(request: &Capture, report: &Arc<Report>) -> Result<Option<String>, Failure> {
+fn flush_and_verify(
+    request: &Capture,
+    file: Option<File>,
+    report: &Arc<Report>,
+) -> Result<Option<String>, Failure> {
     std::thread::scope(|scope| {
-        let flushed = scope.spawn(|| flush::file(&request.wim, report));
+        let flushed = scope.spawn(|| match file {
+            Some(file) => flush::opened(&file, &request.wim, report),
+            None => flush::file(&request.wim, report),
+        });
         let sha256 = request
             .verify
             .then(|| verify::whole(&request.wim, report))

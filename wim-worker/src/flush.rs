@@ -17,47 +17,56 @@ const PORTION: u64 = 32 << 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Sends a file to its disk while it is written: the disk would be idle as long as the processor compresses, and all would be left
-/// for the end.
-pub(crate) fn while_written(path: &Path, write: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+/// for the end. Gives the file to be flushed with [`opened`], which is told of every failure meanwhile.
+pub(crate) fn while_written(
+    path: &Path,
+    write: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Option<File>, Failure> {
     let written = AtomicBool::new(false);
     thread::scope(|scope| {
         let sender = scope.spawn(|| send(path, &written));
         let result = write();
         written.store(true, Ordering::Relaxed);
         sender.thread().unpark();
-        let sent = sender
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("interrupted")));
-        result?;
-        // Whoever flushes the file later is not told of this failure again.
-        sent.map_err(|e| Failure::io(format!("flushing {}", path.display()), &e))
+        let file = sender.join().unwrap_or_default();
+        result.map(|()| file)
     })
 }
 
-fn send(path: &Path, written: &AtomicBool) -> io::Result<()> {
-    let (mut file, mut sent) = (None, 0);
+/// A failure here ends nothing: a share may be back in a moment. What the disk did not take is told once to each open file, so it is
+/// told to the second one, too.
+fn send(path: &Path, written: &AtomicBool) -> Option<File> {
+    let (mut files, mut sent) = (None, 0);
     while !written.load(Ordering::Relaxed) {
         thread::park_timeout(LOOK_AGAIN);
-        file = file.or_else(|| File::open(path).ok());
-        let Some(open) = &file else { continue };
-        let length = open.metadata()?.len();
+        files = files.or_else(|| Some((File::open(path).ok()?, File::open(path).ok()?)));
+        let Some((file, _)) = &files else { continue };
+        let length = file.metadata().map_or(sent, |metadata| metadata.len());
         if length.abs_diff(sent) >= PORTION {
-            open.sync_data()?;
             sent = length;
+            let _ = file.sync_data();
         }
     }
-    Ok(())
+    files.map(|(_, second)| second)
 }
 
 /// Waits until a file's data is on the disk.
 pub(crate) fn file(path: &Path, report: &Report) -> Result<(), Failure> {
-    let failed = |e| Failure::io(format!("flushing {}", path.display()), &e);
-    let file = File::open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
+    let file = File::open(path).map_err(|e| failed(path, &e))?;
+    opened(&file, path, report)
+}
+
+/// The same for a file that is open.
+pub(crate) fn opened(file: &File, path: &Path, report: &Report) -> Result<(), Failure> {
+    let length = file.metadata().map_err(|e| failed(path, &e))?.len();
     report.progress(Phase::Flush, 0, length);
-    file.sync_all().map_err(failed)?;
+    file.sync_all().map_err(|e| failed(path, &e))?;
     report.progress(Phase::Flush, length, length);
     Ok(())
+}
+
+fn failed(path: &Path, error: &io::Error) -> Failure {
+    Failure::io(format!("flushing {}", path.display()), error)
 }
 
 /// Waits until all that was written to a volume is on the disk.
@@ -90,10 +99,11 @@ mod tests {
             }
             Ok(())
         };
-        assert_eq!(while_written(&path, grow), Ok(()));
+        let file = while_written(&path, grow).unwrap().unwrap();
+        assert_eq!(file.metadata().unwrap().len(), 3 * PORTION);
         let failed = while_written(&path, || Err(Failure::new("the disk is full")));
-        assert_eq!(failed, Err(Failure::new("the disk is full")));
+        assert_eq!(failed.unwrap_err(), Failure::new("the disk is full"));
         let nowhere = folder.path().join("never written");
-        assert_eq!(while_written(&nowhere, || Ok(())), Ok(()));
+        assert!(while_written(&nowhere, || Ok(())).unwrap().is_none());
     }
 }

@@ -98,8 +98,7 @@ fn run_from_media(
         .context("the kernel's command line names no media (media.id=...)")?;
     let platform = Linux::new();
     let media = find_media(&platform, id, log)?;
-    // A disk that is found after the media must be seen when the target is selected.
-    pe::settle();
+    wait_for_disks()?;
     pe::use_processor_features()?;
     let serial_console = serial.first().cloned();
     let terminals = std::iter::once(SCREEN.to_owned()).chain(serial.iter().cloned());
@@ -119,6 +118,18 @@ fn run_from_media(
         operator: &operator,
         serial_console,
     })
+}
+
+/// A disk that is found after the media must be seen when the target is selected, and when the journal is looked for: without it a
+/// run would begin anew.
+fn wait_for_disks() -> Result<()> {
+    if pe::settle() {
+        return Ok(());
+    }
+    bail!(
+        "not all disks are known: a driver still looks for its devices. Look at the controllers and their disks; a driver that does \
+         not come to an end is left out by `modprobe.blacklist=NAME` on the kernel's command line. Nothing has been changed"
+    )
 }
 
 fn find_media(platform: &dyn Platform, id: &str, log: &Log) -> Result<Media> {

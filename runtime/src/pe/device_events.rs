@@ -22,11 +22,21 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 const LOADERS: usize = 8;
 /// What drives of media need, and what it is mounted with; the kernel would ask for the file systems one by one through
 /// a process each.
-const FOR_MEDIA: [&str; 6] = ["sr_mod", "sd_mod", "isofs", "vfat", "nls_cp437", "nls_ascii"];
+const FOR_MEDIA: [&str; 8] = [
+    "sr_mod",
+    "sd_mod",
+    "usb_storage",
+    "uas",
+    "isofs",
+    "vfat",
+    "nls_cp437",
+    "nls_ascii",
+];
 /// One more of those, and no driver: the kernel says that it is loaded when all drivers have found their devices.
 const LAST_FOR_MEDIA: &str = "exfat";
-/// Classes of PCI devices behind which media is: mass storage and USB. They take the longest to find what they have.
-const CONTROLLERS: [&str; 2] = ["bc01", "bc0Csc03"];
+/// Classes of PCI devices behind which media is. They take the longest to find what they have.
+const MASS_STORAGE: &str = "bc01";
+const USB: &str = "bc0Csc03";
 /// Not everything that can be waited for is announced.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -35,6 +45,8 @@ struct State {
     /// The last announcement that was dealt with.
     sequence: u64,
     changes: u64,
+    /// All drivers for what was there at the start have found their devices.
+    complete: bool,
 }
 
 /// A thread that loads drivers, and what others may wait for.
@@ -136,7 +148,14 @@ impl DeviceEvents {
     fn load_present(&self, loader: &Loader) {
         let sequence = current_sequence();
         let begin = |alias: &str| loader.begin(alias);
-        side_by_side(&controllers(Path::new("/sys/bus/pci/devices")), begin);
+        let controllers = controllers(Path::new("/sys/bus/pci/devices"));
+        side_by_side(&controllers, |alias| {
+            if shares_its_driver(alias, &controllers, |alias| loader.modules(alias)) {
+                loader.load(alias)
+            } else {
+                loader.begin(alias)
+            }
+        });
         std::thread::scope(|scope| {
             scope.spawn(|| side_by_side(&FOR_MEDIA, begin));
             let mut devices = present_aliases();
@@ -144,6 +163,7 @@ impl DeviceEvents {
             side_by_side(&devices, |alias| loader.load(alias));
         });
         loader.load(LAST_FOR_MEDIA);
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).complete = true;
         self.note(sequence);
     }
 
@@ -162,13 +182,14 @@ impl DeviceEvents {
         self.changed.notify_all();
     }
 
-    /// Waits until all that was announced so far has been dealt with, and what that announced in turn.
-    pub(super) fn settle(&self, limit: Duration) {
+    /// Waits until all that was announced so far has been dealt with, and what that announced in turn. At the limit it is false while
+    /// the drivers of what was there at the start are at work: a device may announce something for ever.
+    pub(super) fn settle(&self, limit: Duration) -> bool {
         let end = Instant::now() + limit;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.sequence < current_sequence() {
             let Some(left) = end.checked_duration_since(Instant::now()) else {
-                return;
+                return state.complete;
             };
             let wait = left.min(LOOK_AGAIN);
             state = self
@@ -177,6 +198,7 @@ impl DeviceEvents {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
+        true
     }
 
     /// Asks again after every change.
@@ -219,13 +241,21 @@ fn of_processor(alias: &str) -> bool {
     alias.starts_with("cpu:")
 }
 
+/// Whether other mass storage has the same driver. Without a wait it would look for all disks at once, and which of them comes
+/// first, and gets the lower number, would be another at each start.
+fn shares_its_driver(alias: &str, controllers: &[String], modules: impl Fn(&str) -> Vec<String>) -> bool {
+    let driver = modules(alias);
+    let same = |other: &&String| other.contains(MASS_STORAGE) && modules(other) == driver;
+    alias.contains(MASS_STORAGE) && controllers.iter().filter(same).count() > 1
+}
+
 /// The aliases of the controllers on the PCI bus, without a walk through all devices.
 fn controllers(bus: &Path) -> Vec<String> {
     let devices = fs::read_dir(bus).into_iter().flatten().flatten();
     let aliases = devices.filter_map(|device| fs::read_to_string(device.path().join("modalias")).ok());
     let aliases = aliases.map(|alias| alias.trim().to_owned());
     aliases
-        .filter(|alias| CONTROLLERS.iter().any(|class| alias.contains(class)))
+        .filter(|alias| [MASS_STORAGE, USB].iter().any(|class| alias.contains(class)))
         .collect()
 }
 
@@ -302,6 +332,47 @@ mod tests {
             found[0].ends_with("bc01sc06i01") && found[1].ends_with("bc0Csc03i30"),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn only_disks_behind_one_driver_wait_for_each_other() {
+        let [first, second, nvme] =
+            ["pci:1bc01sc04i00", "pci:2bc01sc04i00", "pci:3bc01sc08i02"].map(str::to_owned);
+        let usb = ["pci:4bc0Csc03i30", "pci:5bc0Csc03i30"].map(str::to_owned);
+        let all = [&[first, second, nvme][..], &usb].concat();
+        let modules = |alias: &str| {
+            let driver = match alias {
+                _ if alias.ends_with("sc04i00") => "mpt3sas",
+                _ if alias.ends_with("sc08i02") => "nvme",
+                _ => "xhci_pci",
+            };
+            vec![driver.to_owned()]
+        };
+        let shares: Vec<bool> = all
+            .iter()
+            .map(|alias| shares_its_driver(alias, &all, modules))
+            .collect();
+        assert_eq!(shares, [true, true, false, false, false]);
+        assert!(!shares_its_driver(&all[0], &all[..1], modules));
+    }
+
+    #[test]
+    fn disks_are_known_only_when_all_drivers_have_found_theirs() {
+        let events = |sequence, complete| DeviceEvents {
+            state: Mutex::new(State {
+                sequence,
+                complete,
+                ..State::default()
+            }),
+            changed: Condvar::new(),
+            loader: Arc::default(),
+        };
+        let settles = |sequence, complete| events(sequence, complete).settle(Duration::from_millis(1));
+        assert!(settles(u64::MAX, false), "nothing is left to deal with");
+        if current_sequence() > 0 {
+            assert!(!settles(0, false), "a driver is still at work");
+            assert!(settles(0, true), "something announces itself for ever");
+        }
     }
 
     #[test]

@@ -100,15 +100,14 @@ pub fn start() -> Result<Environment, Error> {
     Ok(Environment { uefi, warnings })
 }
 
-/// No driver of an ordinary machine takes longer to find its devices.
-const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+/// Controllers start the disks behind them one after the other, which takes most of a minute where there are many.
+const SETTLE_LIMIT: Duration = Duration::from_secs(180);
 
-/// Returns when every driver for the devices known so far is loaded. Devices that appear later (USB takes a second)
-/// are handled as they come: wait for the thing that is needed with [`wait_for`].
-pub fn settle() {
-    if let Some(events) = EVENTS.get() {
-        events.settle(SETTLE_LIMIT);
-    }
+/// Returns when every driver for the devices known so far is loaded and has found what it drives; false when the longest time is over
+/// that this can take, and drivers of devices that were there at the start have not come to an end. Devices that appear later (USB takes a second) are handled as they come: wait for the thing that is
+/// needed with [`wait_for`].
+pub fn settle() -> bool {
+    EVENTS.get().is_none_or(|events| events.settle(SETTLE_LIMIT))
 }
 
 /// Starts to load what the processor has features for, in the background. To be called when nothing waits for the

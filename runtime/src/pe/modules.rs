@@ -74,6 +74,11 @@ impl Loader {
         all
     }
 
+    /// The modules that a name or alias stands for.
+    pub(super) fn modules(&self, name: &str) -> Vec<String> {
+        self.index.modules(name)
+    }
+
     /// Loads as many of these as there are, in this order.
     pub(super) fn load_all(&self, names: &[impl AsRef<str>]) {
         for name in names {
@@ -164,10 +169,10 @@ fn blacklist(command_line: &str) -> Vec<String> {
 }
 
 /// `/sbin/modprobe` of the boot image: the kernel asks through it for file systems, ciphers and code pages.
-/// Returns whether every name could be loaded.
+/// Returns whether every name could be loaded. Drivers are not waited for: one that asks for a module would wait for itself.
 pub(super) fn modprobe(arguments: impl Iterator<Item = String>) -> bool {
     let names: Vec<String> = arguments.filter(|argument| !argument.starts_with('-')).collect();
-    Loader::open().is_ok_and(|loader| names.iter().all(|name| loader.load(name)))
+    Loader::open().is_ok_and(|loader| names.iter().all(|name| loader.begin(name)))
 }
 
 #[cfg(test)]

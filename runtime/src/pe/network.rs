@@ -114,6 +114,8 @@ const SCRIPT: &str = "/usr/share/udhcpc/default.script";
 /// A fixed address on the first adapter that has a link, or on the first one when none has.
 fn fixed(address: &str, gateway: Option<&str>, dns: &str) {
     busybox(&["ip", "link", "set", "lo", "up"]);
+    // Else the first adapter whose driver is loaded would be taken for the only one.
+    super::settle();
     let first = |want_link: bool| {
         let up = |name: &String| {
             busybox(&["ip", "link", "set", name, "up"]);

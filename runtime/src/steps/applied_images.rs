@@ -66,7 +66,7 @@ impl AppliedImages {
             let inside = |path: &&'a str| Some((*path, volumes::relative(path, &image.mount_point)?));
             let wanted: Vec<_> = paths.iter().filter_map(inside).collect();
             let names = wanted.iter().map(|(_, inside)| PathBuf::from(inside)).collect();
-            let found = wim_files::having(context.platform, &image.wim, image.index, names)?;
+            let found = image.having(context, names)?;
             let is_found = |inside: &String| found.iter().any(|path| path.as_os_str() == inside.as_str());
             having.extend(
                 wanted
@@ -76,6 +76,19 @@ impl AppliedImages {
             );
         }
         Ok(having)
+    }
+}
+
+impl Applied {
+    /// Which of those files it has. Many packages ask for the same, and each time its metadata would be read.
+    fn having(&self, context: &Context<'_>, names: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
+        let asked = (self.wim.clone(), self.index, names);
+        if let Some(known) = context.media.found.borrow().get(&asked) {
+            return Ok(known.clone());
+        }
+        let found = wim_files::having(context.platform, &asked.0, asked.1, asked.2.clone())?;
+        context.media.found.borrow_mut().insert(asked, found.clone());
+        Ok(found)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether the system will have the program that installs what the media has for it: found out before anything is erased.
 
-use media_format::manifest::{Install, Package, RPM_INDEX};
+use media_format::manifest::{Install, Package, holds_rpms};
 use task_sequence::Action;
 
 use super::Check;
@@ -35,8 +35,7 @@ pub(super) fn check_updates(context: &Context<'_>, id: &str, is_meant: impl Fn(&
 
 fn is_of_rpms(context: &Context<'_>, package: &Package) -> bool {
     let files = context.media.manifest.files_of(package);
-    let mut names = files.filter_map(|file| file.path.strip_prefix(&package.path)?.strip_prefix('/'));
-    names.any(|name| name == RPM_INDEX || !name.contains('/') && name.ends_with(".rpm"))
+    holds_rpms(files.filter_map(|file| file.path.strip_prefix(&package.path)?.strip_prefix('/')))
 }
 
 fn check_for(context: &Context<'_>, id: &str, tools: &[&str], is_meant: impl Fn(&Action) -> bool) -> Check {

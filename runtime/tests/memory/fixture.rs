@@ -175,6 +175,11 @@ impl MediaBuilder {
         self.content.insert(path, bytes.to_vec());
     }
 
+    /// Takes a file out of a package.
+    pub(crate) fn remove_file(&mut self, package: &str, name: &str) {
+        self.content.remove(&format!("packages/{package}/{name}"));
+    }
+
     fn add_repository(&mut self) {
         self.add("updates", PackageKind::Updates, None, &[]);
         let list = b"hello 2.0\nlibtool 1.0\nlinux-image 6.2\n";

@@ -207,6 +207,11 @@ fn packages_that_the_image_cannot_install_are_refused_before_anything_is_erased(
         assert!(report.starts.len() > 1, "{}", report.log);
     }
     let mut media = media("[[steps]]\ntype = \"install-updates\"\n");
+    // What a vendor gives to all distributions: APT's index says what is meant.
+    media.put_file("updates", "agent.rpm", b"");
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    media.remove_file("updates", "Packages");
     media.put_file("updates", "repodata/repomd.xml", b"");
     assert!(refused(&media).contains("package \"updates\" is for a system with /usr/bin/dnf"));
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use media_format::manifest::RPM_INDEX;
+use media_format::manifest::{RPM_INDEX, holds_rpms};
 
 use super::{listed, tool};
 use crate::platform::linux::Linux;
@@ -66,9 +66,12 @@ impl Tool {
     }
 }
 
-/// Whether RPM packages lie in that folder of the media: with an index, or without.
+/// Whether RPM packages lie in that folder of the media.
 pub(super) fn is_of_rpms(linux: &Linux, folder: &Path) -> Result<bool> {
-    Ok(has_index(linux, folder) || !files(linux, folder)?.is_empty())
+    let names = linux.list(folder)?;
+    let files = names.iter().filter(|name| !linux.is_folder(&folder.join(name)));
+    let index = has_index(linux, folder).then_some(RPM_INDEX);
+    Ok(holds_rpms(files.map(String::as_str).chain(index)))
 }
 
 /// Whether that is the name of an RPM package.
