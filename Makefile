@@ -31,10 +31,11 @@ build: programs windows reference ## Build the programs, the boot image and the 
 
 # Cargo knows what has changed; a copy is only renewed when its content is another, so that the boot image is kept.
 # The runtime is static, because inside a reference system it can count on no library; the builder is compiled in the same way,
-# because most of their crates are the same. The workers take libwim and libhivex as the system has them.
+# because most of their crates are the same. At a fixed address, because a machine that starts runs it several times (first process,
+# runtime, modprobe) and would move it each time. The workers take libwim and libhivex as the system has them.
 programs: | setup
 	@$(CARGO) build --quiet --locked --release -p wim-worker -p hive-worker
-	@RUSTFLAGS='-C target-feature=+crt-static' \
+	@RUSTFLAGS='-C target-feature=+crt-static -C relocation-model=static' \
 	    $(CARGO) build --quiet --locked --release -p media-builder -p runtime --target $(TARGET)
 	@for file in target/release/{wim,hive}-worker target/$(TARGET)/release/media-{builder,runtime}; do \
 	    scripts/put "$$file" out/bin; \
