@@ -41,6 +41,14 @@ impl Grub {
         );
         Ok(Self::Grub2)
     }
+
+    /// Where the system's menu takes in what others add to it (`41_custom`), below the system's root.
+    pub fn custom_menu(self) -> &'static str {
+        match self {
+            Self::Debian => "boot/grub/custom.cfg",
+            Self::Grub2 => "boot/grub2/custom.cfg",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use media_format::manifest::Options;
 use media_format::{boot_arguments, paths};
 
+use crate::grub::Grub;
 use crate::journal::Target;
 use crate::media::Media;
 use crate::platform::{Files, Firmware, Platform, Result, System};
@@ -25,9 +26,6 @@ const EFI_LOADER: [(&str, &str); 3] = [
 ];
 /// What GRUB finds its root by says that it is ours.
 const STAGED: &[u8] = b"media-runtime, staged\n";
-/// What the installed system's own GRUB reads (`41_custom`), so that it too can reach the boot image: in Debian, and where GRUB is
-/// called grub2.
-const CUSTOM: [&str; 2] = ["boot/grub/custom.cfg", "boot/grub2/custom.cfg"];
 const UNIT: &str = "etc/systemd/system/media-runtime.service";
 const WANTED: &str = "etc/systemd/system/multi-user.target.wants/media-runtime.service";
 /// The lines around our part of a file that may be the user's.
@@ -180,9 +178,9 @@ pub fn plant_runtime(platform: &dyn Platform, root: &Path, program: &Path, media
     )?;
     platform.write(&root.join(UNIT), unit().as_bytes(), 0o644)?;
     platform.link(&root.join(WANTED), "/etc/systemd/system/media-runtime.service")?;
-    let [of_debian, of_grub2] = CUSTOM.map(|path| root.join(path));
-    let is_grub2 = of_grub2.parent().is_some_and(|folder| platform.is_folder(folder));
-    let custom = if is_grub2 { of_grub2 } else { of_debian };
+    // So that the system's own GRUB, too, can reach the boot image.
+    let has = |program: &str| platform.exists(&root.join(program.trim_start_matches('/')));
+    let custom = root.join(Grub::of(has, false)?.custom_menu());
     let users = platform.read(&custom)?.unwrap_or_default();
     let users = without_ours(&users).unwrap_or(users);
     // Before the user's part, which may start something itself.
@@ -253,8 +251,8 @@ pub fn remove_unit(platform: &dyn Platform, root: &Path) -> Result<()> {
 /// # Errors
 /// When something cannot be removed.
 pub fn remove_runtime(platform: &dyn Platform, root: &Path) -> Result<()> {
-    for path in CUSTOM {
-        restore_custom_menu(platform, &root.join(path))?;
+    for grub in [Grub::Debian, Grub::Grub2] {
+        restore_custom_menu(platform, &root.join(grub.custom_menu()))?;
     }
     selinux::forget_runtime(platform, root)?;
     let installed = paths::INSTALLED.trim_start_matches('/');

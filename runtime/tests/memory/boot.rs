@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use media_format::event::Environment;
 use media_format::manifest::hex;
 use media_format::paths;
 use media_format::state::{BootState, Next};
+use runtime::grub::Grub;
 use runtime::platform::{Boot, Files as _, Firmware, Result};
 use windows_setup::bcd::{Device, Partition};
 use windows_setup::secure_boot::BootFiles;
@@ -34,16 +35,14 @@ impl Boot for Memory {
     }
 
     fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String> {
-        if !self.exists(&root.join("usr/sbin/grub-install")) {
-            bail!("the system has no grub-install");
-        }
+        let has = |program: &str| self.exists(&root.join(&program[1..]));
+        let menu = match Grub::of(has, self.secure_boot() == Some(true))? {
+            Grub::Debian => "boot/grub/grub.cfg",
+            Grub::Grub2 => "boot/grub2/grub.cfg",
+        };
         let (drive, part) = self.partition_at(root)?;
         let id = self.world().drives[drive].parts[part].id.clone();
-        self.put_by_program(
-            &root.join("boot/grub/grub.cfg"),
-            format!("menu of {id}").as_bytes(),
-            0o644,
-        )?;
+        self.put_by_program(&root.join(menu), format!("menu of {id}").as_bytes(), 0o644)?;
         if let Some(boot) = boot {
             self.put_by_program(
                 &boot.join(&LOADER[1..]),
@@ -435,13 +434,14 @@ fn system(world: &World, id: &str, media_id: &str) -> Started {
     let Some((drive, part)) = found else {
         return Started::Nothing;
     };
-    let has_ours = |path: &&str| {
-        let text = world.system_bytes(drive, part, path);
-        text.is_some_and(|text| String::from_utf8_lossy(text).contains("media_state"))
-    };
+    let bytes = |path: &str| world.system_bytes(drive, part, path);
     // Where it is called grub2, it reads its own folder.
-    let names = ["boot/grub2/custom.cfg", "boot/grub/custom.cfg"];
-    let custom = names.iter().any(has_ours);
+    let menus = ["boot/grub2", "boot/grub"];
+    let menu = menus
+        .into_iter()
+        .find(|menu| bytes(&format!("{menu}/grub.cfg")).is_some());
+    let custom = menu.and_then(|menu| bytes(&format!("{menu}/custom.cfg")));
+    let custom = custom.is_some_and(|text| String::from_utf8_lossy(text).contains("media_state"));
     if let Some((state_drive, state_part, state)) = state(world, media_id).filter(|_| custom) {
         let staged = world.drives[state_drive].parts[state_part]
             .volume
@@ -450,7 +450,7 @@ fn system(world: &World, id: &str, media_id: &str) -> Started {
             return Started::Pe;
         }
     }
-    if world.system_bytes(drive, part, "boot/grub/grub.cfg").is_none() || world.system_hangs {
+    if menu.is_none() || world.system_hangs {
         return Started::Nothing;
     }
     Started::Os(drive, part)

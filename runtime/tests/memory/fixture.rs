@@ -112,10 +112,16 @@ impl MediaBuilder {
 
     /// Puts those files into the reference.
     pub(crate) fn put_into_reference(&mut self, files: &[(&str, &str)]) {
+        self.put_into_reference_without("", files);
+    }
+
+    /// The same, where the reference lacks a file.
+    pub(crate) fn put_into_reference_without(&mut self, gone: &str, files: &[(&str, &str)]) {
         let mut volume = Volume {
             tree: reference(),
             ..Volume::new("ext4", 0)
         };
+        volume.tree.remove(gone);
         for (path, text) in files {
             volume.put(path, file(*text));
         }

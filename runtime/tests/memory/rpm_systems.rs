@@ -35,14 +35,28 @@ fn text(node: Option<&Node>) -> Option<String> {
 
 #[test]
 fn grub2_leads_to_the_boot_image_and_keeps_nothing_of_it() {
-    let files = [("boot/grub2/fonts/unicode.pf2", "font")];
-    let (world, _) = run_to_system(with(&build_and_capture(DESTINATION), &files));
+    let mut media = with_account(MediaLayout::Iso, &build_and_capture(DESTINATION));
+    media.put_into_reference_without("usr/sbin/grub-install", &[("usr/sbin/grub2-install", "program")]);
+    // Under Secure Boot it would be refused.
+    let mut world = machine(Firmware::Bios, &media);
+    world.media_first = false;
+    let (world, _) = run_to_system(world);
     assert!(world.system_bytes(0, 1, "boot/grub2/custom.cfg").is_some());
     assert!(world.system_bytes(0, 1, "boot/grub/custom.cfg").is_none());
     let (world, report) = run_to_end(world);
     report.assert_succeeded();
     let image = captured(&world, "ref.wim").unwrap();
     assert!(!image.contains_key("boot/grub2/custom.cfg"));
+}
+
+#[test]
+fn a_folder_called_grub2_alone_makes_no_other_grub() {
+    let files = [("boot/grub2/themes/left.txt", "of another tool")];
+    let (world, _) = run_to_system(with(&build_and_capture(DESTINATION), &files));
+    assert!(world.system_bytes(0, 1, "boot/grub/custom.cfg").is_some());
+    assert!(world.system_bytes(0, 1, "boot/grub2/custom.cfg").is_none());
+    let (_, report) = run_to_end(world);
+    report.assert_succeeded();
 }
 
 #[test]
