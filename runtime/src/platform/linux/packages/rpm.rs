@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use media_format::manifest::{RPM_INDEX, holds_rpms};
@@ -168,8 +169,15 @@ pub(super) fn is_restart_required(linux: &Linux) -> bool {
     let (Ok(said), Some(start)) = (said, started()) else {
         return false;
     };
-    let times = said.stdout.lines().filter_map(|line| line.parse::<u64>().ok());
-    times.max().is_some_and(|last| last > start)
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    any_between(&said.stdout, start, now.as_secs())
+}
+
+/// Whether a package's time lies after the start. One after now does not count: the machine's clock is behind, and the package came
+/// with the image.
+fn any_between(times: &str, start: u64, now: u64) -> bool {
+    let mut times = times.lines().filter_map(|line| line.parse().ok());
+    times.any(|time: u64| time > start && time <= now)
 }
 
 /// When the system was started, in seconds since 1970 (proc_stat(5)).
@@ -225,4 +233,25 @@ fn prepare(linux: &Linux, tool: Tool, folder: &Path) -> Result<()> {
         text.as_bytes(),
         0o644,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::any_between;
+
+    #[test]
+    fn a_restart_is_needed_by_what_was_installed_since_the_start() {
+        let (start, now) = (1000, 2000);
+        for (times, needed) in [
+            ("500\n900\n", false),
+            ("500\n1500\nno package provides udev\n", true),
+            ("2000\n", true),
+            // A clock that is behind: the image's packages come from the future.
+            ("90000\n90001\n", false),
+            ("90000\n1001\n", true),
+            ("", false),
+        ] {
+            assert_eq!(any_between(times, start, now), needed, "{times}");
+        }
+    }
 }
