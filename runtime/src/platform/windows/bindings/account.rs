@@ -5,7 +5,9 @@ use std::os::windows::io::{FromRawHandle as _, OwnedHandle};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 
-use windows_sys::Win32::Foundation::{CloseHandle, ERROR_ALREADY_EXISTS, GetLastError, HANDLE, LocalFree};
+use windows_sys::Win32::Foundation::{
+    CloseHandle, ERROR_ALREADY_EXISTS, ERROR_NOT_ALL_ASSIGNED, GetLastError, HANDLE, LocalFree,
+};
 use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
@@ -85,7 +87,9 @@ pub(super) fn allow(privilege: &str) -> Result<()> {
         let allowed = known != 0 && AdjustTokenPrivileges(token, 0, &wanted, 0, null_mut(), null_mut()) != 0;
         let error = Error::last_os_error();
         CloseHandle(token);
-        if allowed { Ok(()) } else { Err(error) }
+        // It also succeeds where the account has no such privilege, and tells so only by the error.
+        let missing = error.raw_os_error() == Some(ERROR_NOT_ALL_ASSIGNED.cast_signed());
+        if allowed && !missing { Ok(()) } else { Err(error) }
     }
 }
 
