@@ -13,10 +13,14 @@ use crate::in_windows::client;
 
 pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) -> Result {
     if context.here == Environment::Pe {
-        return Ok(Outcome::Skipped(
-            "the system does not run and is not changed; the capture leaves the identities of agents out"
-                .into(),
-        ));
+        let left_out = if context.is_windows() {
+            "the ConfigMgr client's SMSCFG.ini"
+        } else {
+            "the identities of agents"
+        };
+        return Ok(Outcome::Skipped(format!(
+            "the system does not run and is not changed; the capture leaves out {left_out}"
+        )));
     }
     let treatment = options.treatment.unwrap_or(ClientTreatment::RemoveIdentity);
     let program = match treatment {

@@ -140,6 +140,20 @@ pub fn places<V: Copy + PartialEq>(
         .collect())
 }
 
+/// What a capture calls the image of another volume than that of Windows.
+pub fn volume_name(base: &str, number: u32) -> String {
+    format!("{base} (volume {number})")
+}
+
+/// Whether an image has that name, and so belongs to the Windows of that name.
+pub fn is_volume_of(base: &str, name: &str) -> bool {
+    let number = name
+        .strip_prefix(base)
+        .and_then(|rest| rest.strip_prefix(" (volume "));
+    let number = number.and_then(|rest| rest.strip_suffix(')'));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
 /// What the run has to know of it.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Whole runs with a Windows: what its volumes hold on the way and at the end, with the power failing everywhere.
 
 use media_format::event::Environment::{Os, Pe};
-use media_format::hive::Value;
+use media_format::hive::{Edit, Value};
 use media_format::manifest::MediaLayout;
 use runtime::context::beginning;
 use runtime::platform::{Bus, Firmware};
@@ -11,7 +11,7 @@ use crate::cuts::cut_everywhere;
 use crate::driver::{run_to_end, run_to_system};
 use crate::fixture::{ADMIN_CANARY, CAPTURE_CANARY, JOIN_CANARY, MediaBuilder, SHARE, machine};
 use crate::frames::{deploy_windows, with_first};
-use crate::hives::value;
+use crate::hives::{edited, value};
 use crate::images::Wim;
 use crate::windows::{
     SETUP_COMPLETE, SOFTWARE_HIVE, SYSTEM_HIVE, add_drivers, controller, info, installation, wim,
@@ -218,6 +218,31 @@ fn an_existing_windows_is_captured_volume_by_volume_and_not_changed() {
         let named = |line: &str| line.contains("not captured: /dev/") && line.contains(skipped);
         assert!(report.log.lines().any(named), "{skipped}: {}", report.log);
     }
+}
+
+#[test]
+fn what_a_configmgr_client_knows_the_machine_by_is_not_captured_or_named() {
+    let named = "certificates of a ConfigMgr client";
+    let (_, report) = run_to_end(existing(GENERALIZED));
+    assert!(!report.log.contains(named));
+    let mut world = existing(GENERALIZED);
+    let system = &mut world.drives[0].parts[1].volume;
+    system.put("Windows/SMSCFG.ini", file("SMS Unique Identifier=GUID:1"));
+    let edit = Edit::SetValue {
+        key: r"Microsoft\SystemCertificates\SMS\Certificates\0A1B".into(),
+        name: "Blob".into(),
+        value: Value::Binary(vec![1]),
+    };
+    let software = edited(system.bytes(SOFTWARE_HIVE).unwrap(), &[edit]);
+    system.put(SOFTWARE_HIVE, file(software));
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert!(
+        !captured(&world).images[0]
+            .tree()
+            .contains_key("Windows/SMSCFG.ini")
+    );
+    assert!(report.log.contains(named), "{}", report.log);
 }
 
 #[test]

@@ -90,6 +90,33 @@ fn windows_comes_onto_the_volume_that_the_step_names_and_the_others_onto_the_res
 }
 
 #[test]
+fn the_other_volumes_of_a_captured_windows_are_not_forgotten() {
+    let run = |name: &str| {
+        let mut windows = Image::new("Reference", &installation("IMAGE_STATE_COMPLETE"));
+        windows.windows = Some(info(9));
+        let mut data = Volume::default();
+        data.put("first.txt", file("content"));
+        let images = vec![windows, Image::new(name, &data.tree)];
+        let mut media = media(MediaLayout::Iso, &deploy_windows());
+        media.put_image("windows", &Wim { images }.to_bytes());
+        let begin = with_controller(&media);
+        let (after, report) = run_to_end(begin.clone());
+        (after.drives == begin.drives, report)
+    };
+    let (unchanged, report) = run("Reference (volume 4)");
+    assert!(
+        report.reason().contains("further volumes of the same Windows"),
+        "{}",
+        report.reason()
+    );
+    assert!(unchanged);
+    // Another edition, or another machine's.
+    for name in ["Reference N", "Reference (volume of last year)"] {
+        run(name).1.assert_succeeded();
+    }
+}
+
+#[test]
 fn each_image_is_compared_with_the_volume_that_it_comes_onto() {
     let large = 1_200_000;
     let (small, room) = (partition("1 MB", ""), partition("1 GB", ""));

@@ -1,8 +1,11 @@
 //! Applies a Windows: each image straight onto its NTFS volume, with security, streams, links and short names.
 
+use std::path::Path;
+
 use task_sequence::steps::ApplyOperatingSystemImage;
 
-use crate::context::Context;
+use super::package_is_applied_again;
+use crate::context::{Context, Failure};
 use crate::steps::{Check, apply_image, user_state};
 use crate::windows::{answers, image, volume};
 use crate::{platform, wim_files};
@@ -15,7 +18,30 @@ pub(super) fn check(options: &ApplyOperatingSystemImage, context: &Context<'_>) 
     let windows = image::as_system(system)?;
     image::check_boot_files(context, &wim, system)?;
     answers::of_user(context, options, &windows)?;
-    Ok(())
+    if options.all_volumes.unwrap_or(false) {
+        return Ok(());
+    }
+    refuse_to_forget(options, &system.name, context, &wim)
+}
+
+/// The other volumes of a captured Windows must not be left out by mistake. The other editions of an installation's WIM may be.
+fn refuse_to_forget(
+    options: &ApplyOperatingSystemImage,
+    name: &str,
+    context: &Context<'_>,
+    wim: &Path,
+) -> Check {
+    let info = context.platform.image_info(wim)?;
+    let names = info.images.iter().map(|image| image.name.as_str());
+    let others: Vec<&str> = names.filter(|other| image::is_volume_of(name, other)).collect();
+    if others.is_empty() || package_is_applied_again(options, context) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the image file holds further volumes of the same Windows ({}), which would be missing: set `all-volumes = true` in \
+         place of `index`, and give the disk a volume for each",
+        others.join(", ")
+    )))
 }
 
 pub(super) fn apply(options: &ApplyOperatingSystemImage, context: &mut Context<'_>) -> platform::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use media_format::hive::protocol::Query;
 use media_format::wim::protocol::{CaptureImage, Volume as Source};
 use task_sequence::steps::CaptureOperatingSystemImage;
 use windows_setup::offline_registry::{Installation, SOFTWARE_HIVE};
@@ -13,10 +14,11 @@ use crate::platform;
 use crate::steps::capture_views::name_skipped;
 use crate::windows::existing::is_captured_kind;
 use crate::windows::hives::Hive;
+use crate::windows::image::volume_name;
 use crate::windows::volume::NTFS;
 
 /// What belongs to the running machine, as DISM leaves it out, and what a restart makes anew.
-const NOT_CAPTURED: [&str; 11] = [
+const NOT_CAPTURED: [&str; 12] = [
     "/$ntfs.log",
     "/hiberfil.sys",
     "/pagefile.sys",
@@ -28,7 +30,11 @@ const NOT_CAPTURED: [&str; 11] = [
     "/$Recycle.Bin",
     "/Windows/CSC",
     "/ProgramData/media-runtime",
+    // What the ConfigMgr client knows the machine by.
+    "/Windows/SMSCFG.ini",
 ];
+/// The ConfigMgr client's certificates, in the hive of the software.
+const CLIENT_CERTIFICATES: &str = r"Microsoft\SystemCertificates\SMS\Certificates";
 
 /// A volume to capture.
 struct Taken {
@@ -76,7 +82,24 @@ fn why_skipped(volume: &Volume, device: &Path, destination: &Destination) -> Opt
 fn installation(context: &Context<'_>) -> platform::Result<Installation> {
     let root = context.system_root(false)?;
     let hive = Hive::at(context.platform, &root, SOFTWARE_HIVE)?;
+    name_certificates(context, &hive)?;
     Ok(Installation::read(hive.key(Installation::query())?.as_ref())?)
+}
+
+/// They are part of a hive, which is captured as it is.
+fn name_certificates(context: &Context<'_>, hive: &Hive<'_>) -> platform::Result<()> {
+    let query = Query::Key {
+        key: CLIENT_CERTIFICATES.into(),
+        depth: 1,
+    };
+    if hive.key(query)?.is_some_and(|key| !key.keys.is_empty()) {
+        context.log.warning(format!(
+            "the image has certificates of a ConfigMgr client, by which the machines that get it may be taken for one: remove what \
+             is below HKLM\\SOFTWARE\\{CLIENT_CERTIFICATES} before sysprep, or let prepare-client-for-capture do it in the \
+             running Windows"
+        ));
+    }
+    Ok(())
 }
 
 /// NTFS is read by libwim itself and must not be mounted meanwhile.
@@ -106,7 +129,7 @@ fn image(
 ) -> CaptureImage {
     let name = match installation {
         Some(_) => base.to_owned(),
-        None => format!("{base} (volume {})", taken.number),
+        None => volume_name(base, taken.number),
     };
     let described = installation.map(|found| format!("{} {}", found.name(), found.version()));
     let description = options.image_description.clone().or(described);
