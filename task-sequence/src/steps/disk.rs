@@ -159,7 +159,8 @@ pub struct Partition {
     /// The label of the volume.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// The name of the variable that receives the volume (its letter or its device).
+    /// The name of the variable that receives the volume, as `PARTUUID=` with the partition's identifier: `mount` takes it, and so does
+    /// the `destination` of an image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variable: Option<String>,
     /// Whether it is formatted quickly; true by default.

@@ -18,10 +18,10 @@ pub struct VolumeSelector {
     /// The number of the partition in the table, counted from 1 (on an MBR disk logical ones from 5); with `disk`.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub partition: Setting<u32>,
-    /// The name of the variable that contains the volume (its letter or its device).
+    /// The name of the variable that contains the volume: the `variable` of a partition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variable: Option<String>,
-    /// The volume itself: a letter such as `C:`, or a device.
+    /// The same with a variable in it (`%OSDISK%`): volumes get their identifiers when the disk is partitioned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume: Option<String>,
 }
