@@ -15,7 +15,7 @@ use crate::log::Log;
 use crate::platform::{Disk, Firmware, Platform, Result, System};
 use crate::run::Run;
 use crate::windows::planted;
-use crate::{own_table, running, staging, variables, volumes};
+use crate::{kept, own_table, running, staging, variables, volumes};
 
 /// Looks for a run of this media on the machine's disks, without mounting anything.
 ///
@@ -176,8 +176,8 @@ fn change(
         .context("writing the boot state")
 }
 
-/// After a failure: the next start of the media begins anew. The target keeps what it has, without secrets in answer files; an
-/// existing system that the run has only begun to prepare starts as before.
+/// After a failure: the next start of the media begins anew, unless the run is kept. The target keeps what it has, without secrets in
+/// answer files; an existing system that the run has only begun to prepare starts as before.
 ///
 /// # Errors
 /// When the boot partition cannot be written.
@@ -188,12 +188,8 @@ pub fn forget(run: &mut Run<'_>) -> Result<()> {
     if is_running(run, &target) {
         return running::undo(run, &target);
     }
-    if !target.ours && run.here == Environment::Pe && run.journal.is_attached() {
-        // The Windows that it prepared must not start before it is captured, so it goes on with the step that failed.
-        run.log.info(
-            "the run is kept: remove the cause and restart the machine, and it goes on with the step that failed",
-        );
-        return Ok(());
+    if kept::why(run).is_some() {
+        return kept::note(run);
     }
     if run.here == Environment::Os {
         forget_secrets(run, &target);

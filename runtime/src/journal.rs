@@ -32,6 +32,9 @@ pub struct Saved {
     /// How many seconds it took until the journal was written, without the restarts between.
     #[serde(default)]
     pub elapsed: u64,
+    /// How often it has failed and was kept.
+    #[serde(default)]
+    pub failures: u32,
     /// The variables that are not secret.
     pub variables: BTreeMap<String, String>,
     /// Names of the secret ones.
@@ -148,6 +151,7 @@ impl Journal {
             sequence_digest: sequence_digest.into(),
             progress: Progress::default(),
             elapsed: 0,
+            failures: 0,
             variables: BTreeMap::new(),
             secrets: BTreeSet::new(),
             given_secrets: Vec::new(),

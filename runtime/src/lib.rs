@@ -19,6 +19,7 @@ pub mod grub;
 pub mod image_places;
 pub mod in_windows;
 pub mod journal;
+pub mod kept;
 pub mod layout;
 pub mod leaving;
 pub mod log;

@@ -23,7 +23,7 @@ use crate::media::Media;
 use crate::platform::{Platform, Result, System, deadline};
 use crate::questions::Questions;
 use crate::{
-    afterwards, boot_state, connections, detected, preflight, running, steps, system_place, variables,
+    afterwards, boot_state, connections, detected, kept, preflight, running, steps, system_place, variables,
     winpe_boot,
 };
 
@@ -404,7 +404,10 @@ impl Run<'_> {
             code: failure.code,
             reason: failure.reason,
         };
+        let before = self.journal.saved.progress.clone();
         if self.journal.saved.progress.end(program, ended).is_err() {
+            // A run that is kept stands where a cut would have left it.
+            self.journal.saved.progress = before;
             bail!(words);
         }
         self.log
@@ -480,8 +483,12 @@ impl Run<'_> {
     }
 
     fn fail(&mut self, reason: &str) -> Finished {
-        let reason = self.variables.mask(reason);
+        let mut reason = self.variables.mask(reason);
         self.log.error(format!("the task sequence has failed: {reason}"));
+        if let Some(kept) = kept::why(self) {
+            self.log.info(kept);
+            reason = format!("{reason} ({kept})");
+        }
         self.log_copies = logs::copy_after_failure(self);
         connections::close(self);
         if let Err(error) = boot_state::forget(self) {

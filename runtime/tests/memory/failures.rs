@@ -153,6 +153,58 @@ fn a_capture_that_runs_out_of_room_keeps_the_older_image() {
     assert_eq!(left, ["ref.wim"]);
 }
 
+/// A built machine whose capture has failed so often, for want of room at the destination.
+fn without_room(times: usize) -> (World, Report) {
+    let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
+    let share = &mut world.shares.get_mut(SHARE).unwrap().volume;
+    let image = Image::new("as large", &crate::fixture::reference());
+    share.capacity = share.used() + Wim { images: vec![image] }.to_bytes().len() as u64 + 100;
+    let mut ended = run_to_end(world);
+    for _ in 1..times {
+        ended = run_to_end(ended.0);
+    }
+    assert!(ended.1.reason().contains("no space left"), "{}", ended.1.reason());
+    ended
+}
+
+fn with_room(mut world: World) -> (World, Report) {
+    world.shares.get_mut(SHARE).unwrap().volume.capacity = 1 << 30;
+    run_to_end(world)
+}
+
+#[test]
+fn a_build_whose_capture_fails_is_kept_and_captured_when_the_cause_is_gone() {
+    let (world, report) = without_room(1);
+    assert!(
+        report.reason().contains("goes on with the step that failed"),
+        "{}",
+        report.reason()
+    );
+    let (world, report) = with_room(world);
+    report.assert_succeeded();
+    assert_eq!(report.trace(), ["Capture the operating system: done"]);
+    assert!(crate::outcome::captured(&world, "ref.wim").is_some());
+    let (_, report) = without_room(2);
+    assert!(
+        report.reason().contains("kept for one more try"),
+        "{}",
+        report.reason()
+    );
+}
+
+#[test]
+fn a_capture_that_fails_again_and_again_does_not_keep_the_media_from_building() {
+    let (world, report) = without_room(3);
+    assert!(!report.reason().contains("is kept"), "{}", report.reason());
+    let (_, report) = with_room(world);
+    report.assert_succeeded();
+    assert!(
+        report.trace().contains(&"Partition the disk: done".to_owned()),
+        "{:?}",
+        report.trace()
+    );
+}
+
 #[test]
 fn a_system_that_never_starts_ends_the_run_after_some_restarts() {
     let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
