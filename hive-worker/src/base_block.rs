@@ -75,7 +75,8 @@ impl Wrong {
                 "{name} was not closed cleanly: its sequence numbers are {first} and {second}, so its log files \
                  hold changes that it lacks"
             ))
-            .hint("start that Windows, shut it down in full (shutdown /s /f /t 0), and capture it again"),
+            .hint("start that Windows, shut it down in full (shutdown /s /f /t 0), after sysprep where it was generalized already, and \
+                   capture it again"),
             Self::Checksum => {
                 Failure::new(format!("the first block of {name} does not fit its checksum")).hint(damaged)
             }

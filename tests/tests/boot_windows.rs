@@ -60,10 +60,12 @@ const ADDED: [(&str, &str); 10] = [
 ];
 
 /// What the run leaves behind must not be in an image.
-const TRACES: [&str; 3] = [
+const TRACES: [&str; 5] = [
     "/ProgramData/media-runtime",
     "/Windows/Setup/Scripts/SetupComplete.before-media-runtime.cmd",
     "/media-runtime",
+    "/Windows/Panther/unattend.xml",
+    "/Windows/Panther/Unattend/Unattend.xml",
 ];
 
 fn install_wim() -> PathBuf {

@@ -10,12 +10,15 @@ use super::{path, tools};
 use crate::log::Log;
 use crate::platform::{Command, Processes, deadline};
 
-/// Besides 0: nothing on this machine needs one of them now, and some device works with it after a restart.
-const GOOD: [i64; 3] = [0, 259, 3010];
+/// Some device works with its driver after a restart.
+const AFTER_RESTART: i64 = 3010;
+/// Besides 0 and that: nothing on this machine needs one of them now.
+const GOOD: [i64; 3] = [0, 259, AFTER_RESTART];
 /// A graphics driver takes a minute; an hour is a hang.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// Adds all drivers in and below a folder.
+/// Adds all drivers in and below a folder, and installs those that a device of the machine gets by them: one that has a driver of
+/// Windows' own is looked at by set-up no more.
 ///
 /// # Errors
 /// When Windows has no program for that, or it refuses one of them.
@@ -23,11 +26,17 @@ pub fn add(processes: &(impl Processes + ?Sized), log: &Log, folder: &Path) -> R
     let infs = path::text(&folder.join("*.inf"));
     let command = Command {
         program: "pnputil.exe".into(),
-        arguments: vec!["/add-driver".into(), infs, "/subdirs".into()],
+        arguments: ["/add-driver", &infs, "/subdirs", "/install"]
+            .map(str::to_owned)
+            .to_vec(),
         timeout: deadline::at_most(processes, LIMIT),
         ..Command::default()
     };
-    tools::run_judged(processes, log, &command, &GOOD).map(drop)
+    let output = tools::run_judged(processes, log, &command, &GOOD)?;
+    if output.code == AFTER_RESTART {
+        log.info("a device works with its driver after the next restart of Windows");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -54,7 +63,8 @@ mod tests {
             [
                 "/add-driver",
                 r"C:\ProgramData\media-runtime\drivers\*.inf",
-                "/subdirs"
+                "/subdirs",
+                "/install"
             ]
         );
     }

@@ -63,7 +63,7 @@ pub fn preflight(machine: &(impl Windows + ?Sized), log: &Log, volumes: &[PathBu
     bail!("Windows cannot be generalized: {}", reasons.join("; "))
 }
 
-/// `manage-bde` speaks the language of Windows; a percentage is one in each.
+/// `manage-bde` speaks the language of Windows; a percentage is one in each, however it is written (`100.0%`, `100,0 %`, `%100,0`).
 fn encryption(machine: &(impl Windows + ?Sized), log: &Log) -> Result<Option<String>> {
     let drive = machine.root().display().to_string();
     let command = Command {
@@ -81,10 +81,17 @@ fn encryption(machine: &(impl Windows + ?Sized), log: &Log) -> Result<Option<Str
 }
 
 fn is_encrypted(text: &str) -> bool {
-    let numbers = text.split_whitespace().filter_map(|word| word.strip_suffix('%'));
-    numbers
-        .into_iter()
-        .any(|number| number.contains(|c: char| ('1'..='9').contains(&c)))
+    let is_of_number = |c: char| c.is_ascii_digit() || ['.', ','].contains(&c);
+    let is_more_than_nothing = |number: &str| number.contains(|c: char| ('1'..='9').contains(&c));
+    text.match_indices('%').any(|(at, sign)| {
+        let before = text[..at].trim_end_matches(|c: char| c.is_whitespace() && c != '\n');
+        let begin = before.rfind(|c| !is_of_number(c)).map_or(0, |last| {
+            last + before[last..].chars().next().map_or(1, char::len_utf8)
+        });
+        let after = &text[at + sign.len()..];
+        let end = after.find(|c| !is_of_number(c)).unwrap_or(after.len());
+        is_more_than_nothing(&before[begin..]) || is_more_than_nothing(&after[..end])
+    })
 }
 
 /// Installed for somebody and not for everybody who comes: sysprep fails at these (0x80073CF2), with exit code 0.
@@ -150,6 +157,9 @@ pub fn generalize(machine: &(impl Windows + ?Sized), log: &Log, keep_activation:
     ));
     for _ in 0..STATE_WITHIN {
         if is_generalized(machine)? {
+            if let Some(error) = error(machine, &logs) {
+                log.warning(format!("Windows is generalized, and {error}"));
+            }
             return Ok(());
         }
         machine.sleep(Duration::from_secs(1));
@@ -166,8 +176,13 @@ const LOGS: [&str; 2] = ["setuperr.log", "setupact.log"];
 
 /// What sysprep's logs say was wrong.
 fn reason(files: &(impl Files + ?Sized), folder: &Path) -> String {
+    let nothing = || format!("there is no error in {}", folder.join(LOGS[1]).display());
+    error(files, folder).unwrap_or_else(nothing)
+}
+
+fn error(files: &(impl Files + ?Sized), folder: &Path) -> Option<String> {
     const MOST: usize = 600;
-    for name in LOGS {
+    LOGS.iter().find_map(|name| {
         let path = folder.join(name);
         let text = files.read(&path).ok().flatten().unwrap_or_default();
         let text = super::text::decode(&text, |bytes| String::from_utf8_lossy(bytes).into_owned());
@@ -177,17 +192,19 @@ fn reason(files: &(impl Files + ?Sized), folder: &Path) -> String {
             .map(str::trim)
             .collect();
         errors.dedup();
-        if let Some(first) = errors.first() {
-            let more = errors.last().filter(|last| *last != first);
-            let both = [Some(first), more]
-                .into_iter()
-                .flatten()
-                .copied()
-                .collect::<Vec<_>>();
-            return format!("{} says: {}", path.display(), beginning(&both.join(" / "), MOST));
-        }
-    }
-    format!("there is no error in {}", folder.join(LOGS[1]).display())
+        let first = errors.first()?;
+        let more = errors.last().filter(|last| *last != first);
+        let both = [Some(first), more]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect::<Vec<_>>();
+        Some(format!(
+            "{} says: {}",
+            path.display(),
+            beginning(&both.join(" / "), MOST)
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -242,6 +259,25 @@ mod tests {
             "{error}"
         );
         assert!(!error.contains("earlier"), "{error}");
+    }
+
+    #[test]
+    fn a_percentage_is_understood_in_every_language() {
+        for (text, encrypted) in [
+            (
+                "    Percentage Encrypted: 100.0%\r\n    Lock Status: Unlocked",
+                true,
+            ),
+            ("    Verschl\u{fc}sselt (Prozent):      100,0 %\r\n", true),
+            ("    Pourcentage chiffr\u{e9}\u{a0}:  12,5\u{a0}%\r\n", true),
+            ("    \u{15e}ifreleme Y\u{fc}zdesi: %100,0\r\n", true),
+            ("    Percentage Encrypted: 0.0%\r\n    Key Protectors: 1", false),
+            ("    Verschl\u{fc}sselt (Prozent):      0,0 %\r\n 128", false),
+            ("    Encryption Method: XTS-AES 128\r\n", false),
+            ("%", false),
+        ] {
+            assert_eq!(is_encrypted(text), encrypted, "{text}");
+        }
     }
 
     #[test]

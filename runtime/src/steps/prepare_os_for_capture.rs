@@ -60,6 +60,7 @@ fn generalize_windows(
         context.log.info("Windows is generalized already");
         return Ok(());
     }
+    windows::name_answers(context, &context.platform.root())?;
     let volumes = existing_windows::captured_volumes(context)?;
     sysprep::preflight(context.platform, context.log, &volumes)?;
     unpack(context)?;

@@ -147,6 +147,10 @@ fn as_volume(partition: &Partition) -> Volume {
     }
 }
 
+/// Only the run itself comes back with a Windows of its own, after sysprep.
+const GENERALIZED: &str = "the run has generalized this Windows, and its next start would undo that: check the volume in Windows \
+                           PE (`chkdsk /f`) and start the media again, or build from the beginning";
+
 /// Refuses NTFS volumes that Windows has not put away: what it holds in memory or in the journal is missing in them.
 ///
 /// # Errors
@@ -155,10 +159,13 @@ pub fn refuse_unclean(context: &Context<'_>, target: &Target) -> Result<()> {
     for volume in target.volumes.iter().filter(|volume| volume.file_system == NTFS) {
         let (_, device, _) = context.partition(&volume.id)?;
         if let Some(why) = context.platform.unclean(&device)? {
-            bail!(
-                "{} {why}; start that Windows, run `shutdown /s /t 0` in it (without fast startup), and start the media again",
-                device.display()
-            );
+            let advice = if target.ours {
+                GENERALIZED
+            } else {
+                "start that Windows, run `shutdown /s /t 0` in it (without fast startup), after sysprep where it was generalized \
+                 already, and start the media again"
+            };
+            bail!("{} {why}; {advice}", device.display());
         }
     }
     Ok(())

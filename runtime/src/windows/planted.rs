@@ -158,13 +158,17 @@ fn restore_setup_complete(platform: &dyn Platform, root: &Path) -> Result<()> {
     }
 }
 
-/// Ours would be used again when the captured image is set up; copies that Windows has made lose their secrets.
+/// Ours, and what Windows has kept of it, would be used again when the captured image is set up; other copies lose their secrets.
 ///
 /// # Errors
 /// When a file cannot be removed or cleaned; the others were.
 pub fn remove_answers(platform: &dyn Platform, log: &Log, root: &Path, known: &[&str]) -> Result<()> {
-    let place = volume::locate(platform, root, unattend::PLACE);
-    let removed = place.and_then(|path| platform.remove(&path));
+    let places = std::iter::once(unattend::PLACE).chain(unattend::KEPT);
+    let removed = places.map(|place| {
+        let path = volume::locate(platform, root, place)?;
+        platform.remove(&path)
+    });
+    let removed = removed.fold(Ok(()), Result::and);
     removed.and(clean_answers(platform, log, root, known, Unreadable::Goes))
 }
 

@@ -262,7 +262,9 @@ impl Memory {
                 self.world_mut().compressed = false;
                 Ok(ended(0))
             }
-            ("pnputil.exe", ["/add-driver", infs, "/subdirs"]) => windows::take_drivers(self, infs),
+            ("pnputil.exe", ["/add-driver", infs, "/subdirs", "/install"]) => {
+                windows::take_drivers(self, infs)
+            }
             // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
             ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {
                 Ok(Output {

@@ -182,7 +182,7 @@ fn drivers_of_absent_devices_stay_in_the_system_and_in_its_captured_image() {
     let system = &world.drives[0].parts[2].volume;
     assert!(system.bytes(&stored()).is_some(), "{}", report.log);
     assert!(system.below("ProgramData/media-runtime").is_empty());
-    let said = r"running: pnputil.exe /add-driver \ProgramData\media-runtime\drivers\*.inf /subdirs";
+    let said = r"running: pnputil.exe /add-driver \ProgramData\media-runtime\drivers\*.inf /subdirs /install";
     assert!(report.log.contains(said), "{}", report.log);
     let builds = of_package(&template(BUILD_AND_CAPTURE, &INSIDE), "");
     let (world, report) = run_to_end(without_device(&builds));

@@ -9,7 +9,7 @@ use crate::fixture::{ADMIN_CANARY, JOIN_CANARY, MEDIA};
 use crate::frames::deploy_windows;
 use crate::secrets::absent_in_world;
 use crate::windows::{info, installation, wim, with_files};
-use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, media, template, with_controller};
+use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template, with_controller};
 use crate::world::World;
 
 /// Where set-up reads what it is told.
@@ -69,12 +69,20 @@ fn a_run_that_fails_inside_windows_leaves_no_secret() {
     let (world, report) = run_to_end(with(&deploys(BREAKS)));
     assert_eq!(report.starts, [Pe, Os], "{}", report.log);
     assert!(report.reason().contains("Break it"), "{}", report.reason());
-    let copy = world.drives[0].parts[2].volume.bytes(COPY).unwrap();
-    assert!(String::from_utf8_lossy(copy).contains("*SENSITIVE*DATA*DELETED*"));
+    assert_eq!(world.drives[0].parts[2].volume.bytes(COPY), None);
     assert_eq!(answers(&world), None);
     absent_in_world(&world, &report);
     let said = format!("removed from /{ANSWERS}: unattend/settings/component");
     assert!(report.log.contains(&said), "{}", report.log);
+}
+
+#[test]
+fn what_set_up_keeps_of_the_answers_is_in_no_captured_image() {
+    let (world, report) = run_to_end(with(&template(BUILD_AND_CAPTURE, &INSIDE)));
+    report.assert_succeeded();
+    let tree = captured(&world).images[0].tree();
+    assert!(tree.contains_key("Windows/explorer.exe"));
+    assert!(!tree.contains_key(COPY) && !tree.contains_key(ANSWERS));
 }
 
 #[test]
@@ -129,8 +137,7 @@ fn a_run_that_has_lost_its_journal_leaves_no_secret_in_the_answers() {
     assert!(report.reason().contains("journal"), "{}", report.reason());
     // Which secrets the run has is in its journal: one in a command could not be told, so the file of the run is gone.
     assert_eq!(answers(&world), None);
-    let copy = world.drives[0].parts[2].volume.bytes(COPY).unwrap();
-    assert!(!String::from_utf8_lossy(copy).contains(JOIN_CANARY));
+    assert_eq!(world.drives[0].parts[2].volume.bytes(COPY), None);
     assert!(
         world.drives[0].parts[0]
             .volume

@@ -22,7 +22,7 @@ mod tree;
 pub use error::Error;
 pub use from_steps::Machine;
 pub use merge::{Kept, Merged, merge, says};
-pub use secrets::{Cleaned, LEFT_BEHIND, PLACE, REMOVED, remove_secrets};
+pub use secrets::{Cleaned, KEPT, LEFT_BEHIND, PLACE, REMOVED, remove_secrets};
 pub use settings::{
     Adapter, Administrator, Architecture, Image, Languages, Licensing, Membership, Settings, SetupCommand,
 };

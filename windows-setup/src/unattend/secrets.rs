@@ -15,6 +15,13 @@ pub const REMOVED: &str = "*SENSITIVE*DATA*DELETED*";
 /// Where an applied Windows reads the answer file that we write, from the root of its volume.
 pub const PLACE: &str = "Windows/Panther/Unattend/Unattend.xml";
 
+/// What Windows keeps of the answer file that it was set up by. Where the image is set up without another, it is used again
+/// ("Windows Setup Configuration Passes", implicit answer file search order).
+pub const KEPT: [&str; 2] = [
+    "Windows/Panther/unattend.xml",
+    "Windows/Panther/unattend-original.xml",
+];
+
 /// Where answer files, or copies of them, may lie when Windows has used them.
 pub const LEFT_BEHIND: &[&str] = &[
     PLACE,

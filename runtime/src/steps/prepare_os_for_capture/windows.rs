@@ -1,11 +1,14 @@
 //! In the boot image: whether Windows was generalized and shut down; then everything of the run goes out of it.
 
+use std::path::Path;
+
 use anyhow::{Context as _, bail};
 use windows_setup::offline_registry::{ImageState, SOFTWARE_HIVE};
+use windows_setup::unattend;
 
 use crate::context::Context;
 use crate::windows::hives::Hive;
-use crate::windows::{existing, planted};
+use crate::windows::{existing, planted, volume};
 use crate::{platform, variables, volumes};
 
 pub(super) fn prepare(context: &mut Context<'_>) -> platform::Result<()> {
@@ -14,6 +17,7 @@ pub(super) fn prepare(context: &mut Context<'_>) -> platform::Result<()> {
     let (_, device, _) = context.partition(&target.system)?;
     let root = context.system_root(false)?;
     check_generalized(context, &root)?;
+    name_answers(context, &root)?;
     if planted::is_there(context.platform, &root)? {
         let root = volumes::assemble(context.platform, &target, true)?;
         let known = variables::secrets(context.variables);
@@ -24,6 +28,27 @@ pub(super) fn prepare(context: &mut Context<'_>) -> platform::Result<()> {
         .platform
         .unmount(&device)
         .context("writing the Windows volume")
+}
+
+/// What a Windows that was there before keeps of its own set-up stays in it, and is used again where nobody gives another.
+pub(super) fn name_answers(context: &Context<'_>, root: &Path) -> platform::Result<()> {
+    let target = context.journal.saved.target.as_ref();
+    if target.is_some_and(|target| target.ours) {
+        return Ok(());
+    }
+    for place in std::iter::once(unattend::PLACE).chain(unattend::KEPT) {
+        if context
+            .platform
+            .exists(&volume::locate(context.platform, root, place)?)
+        {
+            context.log.warning(format!(
+                "Windows keeps an answer file of its own set-up (\\{}) and uses it again where the captured image is set up \
+                 without another: remove it before sysprep if that is not meant",
+                place.replace('/', "\\")
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A volume that Windows has left unclean is refused; what a cut leaves while the run itself writes to it is not that.
@@ -39,7 +64,7 @@ fn open(context: &mut Context<'_>) -> platform::Result<()> {
 }
 
 /// Sysprep says that it succeeded by this state, not by its exit code.
-fn check_generalized(context: &Context<'_>, root: &std::path::Path) -> platform::Result<()> {
+fn check_generalized(context: &Context<'_>, root: &Path) -> platform::Result<()> {
     let hive = Hive::at(context.platform, root, SOFTWARE_HIVE)?;
     let state = ImageState::read(hive.value(ImageState::query())?.as_ref());
     match state {
