@@ -256,4 +256,11 @@ fn an_image_is_searched_for_files_by_its_list() {
         error.contains("listing image 3") && error.contains("Error: 2"),
         "{error}"
     );
+    // The first part of a split image may not be one for it.
+    let split = Find {
+        wim: "D:/packages/windows/install.swm".into(),
+        ..wanted.clone()
+    };
+    let assumed = find(&fails, &Log::default(), &split).unwrap();
+    assert_eq!(assumed, wanted.paths);
 }
