@@ -25,6 +25,20 @@ pub struct Job<'a> {
     pub configuration: PathBuf,
 }
 
+/// Whether DISM can capture like that.
+///
+/// # Errors
+/// When it cannot, before anything is changed.
+pub fn check<'a>(wanted: Compression, mut exclude: impl Iterator<Item = &'a String>) -> Result<()> {
+    compression(wanted)?;
+    if let Some(pattern) = exclude.find(|pattern| !pattern.is_ascii()) {
+        bail!(
+            "DISM cannot exclude {pattern}: its list takes ASCII characters only; use the Linux PE as the boot image"
+        );
+    }
+    Ok(())
+}
+
 /// Captures the volumes. What is written under another name until it is complete goes away when it fails.
 ///
 /// # Errors
@@ -35,6 +49,10 @@ pub fn capture(
     job: &Job<'_>,
     progress: &mut dyn FnMut(&Message),
 ) -> Result<Summary> {
+    for image in &job.capture.images {
+        let patterns = image.exclude.iter().chain(&image.exclude_exceptions);
+        check(job.capture.compression, patterns)?;
+    }
     let compression = compression(job.capture.compression)?;
     // DISM knows the kind of a file by the end of its name.
     let made = with_end(&job.capture.wim);
@@ -208,7 +226,7 @@ fn write(
     for (number, (image, folder)) in job.capture.images.iter().zip(&job.folders).enumerate() {
         progress(&step(Phase::Write, number as u64, count));
         name_lost(log, image);
-        let text = configuration(image)?;
+        let text = configuration(image);
         machine.write(&job.configuration, text.as_bytes(), 0o600)?;
         let first = (number == 0).then_some(compression);
         let words = words(image, folder, made, first, &job.configuration);
@@ -271,23 +289,17 @@ fn words(
 }
 
 /// DISM's list of exclusions (WimScript.ini).
-fn configuration(image: &CaptureImage) -> Result<String> {
+fn configuration(image: &CaptureImage) -> String {
     let section = |name: &str, patterns: &[String]| {
         let lines = patterns.iter().map(|pattern| pattern.replace('/', "\\") + "\r\n");
         format!("[{name}]\r\n{}", lines.collect::<String>())
     };
-    let mut all = image.exclude.iter().chain(&image.exclude_exceptions);
-    if let Some(pattern) = all.find(|pattern| !pattern.is_ascii()) {
-        bail!(
-            "DISM cannot exclude {pattern}: its list takes ASCII characters only; use the Linux PE as the boot image"
-        );
-    }
     let mut text = section("ExclusionList", &image.exclude);
     if !image.exclude_exceptions.is_empty() {
         text.push_str("\r\n");
         text.push_str(&section("ExclusionException", &image.exclude_exceptions));
     }
-    Ok(text)
+    text
 }
 
 #[cfg(test)]

@@ -14,8 +14,9 @@ use super::{Check, Result};
 use crate::context::{Context, Failure};
 use crate::destination::{self, Destination};
 use crate::engine::Outcome;
+use crate::in_windows::dism;
 use crate::journal::Target;
-use crate::{existing, platform, variables};
+use crate::{existing, platform, variables, winpe_boot};
 
 mod windows;
 
@@ -24,6 +25,9 @@ const SOLID_MEMORY_LIMIT: u64 = 6 << 30;
 
 /// The destination is opened and written to before anything is erased.
 pub(super) fn check(options: &CaptureOperatingSystemImage, context: &Context<'_>) -> Check {
+    if winpe_boot::is_here(context.platform, context.here) {
+        dism::check(compression(options), options.exclude.iter())?;
+    }
     if let Some(CaptureDestination::Disk { disk, .. }) = &options.destination
         && let Some(name) = destination::open_variable(disk, context.variables)
     {
@@ -252,13 +256,17 @@ fn publish(context: &Context<'_>, partial: &Path, path: &Path, digest: &str) -> 
     )
 }
 
-fn request(options: &CaptureOperatingSystemImage, images: Vec<CaptureImage>, partial: &Path) -> Request {
-    let compression = match options.compression.unwrap_or(Compression::Xpress) {
+fn compression(options: &CaptureOperatingSystemImage) -> Worker {
+    match options.compression.unwrap_or(Compression::Xpress) {
         Compression::None => Worker::None,
         Compression::Xpress => Worker::Xpress,
         Compression::Lzx => Worker::Lzx,
         Compression::Lzms => Worker::Lzms,
-    };
+    }
+}
+
+fn request(options: &CaptureOperatingSystemImage, images: Vec<CaptureImage>, partial: &Path) -> Request {
+    let compression = compression(options);
     let limit = if compression == Worker::Lzms {
         SOLID_MEMORY_LIMIT
     } else {

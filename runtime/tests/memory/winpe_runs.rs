@@ -10,9 +10,10 @@ use crate::cuts::{cut_everywhere, cut_twice};
 use crate::driver::run_to_end;
 use crate::fixture::{MEDIA, machine};
 use crate::frames::{as_winpe, deploy_windows};
+use crate::refusals::refused;
 use crate::signed_programs::{Authority, X509, list};
 use crate::windows::{info, installation, wim, with_files};
-use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template};
+use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template, with_controller};
 use crate::world::{Drive, Volume, World};
 
 fn with(layout: MediaLayout, sequence: &str) -> World {
@@ -130,7 +131,7 @@ fn a_build_by_windows_pe_survives_a_cut_at_every_operation() {
 
 #[test]
 fn where_restarts_would_lead_nowhere_nothing_is_changed() {
-    let refused = |world: World, why: &str| {
+    let unchanged = |world: World, why: &str| {
         let (after, report) = run_to_end(world.clone());
         assert!(report.reason().contains(why), "{}", report.reason());
         assert_eq!(after.drives[0], world.drives[0]);
@@ -138,15 +139,40 @@ fn where_restarts_would_lead_nowhere_nothing_is_changed() {
     };
     let mut bios = build_and_capture(MediaLayout::Iso);
     bios.firmware = Firmware::Bios;
-    refused(bios, "was started by BIOS");
+    unchanged(bios, "was started by BIOS");
     let mut silent = build_and_capture(MediaLayout::Iso);
     silent.tells_start = false;
-    refused(silent, "does not say what has started the machine");
+    unchanged(silent, "does not say what has started the machine");
     let ext4 = template(BUILD_AND_CAPTURE, &INSIDE).replace(
         "type = \"format-and-partition-disk\"",
         "type = \"format-and-partition-disk\"\n  partitions = [{ kind = \"primary\", size = \"5 GiB\" }, { kind = \"primary\", file-system = \"ext4\", size = \"1 GiB\" }]",
     );
-    refused(with(MediaLayout::Usb, &ext4), "use the Linux PE");
+    unchanged(with(MediaLayout::Usb, &ext4), "use the Linux PE");
+}
+
+/// The capture comes last, when the machine is built and generalized.
+#[test]
+fn a_capture_that_dism_cannot_make_is_refused_before_anything_is_changed() {
+    let with_settings = |settings: &str| {
+        let capture = "type = \"capture-operating-system-image\"\n";
+        let text = template(BUILD_AND_CAPTURE, &INSIDE);
+        let text = text.replace(capture, &format!("{capture}  {settings}\n"));
+        let mut media = media(MediaLayout::Iso, &text);
+        let variables = &mut media.options.variables;
+        variables.insert("Kind".into(), "lzms".into());
+        variables.insert("Name".into(), "Größe".into());
+        media
+    };
+    for (settings, why) in [
+        ("compression = \"%Kind%\"", "for `lzms` use the Linux PE"),
+        ("exclude = [\"/%Name%\"]", "DISM cannot exclude /Größe"),
+    ] {
+        let media = with_settings(settings);
+        let winpe = as_winpe(machine(Firmware::Uefi, &media));
+        refused(&winpe, &["Capture the operating system", why]);
+        let (_, report) = run_to_end(with_controller(&media));
+        report.assert_succeeded();
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod names;
 mod order;
 mod questions;
 mod unknown;
+mod winpe;
 
 pub(crate) use check::{Check, Join};
 use given::Given;
@@ -195,6 +196,7 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     accounts::check(sequence.operating_system, &enabled, &given, &mut problems);
     contents::check(sequence.operating_system, &enabled, media, &given, &mut problems);
     effect::check(sequence.operating_system, &enabled, &given, &mut problems);
+    winpe::check(&enabled, media, &given, &mut problems);
     problems
 }
 

@@ -10,4 +10,5 @@ mod partitions;
 mod scripts;
 mod secrets;
 mod variables;
+mod winpe;
 mod without_effect;
