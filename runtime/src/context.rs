@@ -105,6 +105,16 @@ impl Context<'_> {
         possible::steps(self.sequence, self.platform, self.variables, self.here)
     }
 
+    /// Those of them that have not ended, the running one first.
+    pub fn steps_ahead(&self) -> Vec<&Step> {
+        let all = self.sequence.all_steps();
+        let ended = self.journal.saved.progress.position.min(all.len());
+        let is_ahead = |step: &&Step| all[ended..].iter().any(|ahead| std::ptr::eq(*ahead, *step));
+        let mut steps = self.possible_steps();
+        steps.retain(is_ahead);
+        steps
+    }
+
     /// Whether the sequence is for a Windows.
     pub fn is_windows(&self) -> bool {
         self.sequence.operating_system == OperatingSystem::Windows

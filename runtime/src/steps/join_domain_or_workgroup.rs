@@ -3,15 +3,46 @@
 use std::path::Path;
 
 use media_format::event::Environment;
+use task_sequence::Action;
 use task_sequence::steps::{JoinDomainOrWorkgroup, JoinKind};
 
-use super::Result;
-use crate::context::{Context, Failure, code_text};
+use super::{Check, Result};
+use crate::context::{Context, Failure, code_text, resolved};
 use crate::engine::Outcome;
 use crate::in_windows::membership;
 use crate::platform::{self, Command};
 
+/// A domain before a capture is found before anything is changed.
+pub(super) fn check(options: &JoinDomainOrWorkgroup, context: &Context<'_>) -> Check {
+    if joins_domain(options) && is_before_capture(context) {
+        return Err(Failure::new(
+            "it joins a domain before the capture: an image of a member of a domain cannot be deployed; join a workgroup \
+             here (OSDJoinType = 1), and the domain after deployment",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a step that joins a domain comes before a capture. All are looked at: what is checked does not know its place.
+fn is_before_capture(context: &Context<'_>) -> bool {
+    let steps = context.steps_ahead();
+    let actions = steps
+        .iter()
+        .map(|step| resolved(step, context.variables).map_or(step.action.clone(), |step| step.action));
+    let actions: Vec<Action> = actions.collect();
+    let is_capture = |action: &Action| matches!(action, Action::CaptureOperatingSystemImage(_));
+    let last = actions.iter().rposition(is_capture).unwrap_or(0);
+    let joins =
+        |action: &Action| matches!(action, Action::JoinDomainOrWorkgroup(options) if joins_domain(options));
+    actions[..last].iter().any(joins)
+}
+
+fn joins_domain(options: &JoinDomainOrWorkgroup) -> bool {
+    options.join.get() == Some(&JoinKind::Domain)
+}
+
 pub(super) fn run(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result {
+    check(options, context)?;
     if context.is_windows() {
         return windows(options, context);
     }

@@ -98,8 +98,8 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
             capture_operating_system_image::check(options, context)
         }
         Action::ConnectToNetworkFolder(options) => connect_to_network_folder::check(options, context),
+        Action::JoinDomainOrWorkgroup(options) => join_domain_or_workgroup::check(options, context),
         Action::RestartComputer(_)
-        | Action::JoinDomainOrWorkgroup(_)
         | Action::PrepareClientForCapture(_)
         | Action::PrepareOsForCapture(_)
         | Action::RunCommandLine(_)

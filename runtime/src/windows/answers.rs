@@ -40,12 +40,15 @@ pub fn settings(
 /// # Errors
 /// When no answer file can be made of them, or the machine would join a domain and be captured.
 pub fn check(context: &Context<'_>, settings: &Settings) -> Result<()> {
-    let joins = matches!(settings.membership, Some(unattend::Membership::Domain { .. }));
-    refuse_domain(context, joins)?;
+    refuse_domain(context, joins_domain(settings))?;
     for system in image::candidates(context)? {
         unattend::answer_file(settings, &system.image()?)?;
     }
     Ok(())
+}
+
+fn joins_domain(settings: &Settings) -> bool {
+    matches!(settings.membership, Some(unattend::Membership::Domain { .. }))
 }
 
 fn refuse_domain(context: &Context<'_>, joins: bool) -> Result<()> {
@@ -61,8 +64,9 @@ fn refuse_domain(context: &Context<'_>, joins: bool) -> Result<()> {
 /// Adds settings to the answer file on the Windows volume.
 ///
 /// # Errors
-/// When the file cannot be understood or written.
+/// When the file cannot be understood or written, or the machine would join a domain and be captured.
 pub fn add(context: &Context<'_>, settings: &Settings) -> Result<()> {
+    refuse_domain(context, joins_domain(settings))?;
     for kept in with(context, settings)? {
         context
             .log

@@ -5,7 +5,7 @@ use runtime::platform::{Bus, Firmware};
 
 use crate::driver::{run_to_cut, run_to_end};
 use crate::fixture::{CAPTURE_CANARY, MediaBuilder, SHARE, build_and_capture, deploy, installed, machine};
-use crate::frames::erasing;
+use crate::frames::{erasing, with_late};
 use crate::outcome;
 use crate::runs::{to_share, with_account};
 use crate::world::{Drive, Node, Volume, World, file};
@@ -199,6 +199,35 @@ fn a_domain_that_a_linux_cannot_join_from_outside() {
         &machine(Firmware::Uefi, &media),
         &[step, "joins a domain while it runs"],
     );
+}
+
+#[test]
+fn a_domain_before_a_capture_by_variables() {
+    let written =
+        "  join = \"workgroup\"\n  workgroup = \"WORKGROUP\"\n\n  [[steps.steps]]\n  type = \"prepare-client";
+    let capture = build_and_capture(r"\\server\captures\ref.wim");
+    assert!(capture.contains(written));
+    let by_variables = capture.replace(written, "\n  [[steps.steps]]\n  type = \"prepare-client");
+    let to_domain = [
+        ("OSDJoinType", "0"),
+        ("OSDJoinDomainName", "corp.example"),
+        ("OSDJoinAccount", "joiner"),
+    ];
+    let mut media = with_account(MediaLayout::Iso, &by_variables);
+    for (name, value) in to_domain {
+        media.options.variables.insert(name.into(), value.into());
+    }
+    let why = ["Join a workgroup", "joins a domain before the capture"];
+    refused(&machine(Firmware::Uefi, &media), &why);
+
+    // What only a step of the run says is known when the step comes, and nothing is joined either.
+    let said = "[[steps]]\ntype = \"set-variables\"\nvariables = { OSDJoinType = \"0\", OSDJoinDomainName = \"corp.example\" }\n";
+    let late = with_late(&by_variables, said);
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &with_account(MediaLayout::Iso, &late)));
+    for part in why {
+        assert!(report.reason().contains(part), "{}", report.reason());
+    }
+    assert!(world.domain.is_none() && world.commands.iter().all(|command| command.program != "realm"));
 }
 
 #[test]

@@ -374,6 +374,25 @@ fn what_cannot_become_a_windows_is_refused_before_anything_is_changed() {
     refused(&domain, &good, "domain");
 }
 
+/// What a step sets is not known before the run.
+#[test]
+fn a_domain_that_only_the_run_knows_of_is_not_joined_before_a_capture_either() {
+    let sets = "[[steps.steps]]\n  type = \"set-variables\"\n  variables = { OSDNetworkJoinType = \"0\", \
+                OSDDomainName = \"example.org\", OSDJoinAccount = \"example\\\\a\" }\n\n  ";
+    let network = "[[steps.steps]]\n  type = \"apply-network-settings\"";
+    let written = "  join = \"workgroup\"\n  workgroup = \"WORKGROUP\"\n";
+    let without = [&INSIDE[..], &["apply-os-settings"]].concat();
+    let sequence = template(BUILD_AND_CAPTURE, &without);
+    assert!(sequence.contains(network) && sequence.contains(written));
+    let sequence = sequence
+        .replace(written, "")
+        .replace(network, &format!("{sets}{network}"));
+    let (_, report) = run_to_end(with_controller(&media(MediaLayout::Iso, &sequence)));
+    for why in ["Apply the network settings", "must not be a member of a domain"] {
+        assert!(report.reason().contains(why), "{}", report.reason());
+    }
+}
+
 /// Only the run decides which of the two it is.
 fn one_of_two(sequence: &str, images: [&str; 2]) -> String {
     let package = "  package = \"windows\"\n  index = 1\n";

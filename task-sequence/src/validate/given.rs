@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{EnabledStep, MediaFacts, PackageKind};
 use crate::model::{Declared, TaskSequence};
 use crate::package::PackageId;
-use crate::setting::has_variable;
+use crate::setting::{FromText, Resolve, Setting, fill_field, has_variable};
 use crate::steps::Action;
 use crate::variables::{Variables, references};
 
@@ -161,6 +161,15 @@ impl Given {
     /// Variables with the values that they have in the whole run.
     pub(crate) fn values(&self) -> &Variables {
         &self.values
+    }
+
+    /// The value of a setting, or of the variable that gives it, where that is the same in the whole run. The step's other settings
+    /// are not looked at: a password is often known to the run alone.
+    pub(crate) fn value<T: FromText + Clone>(&self, setting: &Setting<T>, variable: &str) -> Option<T> {
+        let mut setting = setting.clone();
+        fill_field(&mut setting, variable, &self.values).ok()?;
+        setting.resolve(&self.values).ok()?;
+        setting.get().cloned()
     }
 
     /// A secret whose value is written in the sequence can be read by whoever finds the media.

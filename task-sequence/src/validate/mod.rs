@@ -188,7 +188,7 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
         placed.step.action.check(&mut check);
     }
     check_groups(&sequence.steps, (&[], &[]), &mut problems);
-    order::check(sequence.operating_system, &enabled, media, &mut problems);
+    order::check(sequence.operating_system, &enabled, media, &given, &mut problems);
     kind::check(sequence.operating_system, &enabled, &given, &mut problems);
     questions::check(sequence, &enabled, media, &given, &mut problems);
     destinations::check(&enabled, &given, &mut problems);

@@ -1,7 +1,7 @@
 //! What can be proven wrong with the order of the steps.
 
 use super::check::place_in_words;
-use super::{EnabledStep, MediaFacts, Problem, Severity, error};
+use super::{EnabledStep, Given, MediaFacts, Problem, Severity, error};
 use crate::model::OperatingSystem;
 use crate::setting::{Setting, has_variable};
 use crate::steps::{Action, Interpreter, JoinKind, Place, RestartTarget, RunScript};
@@ -18,13 +18,14 @@ pub(super) fn check(
     system: OperatingSystem,
     enabled: &[EnabledStep<'_>],
     media: &MediaFacts,
+    given: &Given,
     problems: &mut Vec<Problem>,
 ) {
     check_places(enabled, problems);
     check_scripts(system, enabled, media, problems);
     check_accounts(enabled, problems);
     check_disks(enabled, problems);
-    check_captures(enabled, problems);
+    check_captures(enabled, given, problems);
 }
 
 /// Follows the machine from step to step: where it is before each. A conditional step that moves it leaves it unknown
@@ -211,7 +212,7 @@ fn may_exclude(one: &EnabledStep<'_>, other: &EnabledStep<'_>) -> bool {
     differs(one, other) && differs(other, one)
 }
 
-fn check_captures(enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
+fn check_captures(enabled: &[EnabledStep<'_>], given: &Given, problems: &mut Vec<Problem>) {
     let is_capture =
         |placed: &&EnabledStep<'_>| matches!(placed.step.action, Action::CaptureOperatingSystemImage(_));
     let Some(last) = enabled.iter().rposition(|placed| is_capture(&placed)) else {
@@ -219,7 +220,7 @@ fn check_captures(enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
     };
     for placed in enabled[..last]
         .iter()
-        .filter(|placed| joins_domain(&placed.step.action))
+        .filter(|placed| may_join_domain(&placed.step.action, given))
     {
         let message = "it joins a domain before the capture: an image of a member of a domain cannot be \
                        deployed; join a workgroup here, and the domain after deployment";
@@ -249,6 +250,16 @@ fn check_prepared(enabled: &[EnabledStep<'_>], capture: usize, problems: &mut Ve
 fn starts_system(action: &Action) -> bool {
     let place = action.kind().place;
     to_system(action) || place.starts_in_os() && !place.starts_in_pe()
+}
+
+/// Whether a step joins a domain as it is written, or by variables.
+fn may_join_domain(action: &Action, given: &Given) -> bool {
+    let by_variables = match action {
+        Action::ApplyNetworkSettings(options) => given.value(&options.join, "OSDNetworkJoinType"),
+        Action::JoinDomainOrWorkgroup(options) => given.value(&options.join, "OSDJoinType"),
+        _ => None,
+    };
+    joins_domain(action) || by_variables == Some(JoinKind::Domain)
 }
 
 pub(super) fn joins_domain(action: &Action) -> bool {

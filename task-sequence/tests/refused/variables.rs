@@ -78,3 +78,36 @@ fn a_name_that_nothing_gives_a_value_is_pointed_out() {
     let said = found("windows", &shell("echo %ComputerRom%"), &media);
     assert!(said.contains("did you mean `%ComputerRoom%`?"), "{said}");
 }
+
+#[test]
+fn no_domain_is_joined_by_variables_before_a_capture() {
+    let capture = step("restart-computer", "target = 'os'")
+        + &step("prepare-os-for-capture", "")
+        + &step("capture-operating-system-image", "destination = 'media:x.wim'");
+    for (type_name, kind, domain) in [
+        ("join-domain-or-workgroup", "OSDJoinType", "OSDJoinDomainName"),
+        ("apply-network-settings", "OSDNetworkJoinType", "OSDDomainName"),
+    ] {
+        let of_kind = |value: &str| {
+            let mut media = with_variables(&[
+                (kind, value),
+                (domain, "d.example"),
+                ("OSDJoinAccount", "joiner"),
+                ("OSDJoinWorkgroupName", "W"),
+                ("OSDWorkgroupName", "W"),
+            ]);
+            // The password is known to the run alone.
+            media.secrets.insert("Token".into());
+            media
+        };
+        let join = step(type_name, "password = '%Token%'");
+        let before = join.clone() + &capture;
+        let said = found("windows", &before, &of_kind("0"));
+        assert!(
+            said.contains("error: ") && said.contains("joins a domain before the capture"),
+            "{type_name}: {said}"
+        );
+        assert_eq!(found("windows", &before, &of_kind("1")), "", "{type_name}");
+        assert_eq!(found("windows", &join, &of_kind("0")), "", "{type_name}");
+    }
+}
