@@ -27,7 +27,8 @@ words! {
     AfterCut {
         /// It runs again from its beginning.
         Repeat = "repeat",
-        /// It looks whether its work is done, and repeats what is not.
+        /// It looks whether its work is done, and repeats what is not. Only `setup-os`, `install-applications`,
+        /// `join-domain-or-workgroup` and `prepare-os-for-capture` can, and do it unless they are to stop.
         Probe = "probe",
         /// The sequence stops and says which step it was.
         Stop = "stop",

@@ -41,7 +41,7 @@ impl StepOptions for RestartComputer {
         name: "restart-computer",
         title: "Restart Computer",
         place: Place::Both,
-        after_cut: AfterCut::Probe,
+        after_cut: AfterCut::Repeat,
         destructive: false,
     };
     const MAPPED: &'static [(&'static str, &'static str)] = Self::VARIABLES;

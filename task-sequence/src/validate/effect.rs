@@ -1,7 +1,7 @@
 //! Settings that are read and that no runtime acts upon: what some ask for would not happen, what others ask for happens anyway.
 
 use super::{EnabledStep, Given, Problem, Severity, error};
-use crate::model::OperatingSystem;
+use crate::model::{AfterCut, OperatingSystem, Step};
 use crate::setting::{Setting, has_variable};
 use crate::steps::{
     Action, FormatAndPartitionDisk, Partition, PartitionKind, PrepareOsForCapture, SetVariables,
@@ -28,7 +28,8 @@ pub(super) fn check(
         let action = written
             .resolve(given.values())
             .unwrap_or_else(|_| written.clone());
-        for message in without_effect(system, &action) {
+        let wrong = without_effect(system, &action).into_iter();
+        for message in wrong.chain(needless_probe(placed.step)) {
             error(placed, message, problems);
         }
         let harmless = needless(&action).into_iter();
@@ -96,6 +97,19 @@ fn without_effect(system: OperatingSystem, action: &Action) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Only the types that look by themselves whether their work is done can be asked to: any other would run again unseen.
+fn needless_probe(step: &Step) -> Option<String> {
+    let kind = step.action.kind();
+    let asks = step.own_after_cut == Some(AfterCut::Probe);
+    (asks && kind.after_cut != AfterCut::Probe).then(|| {
+        format!(
+            "`after-cut`: a step of type {} cannot look whether its work is done; write \"repeat\" if it may run twice, \
+             else \"stop\"",
+            kind.name
+        )
+    })
 }
 
 fn asked<const N: usize>(all: [(bool, &str); N]) -> Vec<String> {

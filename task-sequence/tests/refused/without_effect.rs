@@ -111,3 +111,32 @@ fn variables_that_ask_for_something_without_effect_are_seen_too() {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
+
+#[test]
+fn only_steps_that_look_whether_their_work_is_done_are_asked_to() {
+    let said = |type_name: &str, settings: &str| {
+        let settings = format!("after-cut = 'probe'\n{settings}");
+        found("linux", &step(type_name, &settings), &media())
+    };
+    for (type_name, settings) in [
+        ("run-command-line", "command = 'x'"),
+        ("install-package", "package = 'tool'\nprogram = 'setup'"),
+        ("restart-computer", "target = 'pe'"),
+    ] {
+        let said = said(type_name, settings);
+        assert!(
+            said.contains("error: ")
+                && said.contains("`after-cut`: a step of type")
+                && said.contains("\"repeat\""),
+            "{said}"
+        );
+    }
+    for (type_name, settings) in [
+        ("setup-os", ""),
+        ("install-applications", "applications = ['editor']"),
+        ("join-domain-or-workgroup", "join = 'workgroup'\nworkgroup = 'w'"),
+        ("prepare-os-for-capture", ""),
+    ] {
+        assert_eq!(said(type_name, settings), "", "{type_name}");
+    }
+}
