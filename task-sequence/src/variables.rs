@@ -161,6 +161,11 @@ impl Variables {
         SET_BY_ENGINE.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
+    /// The names that the engine gives a value, in some part of a run.
+    pub(crate) fn names_of_engine() -> impl Iterator<Item = &'static str> {
+        SET_BY_ENGINE.into_iter()
+    }
+
     /// Whether only the engine may set this name.
     pub fn is_read_only(name: &str) -> bool {
         let name = name.to_lowercase();

@@ -131,7 +131,7 @@ fn what_does_not_hold() {
         "file = '/etc/ten', version = { less = '10' }",
         "file = '/etc/ten', modified-before = 2026-01-31",
         "file = '/etc/ten', exists = false",
-        "folder = '/etc', version = { equals = '1' }",
+        "folder = '/etc', modified-after = 1970-01-01",
         "registry = 'HKLM\\SOFTWARE\\X', value = 'Count', value-type = 'REG_SZ'",
         "software = 'Editor*', version = { less = '2.9' }",
         "operating-system = 'Windows*'",
@@ -151,5 +151,16 @@ fn what_cannot_be_found_out_is_an_error() {
     assert!(
         error.to_string().contains("/broken: input/output error"),
         "{error}"
+    );
+}
+
+#[test]
+fn a_folder_has_no_version() {
+    let text = "name = 's'\noperating-system = 'windows'\n[[steps]]\ntype = 'setup-os'\n\
+                when = { folder = 'C:\\Tool', version = '1.0' }";
+    let shown = render(&parse("s.toml", text).unwrap_err());
+    assert!(
+        shown.contains("`version` does not belong to a test of `folder`"),
+        "{shown}"
     );
 }

@@ -41,12 +41,7 @@ impl Test {
                 Ok(fits(test, facts.file(&path)?)
                     && (test.version.is_empty() || version(test, &path, facts)?))
             }
-            Self::Folder(test) => {
-                let fact = facts.folder(&expand(&test.path))?;
-                // A folder has no version.
-                let any_version = test.version.is_empty() || fact.is_none();
-                Ok(fits(test, fact) && any_version)
-            }
+            Self::Folder(test) => Ok(fits(test, facts.folder(&expand(&test.path))?)),
             Self::Registry { .. } => self.registry(facts),
             Self::Software {
                 name,

@@ -111,7 +111,7 @@ pub struct PathTest {
     pub path: String,
     /// Whether it must exist (true) or not (false).
     pub exists: Option<bool>,
-    /// What its version must be.
+    /// What its version must be; a folder has none.
     pub version: Vec<Comparison>,
     /// It was changed before this moment.
     pub modified_before: Option<Date>,
@@ -120,14 +120,13 @@ pub struct PathTest {
 }
 
 impl Condition {
-    /// Every query in it, for a check against the classes that the machine can answer.
-    pub fn queries(&self) -> Vec<&Query> {
+    /// Every test in it.
+    pub fn tests(&self) -> Vec<&Test> {
         match self {
             Self::All(inner) | Self::Any(inner) | Self::None(inner) => {
-                inner.iter().flat_map(Self::queries).collect()
+                inner.iter().flat_map(Self::tests).collect()
             }
-            Self::Test(Test::Query(query)) => vec![query],
-            Self::Test(_) => Vec::new(),
+            Self::Test(test) => vec![test],
         }
     }
 }

@@ -199,7 +199,8 @@ impl WrittenVersion {
 enum Subject {
     Combination,
     Variable,
-    Path,
+    File,
+    Folder,
     Registry,
     Software,
     OperatingSystem,
@@ -212,7 +213,8 @@ impl Subject {
         match self {
             Self::Combination | Self::Alone => &[],
             Self::Variable => &["exists", "comparisons"],
-            Self::Path => &["exists", "version", "modified-before", "modified-after"],
+            Self::File => &["exists", "version", "modified-before", "modified-after"],
+            Self::Folder => &["exists", "modified-before", "modified-after"],
             Self::Registry => &["exists", "value", "value-type", "comparisons"],
             Self::Software => &["exists", "version"],
             Self::OperatingSystem => &["version", "architecture", "language"],
@@ -227,8 +229,8 @@ impl Written {
             ("any", Subject::Combination, self.any.is_some()),
             ("none", Subject::Combination, self.none.is_some()),
             ("variable", Subject::Variable, self.variable.is_some()),
-            ("file", Subject::Path, self.file.is_some()),
-            ("folder", Subject::Path, self.folder.is_some()),
+            ("file", Subject::File, self.file.is_some()),
+            ("folder", Subject::Folder, self.folder.is_some()),
             ("registry", Subject::Registry, self.registry.is_some()),
             ("software", Subject::Software, self.software.is_some()),
             (

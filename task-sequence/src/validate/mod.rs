@@ -13,6 +13,7 @@ use crate::variables::Variables;
 
 mod accounts;
 mod check;
+mod conditions;
 mod contents;
 mod destinations;
 mod effect;
@@ -193,6 +194,7 @@ pub fn validate(sequence: &TaskSequence, media: &MediaFacts) -> Vec<Problem> {
     questions::check(sequence, &enabled, media, &given, &mut problems);
     destinations::check(&enabled, &given, &mut problems);
     unknown::check(&enabled, &given, &mut problems);
+    conditions::check(sequence, &given, &mut problems);
     accounts::check(sequence.operating_system, &enabled, &given, &mut problems);
     contents::check(sequence.operating_system, &enabled, media, &given, &mut problems);
     effect::check(sequence.operating_system, &enabled, &given, &mut problems);

@@ -3,6 +3,7 @@
 // What cannot go on in a test fails it.
 #![allow(clippy::unwrap_used)]
 
+mod conditions;
 mod linux;
 mod media;
 mod packages;
