@@ -36,11 +36,12 @@ impl Facts for Machine {
         Ok((key == r"HKLM\SOFTWARE\X" && value.is_none_or(|value| value == "Count")).then_some(found))
     }
     fn software(&self) -> Result<Vec<SoftwareFact>, FactError> {
-        Ok(vec![SoftwareFact {
-            name: "Editor 2".into(),
+        let named = |name: &str| SoftwareFact {
+            name: name.into(),
             version: "2.10".into(),
             ..SoftwareFact::default()
-        }])
+        };
+        Ok(vec![named("Editor 2"), named("Tool_7 [x64] 100%")])
     }
     fn operating_system(&self) -> Result<OperatingSystemFact, FactError> {
         Ok(OperatingSystemFact {
@@ -109,6 +110,8 @@ fn what_holds() {
         "registry = 'HKLM\\SOFTWARE\\Y', exists = false",
         "software = 'Editor*', version = { greater-or-equal = '2.9' }",
         "software = 'Editor*', version = '2.10'",
+        "software = 'tool_7 [x64] 100%'",
+        "software = 'Tool_? [x64]*'",
         "software = 'Other', exists = false",
         "operating-system = 'Debian*', version = { greater-or-equal = 13 }, architecture = 'x86-64', language = 'en-*'",
         "query = \"select * from Win32_ComputerSystem where Model like 'Latitude%'\"",
@@ -132,6 +135,10 @@ fn what_does_not_hold() {
         "file = '/etc/ten', modified-before = 2026-01-31",
         "file = '/etc/ten', exists = false",
         "folder = '/etc', modified-after = 1970-01-01",
+        "software = 'Editor_2'",
+        "software = 'Edit%'",
+        "software = 'Tool_7 [a-z]*'",
+        "variable = 'Name', like = 'PC_%'",
         "registry = 'HKLM\\SOFTWARE\\X', value = 'Count', value-type = 'REG_SZ'",
         "software = 'Editor*', version = { less = '2.9' }",
         "operating-system = 'Windows*'",

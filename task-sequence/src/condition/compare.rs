@@ -21,7 +21,7 @@ pub enum Operator {
     Less,
     /// Less or the same.
     LessOrEqual,
-    /// Fits a pattern with `*` and `?` (or `%` and `_`).
+    /// Fits a pattern with `*` and `?`.
     Like,
     /// Does not fit such a pattern.
     NotLike,
@@ -105,13 +105,29 @@ fn dotted_order(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// Whether a text fits a pattern: `*` and `%` stand for anything, `?` and `_` for one character.
-///
-/// Case is not regarded. `[…]` as in WQL stands for one of the characters in it.
+/// Whether a text fits a pattern: `*` stands for anything, `?` for one character, and every other character for itself. Case is not
+/// regarded.
 pub fn like(text: &str, pattern: &str) -> bool {
+    let pieces = pattern.to_lowercase().chars().map(piece).collect::<Vec<_>>();
+    fits(text, &pieces)
+}
+
+fn piece(c: char) -> Piece {
+    match c {
+        '*' => Piece::Anything,
+        '?' => Piece::One,
+        c => Piece::Literal(c),
+    }
+}
+
+/// The same for a pattern of WQL: `%` stands for anything, `_` for one character, and `[…]` for one of those in it.
+pub(super) fn like_in_wql(text: &str, pattern: &str) -> bool {
+    fits(text, &pieces_of_wql(&pattern.to_lowercase()))
+}
+
+fn fits(text: &str, pattern: &[Piece]) -> bool {
     let text: Vec<char> = text.to_lowercase().chars().collect();
-    let pattern = pieces(&pattern.to_lowercase());
-    matches(&text, &pattern)
+    matches(&text, pattern)
 }
 
 enum Piece {
@@ -136,14 +152,14 @@ impl Piece {
     }
 }
 
-fn pieces(pattern: &str) -> Vec<Piece> {
+fn pieces_of_wql(pattern: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = pattern;
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
         pieces.push(match c {
-            '*' | '%' => Piece::Anything,
-            '?' | '_' => Piece::One,
+            '%' => Piece::Anything,
+            '_' => Piece::One,
             '[' => match rest.split_once(']').filter(|(inner, _)| !inner.is_empty()) {
                 Some((inner, after)) => {
                     rest = after;
@@ -241,11 +257,26 @@ mod tests {
     #[test]
     fn patterns() {
         assert!(like("Latitude 7420", "latitude*"));
-        assert!(like("Latitude 7420", "%74_0"));
-        assert!(like("a7", "[a-c][^0-6]"));
-        assert!(!like("d7", "[a-c]?"));
         assert!(like("", "*") && !like("", "?"));
-        assert!(like("[x", "[x"));
+        assert!(like("Tool 1.0 [x64]", "tool ?.? [x64]"));
+        for (text, pattern) in [
+            ("Tool x", "Tool [x64]"),
+            ("Latitude 7420", "%74_0"),
+            ("PCx1", "PC_1"),
+        ] {
+            assert!(!like(text, pattern), "{text} is no {pattern}");
+        }
+        assert!(like("PC_1 at 50%", "pc_1 at 50%"));
         assert!(!like(&"a".repeat(5000), &format!("{}b", "*a".repeat(50))));
+    }
+
+    #[test]
+    fn patterns_of_wql() {
+        assert!(like_in_wql("Latitude 7420", "%74_0"));
+        assert!(like_in_wql("a7", "[a-c][^0-6]"));
+        assert!(!like_in_wql("d7", "[a-c]_"));
+        assert!(like_in_wql("", "%") && !like_in_wql("", "_"));
+        assert!(like_in_wql("[x", "[x"));
+        assert!(like_in_wql("a*?", "A*?") && !like_in_wql("abc", "a*?"));
     }
 }

@@ -4,7 +4,7 @@
 //! `is null`, `is not null`, `and`, `or`, `not` and parentheses. Classes and properties that no
 //! machine answers are errors when the query is read.
 
-use super::compare::{Operator, compare_values, like};
+use super::compare::{Operator, compare_values, like_in_wql};
 use super::facts::Row;
 use crate::setting::nearest;
 
@@ -166,17 +166,12 @@ impl Filter {
             } => row.get(property).is_some_and(|actual| {
                 let wanted = expand(value);
                 match operator {
-                    // In WQL only % and _ are wildcards; a star is a star.
-                    Operator::Like => like(actual, &literal_stars(&wanted)),
+                    Operator::Like => like_in_wql(actual, &wanted),
                     operator => compare_values(actual, *operator, &wanted),
                 }
             }),
         }
     }
-}
-
-fn literal_stars(pattern: &str) -> String {
-    pattern.replace('*', "[*]").replace('?', "[?]")
 }
 
 #[derive(Debug, Clone, PartialEq)]
