@@ -9,6 +9,7 @@ use media_format::event::{Environment, Event};
 use media_format::manifest::Package;
 use task_sequence::{OperatingSystem, Step, TaskSequence, Variables};
 
+use crate::engine::Ended;
 use crate::in_windows::path;
 use crate::journal::{Journal, Target, WindowsSystem};
 use crate::log::Log;
@@ -49,6 +50,14 @@ impl Failure {
         Self {
             code: UNSPECIFIED,
             reason: reason.into(),
+        }
+    }
+
+    /// How a step with this failure ended.
+    pub fn ended(&self) -> Ended {
+        Ended::Failed {
+            code: self.code,
+            reason: self.reason.clone(),
         }
     }
 }

@@ -128,6 +128,8 @@ pub enum Next {
     Run(usize),
     /// Do not run it.
     Skip(usize, String),
+    /// Nobody knows whether to run it.
+    Undecided(usize, Undecided),
     /// The step was cut and its policy is to stop.
     Cut(usize),
     /// The restart that was asked for led elsewhere: try again.
@@ -136,7 +138,16 @@ pub enum Next {
     End,
 }
 
-/// A condition that could not be decided, or a restart that never arrives.
+/// A condition that could not be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecided {
+    /// How many of the groups around the step it concerns, the outermost first; without it, it is the step's own.
+    pub groups: Option<usize>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A restart that never arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stuck {
     /// The step at which the run stands.
@@ -155,7 +166,7 @@ pub const MOST_RESTARTS: u32 = 8;
 /// Decides what happens next, and notes in `progress` what was decided on the way (groups, an arrived restart).
 ///
 /// # Errors
-/// When a condition cannot be decided or restarts lead nowhere.
+/// When restarts lead nowhere.
 pub fn next(
     program: &Program<'_>,
     progress: &mut Progress,
@@ -169,7 +180,6 @@ pub fn next(
         return Ok(Next::End);
     };
     let index = progress.position;
-    let stuck = |reason| Stuck { step: index, reason };
     if progress.started {
         return Ok(match placed.step.after_cut() {
             AfterCut::Stop => Next::Cut(index),
@@ -179,11 +189,17 @@ pub fn next(
     if progress.part > 0 {
         return Ok(Next::Run(index));
     }
-    for &number in &placed.groups {
+    for (outer, &number) in placed.groups.iter().enumerate() {
         let group = program.groups[number].group;
-        let enter = match progress.groups.get(&number) {
-            Some(&decided) => decided,
-            None => runs(&group.common, evaluate).map_err(stuck)?.is_none(),
+        let known = progress.groups.get(&number).copied();
+        let decided = known.map_or_else(|| runs(&group.common, evaluate).map(|why| why.is_none()), Ok);
+        let enter = match decided {
+            Ok(enter) => enter,
+            Err(why) => {
+                let reason = format!("the condition of group \"{}\": {why}", group.name);
+                let groups = Some(outer + 1);
+                return Ok(Next::Undecided(index, Undecided { groups, reason }));
+            }
         };
         progress.groups.insert(number, enter);
         if !enter {
@@ -195,8 +211,11 @@ pub fn next(
             return Ok(Next::Skip(index, reason));
         }
     }
-    let reason = runs(&placed.step.common, evaluate).map_err(stuck)?;
-    Ok(reason.map_or(Next::Run(index), |reason| Next::Skip(index, reason)))
+    Ok(match runs(&placed.step.common, evaluate) {
+        Ok(None) => Next::Run(index),
+        Ok(Some(reason)) => Next::Skip(index, reason),
+        Err(reason) => Next::Undecided(index, Undecided { groups: None, reason }),
+    })
 }
 
 fn arrive(progress: &mut Progress, here: Environment) -> Result<Option<Next>, Stuck> {
@@ -251,20 +270,38 @@ impl Progress {
     /// step, or past the group, where the sequence goes on.
     ///
     /// # Errors
-    /// When a failure ends the run; `position` stays at the step that failed.
+    /// When a failure ends the run; all stays as it was.
     pub fn end(&mut self, program: &Program<'_>, ended: Ended) -> Result<(), Over> {
-        let index = self.position;
-        let failed = matches!(ended, Ended::Failed { .. });
-        self.results.push(StepResult { step: index, ended });
-        self.started = false;
-        let target = if failed {
-            after_failure(program, index)
-        } else {
-            Some(index + 1)
+        let target = match ended {
+            Ended::Failed { .. } => after_failure(program, self.position, None),
+            Ended::Done | Ended::Skipped(_) => Some(self.position + 1),
         };
+        self.go_on(ended, target)
+    }
+
+    /// Notes that the step at `position` failed because nobody knows whether it was to run. Where that is so of a group around
+    /// it, what the step itself says of its failures does not count.
+    ///
+    /// # Errors
+    /// As for [`Progress::end`].
+    pub fn end_undecided(
+        &mut self,
+        program: &Program<'_>,
+        groups: Option<usize>,
+        ended: Ended,
+    ) -> Result<(), Over> {
+        let target = after_failure(program, self.position, groups);
+        self.go_on(ended, target)
+    }
+
+    fn go_on(&mut self, ended: Ended, target: Option<usize>) -> Result<(), Over> {
+        let step = self.position;
+        // A run that is kept in spite of it stands where a cut would have left it.
+        self.position = target.ok_or(Over)?;
+        self.results.push(StepResult { step, ended });
+        self.started = false;
         self.part = 0;
         self.restarts = 0;
-        self.position = target.ok_or(Over)?;
         Ok(())
     }
 
@@ -294,12 +331,14 @@ impl Progress {
     }
 }
 
-fn after_failure(program: &Program<'_>, index: usize) -> Option<usize> {
+/// Where the sequence goes on after a failure of a step, or of so many of the groups around it.
+fn after_failure(program: &Program<'_>, index: usize, groups: Option<usize>) -> Option<usize> {
     let placed = &program.steps[index];
-    if placed.step.common.continue_on_error {
+    if groups.is_none() && placed.step.common.continue_on_error {
         return Some(index + 1);
     }
-    let forgiving = placed.groups.iter().rev().map(|&number| &program.groups[number]);
+    let around = &placed.groups[..groups.unwrap_or(placed.groups.len())];
+    let forgiving = around.iter().rev().map(|&number| &program.groups[number]);
     forgiving
         .into_iter()
         .find(|enclosed| enclosed.group.common.continue_on_error)
@@ -409,6 +448,55 @@ mod tests {
         };
         assert_eq!(progress.end(&program, failed()), Ok(()));
         assert_eq!(progress.position, 3, "the rest of the group is passed over");
+    }
+
+    #[test]
+    fn a_condition_that_cannot_be_decided_is_a_failure_of_the_step_or_group_that_has_it() {
+        let sequence = sequence();
+        let program = Program::new(&sequence);
+        let failed = || Ended::Failed {
+            code: 1,
+            reason: "no".into(),
+        };
+        for (position, broken, groups, goes_on_at) in [(1, "enter", Some(1), 3), (2, "three", None, 3)] {
+            let mut progress = Progress {
+                position,
+                ..Progress::default()
+            };
+            let mut evaluate = |condition: &Condition| match format!("{condition:?}").contains(broken) {
+                true => Err("input/output error".to_owned()),
+                false => Ok(true),
+            };
+            let Ok(Next::Undecided(index, undecided)) =
+                next(&program, &mut progress, Environment::Pe, &mut evaluate)
+            else {
+                panic!("{broken} was decided")
+            };
+            assert_eq!((index, undecided.groups), (position, groups));
+            assert_eq!(progress.end_undecided(&program, groups, failed()), Ok(()));
+            assert_eq!(progress.position, goes_on_at);
+        }
+    }
+
+    #[test]
+    fn a_step_that_may_fail_does_not_forgive_the_condition_of_its_group() {
+        let text = SEQUENCE
+            .replace("continue-on-error = true\n", "")
+            .replace("command = \"two\"", "command = \"two\"\ncontinue-on-error = true");
+        let sequence = task_sequence::parse("test.toml", &text).unwrap();
+        let program = Program::new(&sequence);
+        let failed = || Ended::Failed {
+            code: 1,
+            reason: "no".into(),
+        };
+        let mut progress = Progress {
+            position: 1,
+            ..Progress::default()
+        };
+        let mut of_group = progress.clone();
+        assert_eq!(of_group.end_undecided(&program, Some(1), failed()), Err(Over));
+        assert_eq!(progress.end_undecided(&program, None, failed()), Ok(()));
+        assert_eq!(progress.position, 2);
     }
 
     #[test]

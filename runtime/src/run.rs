@@ -12,7 +12,7 @@ use task_sequence::{Action, TaskSequence, TimeSpan, Variables};
 
 use crate::context::{Context, Failure, Reporter, beginning, code_text, resolved};
 use crate::debugger::{self, Decision};
-use crate::engine::{self, Ended, Next, Outcome, Program, Stuck};
+use crate::engine::{self, Ended, Next, Outcome, Over, Program, Stuck, Undecided};
 use crate::facts::MachineFacts;
 use crate::in_windows::recovery;
 use crate::journal::Journal;
@@ -146,6 +146,7 @@ impl Run<'_> {
                 Next::End => return self.complete(),
                 Next::RestartAgain(target) => return leaving::leave(self, Leaving::Restart, target),
                 Next::Skip(index, reason) => self.skip(&program, index, reason)?,
+                Next::Undecided(index, undecided) => self.undecided(&program, index, undecided)?,
                 Next::Cut(index) => {
                     let name = program.steps[index].step.name();
                     bail!(
@@ -213,6 +214,15 @@ impl Run<'_> {
         self.keep()
     }
 
+    /// Nobody knows whether the step is to run: it counts as failed, and not as one that is passed over.
+    fn undecided(&mut self, program: &Program<'_>, index: usize, undecided: Undecided) -> Result<()> {
+        let Undecided { groups, reason } = undecided;
+        let failure = self.tell(program.steps[index].step.name(), Failure::new(reason));
+        let ended = failure.ended();
+        let noted = self.journal.saved.progress.end_undecided(program, groups, ended);
+        self.failed(program, index, &failure, noted)
+    }
+
     /// Runs one part of a step; gives how the machine leaves and where the run goes on, if it does.
     fn run_step(&mut self, program: &Program<'_>, index: usize) -> Result<Option<(Leaving, Environment)>> {
         let step = program.steps[index].step;
@@ -234,7 +244,10 @@ impl Run<'_> {
         let flushed = flushed.context("waiting until the disks have what the step wrote");
         match (outcome, flushed) {
             (Ok(outcome), flushed) => flushed.and_then(|()| self.note(program, index, outcome)),
-            (Err(failure), Ok(())) => self.failed(program, index, failure).map(|()| None),
+            (Err(failure), Ok(())) => {
+                let noted = self.journal.saved.progress.end(program, failure.ended());
+                self.failed(program, index, &failure, noted).map(|()| None)
+            }
             (Err(failure), Err(error)) => {
                 bail!("{}; and {error:#}", in_words(step.name(), &failure))
             }
@@ -396,19 +409,18 @@ impl Run<'_> {
         Ok(leaving)
     }
 
-    fn failed(&mut self, program: &Program<'_>, index: usize, failure: Failure) -> Result<()> {
+    /// What follows a failure that was noted: the end of the run, or its next step.
+    fn failed(
+        &mut self,
+        program: &Program<'_>,
+        index: usize,
+        failure: &Failure,
+        noted: std::result::Result<(), Over>,
+    ) -> Result<()> {
         let name = program.steps[index].step.name();
         variables::set_last_action(&mut self.variables, name, failure.code, false);
-        let words = in_words(name, &failure);
-        let ended = Ended::Failed {
-            code: failure.code,
-            reason: failure.reason,
-        };
-        let before = self.journal.saved.progress.clone();
-        if self.journal.saved.progress.end(program, ended).is_err() {
-            // A run that is kept stands where a cut would have left it.
-            self.journal.saved.progress = before;
-            bail!(words);
+        if noted.is_err() {
+            bail!(in_words(name, failure));
         }
         self.log
             .info("the sequence goes on in spite of it (continue-on-error)");

@@ -140,7 +140,7 @@ pub struct Common {
     /// The node is not run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-    /// A failure here does not end the sequence.
+    /// A failure here does not end the sequence; nor does a condition that cannot be evaluated, which counts as one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub continue_on_error: bool,
     /// The node runs only if this holds.

@@ -92,6 +92,38 @@ fn a_step_or_a_group_that_may_fail_does_not_end_the_run() {
     assert!(system.bytes("last").is_some() && system.bytes("never").is_none());
 }
 
+/// A file of a Linux carries no version.
+#[test]
+fn a_condition_that_cannot_be_evaluated_counts_as_a_failure() {
+    let when = "when = { file = \"/etc/hostname\", version = \"1.0\" }";
+    let steps = |more: &str| {
+        command("Undecided", "touch /undecided", &format!("{when}\n{more}"))
+            + &command("Last", "touch /last", "")
+    };
+    let (world, report) = with_steps(&steps("continue-on-error = true"));
+    report.assert_succeeded();
+    let trace = report.trace();
+    assert_eq!(trace[trace.len() - 2..], ["Undecided: failed", "Last: done"]);
+    assert!(
+        report.log.contains("the file carries no version"),
+        "{}",
+        report.log
+    );
+    let system = &world.drives[0].parts[1].volume;
+    assert!(system.bytes("last").is_some() && system.bytes("undecided").is_none());
+
+    let (world, report) = with_steps(&steps(""));
+    let reason = report.reason();
+    for part in [
+        "step \"Undecided\"",
+        "/etc/hostname",
+        "the file carries no version",
+    ] {
+        assert!(reason.contains(part), "{part}: {reason}");
+    }
+    assert!(world.drives[0].parts[1].volume.bytes("last").is_none());
+}
+
 #[test]
 fn a_step_is_tried_as_often_as_it_says() {
     let retry = |count: u32| format!("retry = {{ count = {count}, delay = \"1s\" }}");
