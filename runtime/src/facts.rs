@@ -59,6 +59,15 @@ pub fn value_of(text: &str, key: &str) -> Option<String> {
     Some(line.trim().trim_matches(['"', '\'']).to_owned())
 }
 
+/// Bytes of its modules: what the firmware keeps for itself is missing in what the system has. Some firmware names no modules.
+pub fn installed_memory(platform: &dyn Platform) -> u64 {
+    let modules = platform.hardware("Win32_PhysicalMemory");
+    let sizes = modules
+        .iter()
+        .filter_map(|module| module.get("Capacity")?.parse::<u64>().ok());
+    sizes.sum::<u64>().max(platform.memory())
+}
+
 impl Facts for MachineFacts<'_> {
     fn variables(&self) -> &Variables {
         self.variables
@@ -131,6 +140,6 @@ impl Facts for MachineFacts<'_> {
     }
 
     fn memory(&self) -> Result<u64, FactError> {
-        Ok(self.platform.memory())
+        Ok(installed_memory(self.platform))
     }
 }

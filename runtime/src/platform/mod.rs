@@ -554,7 +554,7 @@ pub trait Machine {
     fn root(&self) -> PathBuf;
     /// Identity, addresses, memory as ready-made task sequence variables (`_SMSTSMake`, …).
     fn variables(&self) -> Vec<(String, String)>;
-    /// Installed memory in bytes.
+    /// The memory that the system has, in bytes.
     fn memory(&self) -> u64;
     /// Seconds since 1970, UTC.
     fn now(&self) -> i64;

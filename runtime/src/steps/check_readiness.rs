@@ -8,7 +8,7 @@ use task_sequence::steps::{CheckReadiness, NetworkNeed};
 use super::Result;
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
-use crate::facts::MachineFacts;
+use crate::facts::{MachineFacts, installed_memory};
 use crate::platform::{self, hardware::Row};
 
 /// Seconds.
@@ -29,9 +29,7 @@ pub(super) fn run(options: &CheckReadiness, context: &mut Context<'_>) -> Result
 
 fn hardware(options: &CheckReadiness, context: &Context<'_>) -> Vec<String> {
     let processors = context.platform.hardware("Win32_Processor");
-    let modules = sum(&context.platform.hardware("Win32_PhysicalMemory"), "Capacity");
-    // What the firmware keeps for itself is missing in what the system has.
-    let memory = modules.max(context.platform.memory());
+    let memory = installed_memory(context.platform);
     let cores = sum(&processors, "NumberOfCores");
     let speeds = processors.iter().map(|row| number(row, "MaxClockSpeed"));
     let speed = speeds.max().unwrap_or(0);

@@ -7,7 +7,7 @@ use runtime::platform::smbios::{Battery, MemoryDevice, Processor, Smbios};
 
 use crate::driver::{Ended, run_to_end};
 use crate::fixture::{MediaBuilder, machine};
-use crate::frames::deploys_then;
+use crate::frames::{command, deploys_then};
 
 const SEQUENCE: &str =
     "name = \"Ready\"\noperating-system = \"linux\"\n[[steps]]\ntype = \"check-readiness\"\n";
@@ -64,6 +64,20 @@ fn a_machine_that_suffices_goes_on() {
     let enough = "memory = \"4 GB\"\nprocessor-cores = 2\nprocessor-speed = 2000\ndisk = \"1 GB\"\nfirmware = \"uefi\"\n\
                   network = \"any\"\ntpm = \"1.2\"\npower = false";
     assert_eq!(missing(enough), None);
+}
+
+/// A condition asks the same of the machine as this step.
+#[test]
+fn a_condition_on_memory_counts_what_the_firmware_keeps_for_itself_too() {
+    for (memory, holds) in [("4 GB", true), ("4097 MB", false)] {
+        let steps = command("touch /enough", &format!("when = {{ memory = \"{memory}\" }}"));
+        let mut world = machine(Firmware::Uefi, &deploys_then(&steps));
+        world.hardware = Some(laptop());
+        let (world, report) = run_to_end(world);
+        report.assert_succeeded();
+        let made = world.drives[0].parts[1].volume.bytes("enough").is_some();
+        assert_eq!(made, holds, "{memory}");
+    }
 }
 
 #[test]

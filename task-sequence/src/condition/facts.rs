@@ -125,6 +125,6 @@ pub trait Facts {
     fn rows(&self, class: &str) -> Result<Vec<Row>, FactError>;
     /// The kind of firmware.
     fn firmware(&self) -> Result<Firmware, FactError>;
-    /// The memory in bytes.
+    /// The installed memory in bytes.
     fn memory(&self) -> Result<u64, FactError>;
 }

@@ -49,7 +49,7 @@ pub(super) struct Written {
     /// The kind of firmware.
     #[serde(skip_serializing_if = "Option::is_none")]
     firmware: Option<Firmware>,
-    /// At least this much memory.
+    /// At least this much installed memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<Size>,
 

@@ -15,7 +15,7 @@ use super::{Place, StepOptions, StepType};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CheckReadiness {
-    /// The machine has at least this much memory.
+    /// The machine has at least this much installed memory.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub memory: Setting<Size>,
     /// The processor runs at this many MHz at least.
