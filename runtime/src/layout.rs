@@ -65,6 +65,16 @@ pub enum LayoutError {
         /// GPT or MBR.
         style: &'static str,
     },
+    /// A partition that the other kind of system has.
+    #[error(
+        "{what} is only for {system}, and the task sequence is not; leave it out of `partitions` (OSDPartitions)"
+    )]
+    Foreign {
+        /// The file system or the kind.
+        what: String,
+        /// Who has it.
+        system: &'static str,
+    },
     /// A disk over the limit of an MBR.
     #[error("the disk is larger than the 2 TiB that an MBR can address; use GPT")]
     TooLargeForMbr,
@@ -118,6 +128,10 @@ pub fn plan(options: &FormatAndPartitionDisk, input: &mut Input<'_>) -> Result<P
         PartitionStyle::Mbr => false,
         PartitionStyle::ByFirmware => input.firmware == Firmware::Uefi,
     };
+    options
+        .partitions
+        .iter()
+        .try_for_each(|partition| check_system(partition, input.windows))?;
     let wanted = complete(options, gpt, input);
     check(&wanted, gpt, input)?;
     misplaced_partitions(&options.partitions).map_or(Ok(()), |why| Err(LayoutError::Misplaced(why)))?;
@@ -271,6 +285,23 @@ fn role(setting: &Partition, windows: bool) -> Role {
             None if windows => Role::Data,
             _ => Role::Linux,
         },
+    }
+}
+
+/// Variables of the media serve sequences for both systems: what they ask for is known only here.
+fn check_system(partition: &Partition, windows: bool) -> Result<(), LayoutError> {
+    use FileSystem::{Btrfs, Ext4, Swap, Xfs};
+    let file_system = partition.file_system.get();
+    match (partition.kind, file_system) {
+        (_, Some(kind @ (Btrfs | Ext4 | Swap | Xfs))) if windows => Err(LayoutError::Foreign {
+            what: format!("the file system {kind}"),
+            system: "Linux",
+        }),
+        (kind @ (PartitionKind::Msr | PartitionKind::Recovery), _) if !windows => Err(LayoutError::Foreign {
+            what: format!("a partition of kind {kind}"),
+            system: "Windows",
+        }),
+        _ => Ok(()),
     }
 }
 

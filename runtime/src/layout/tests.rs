@@ -91,6 +91,41 @@ fn windows_gets_what_its_own_set_up_makes() {
 }
 
 #[test]
+fn what_only_the_other_kind_of_system_has_is_refused() {
+    let refused = |partition: &Partition, windows: bool| {
+        let options = FormatAndPartitionDisk {
+            partitions: vec![partition.clone()],
+            ..Default::default()
+        };
+        planned_for(&options, 64 << 30, Firmware::Uefi, windows).err()
+    };
+    for kind in [
+        FileSystem::Ext4,
+        FileSystem::Xfs,
+        FileSystem::Btrfs,
+        FileSystem::Swap,
+    ] {
+        let mut partition = Partition::new(PartitionKind::Primary, Extent::Rest);
+        partition.file_system = Setting::Value(kind);
+        let why = refused(&partition, true).map(|error| error.to_string());
+        assert!(
+            why.as_ref().is_some_and(|why| why.contains("only for Linux")),
+            "{kind}: {why:?}"
+        );
+        assert_eq!(refused(&partition, false), None, "{kind}");
+    }
+    for kind in [PartitionKind::Msr, PartitionKind::Recovery] {
+        let partition = Partition::new(kind, gib(1));
+        let why = refused(&partition, false).map(|error| error.to_string());
+        assert!(
+            why.as_ref().is_some_and(|why| why.contains("only for Windows")),
+            "{kind}: {why:?}"
+        );
+        assert_eq!(refused(&partition, true), None, "{kind}");
+    }
+}
+
+#[test]
 fn a_style_from_which_windows_does_not_start_is_refused() {
     for (style, firmware) in [
         (PartitionStyle::Gpt, Firmware::Bios),

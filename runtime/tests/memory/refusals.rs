@@ -231,6 +231,21 @@ fn a_domain_before_a_capture_by_variables() {
 }
 
 #[test]
+fn partitions_of_another_kind_of_system_by_variables() {
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &deploy());
+    for (name, value) in [("OSDPartitions", "1"), ("OSDPartitions0Type", "Recovery")] {
+        media.options.variables.insert(name.into(), value.into());
+    }
+    refused(
+        &machine(Firmware::Uefi, &media),
+        &[
+            "Partition the disk",
+            "a partition of kind recovery is only for Windows",
+        ],
+    );
+}
+
+#[test]
 fn a_capture_onto_an_iso() {
     let media = MediaBuilder::new(MediaLayout::Iso, &build_and_capture("media:captures/ref.wim"));
     refused(&machine(Firmware::Uefi, &media), &["an ISO cannot be written"]);

@@ -143,11 +143,11 @@ fn where_restarts_would_lead_nowhere_nothing_is_changed() {
     let mut silent = build_and_capture(MediaLayout::Iso);
     silent.tells_start = false;
     unchanged(silent, "does not say what has started the machine");
-    let ext4 = template(BUILD_AND_CAPTURE, &INSIDE).replace(
+    let named = template(BUILD_AND_CAPTURE, &INSIDE).replace(
         "type = \"format-and-partition-disk\"",
-        "type = \"format-and-partition-disk\"\n  partitions = [{ kind = \"primary\", size = \"5 GiB\" }, { kind = \"primary\", file-system = \"ext4\", size = \"1 GiB\" }]",
+        "type = \"format-and-partition-disk\"\n  partitions = [{ kind = \"primary\", size = \"5 GiB\", label = \"Größe\" }]",
     );
-    unchanged(with(MediaLayout::Usb, &ext4), "use the Linux PE");
+    unchanged(with(MediaLayout::Usb, &named), "cannot hold the label Größe");
 }
 
 /// The capture comes last, when the machine is built and generalized.

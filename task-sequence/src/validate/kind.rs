@@ -2,9 +2,10 @@
 
 use super::{EnabledStep, Given, Problem, error, keyboard};
 use crate::model::OperatingSystem;
-use crate::setting::has_variable;
+use crate::setting::{Resolve, has_variable};
 use crate::steps::{
     Action, ApplyNetworkSettings, ApplyOsSettings, FileSystem, FormatAndPartitionDisk, JoinKind, Partition,
+    PartitionKind,
 };
 
 pub(super) fn check(
@@ -20,7 +21,7 @@ pub(super) fn check(
                 found.extend(by_variables(&placed.step.action, given));
                 found
             }
-            OperatingSystem::Windows => only_linux(&placed.step.action),
+            OperatingSystem::Windows => only_linux(&placed.step.action, given),
         };
         for message in found {
             error(placed, message, problems);
@@ -88,8 +89,17 @@ fn by_variables(action: &Action, given: &Given) -> Vec<String> {
     match resolved.as_ref().unwrap_or(action) {
         Action::ApplyNetworkSettings(options) => offline_join(options).into_iter().collect(),
         Action::ApplyOsSettings(options) => unknown_keyboard(options).into_iter().collect(),
+        Action::FormatAndPartitionDisk(options) => partitions_of_windows(options).into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+fn partitions_of_windows(options: &FormatAndPartitionDisk) -> Option<String> {
+    let mut kinds = options.partitions.iter().map(|partition| partition.kind);
+    let kind = kinds.find(|kind| matches!(kind, PartitionKind::Msr | PartitionKind::Recovery))?;
+    Some(format!(
+        "it makes a partition of the kind `{kind}`, which exists only for Windows, but the sequence is for Linux: remove it"
+    ))
 }
 
 fn offline_join(options: &ApplyNetworkSettings) -> Option<String> {
@@ -108,9 +118,9 @@ fn unknown_keyboard(options: &ApplyOsSettings) -> Option<String> {
 }
 
 /// What a sequence for Windows must not have.
-fn only_linux(action: &Action) -> Vec<String> {
+fn only_linux(action: &Action, given: &Given) -> Vec<String> {
     match action {
-        Action::FormatAndPartitionDisk(options) if makes_linux_partitions(options) => {
+        Action::FormatAndPartitionDisk(options) if makes_linux_partitions(options, given) => {
             vec!["it makes partitions for Linux, but the sequence is for Windows".into()]
         }
         Action::ApplyOsSettings(options) => linux_settings(options),
@@ -118,11 +128,15 @@ fn only_linux(action: &Action) -> Vec<String> {
     }
 }
 
-fn makes_linux_partitions(options: &FormatAndPartitionDisk) -> bool {
+/// Also where variables ask for them: they would be made.
+fn makes_linux_partitions(options: &FormatAndPartitionDisk, given: &Given) -> bool {
     use FileSystem::{Btrfs, Ext4, Swap, Xfs};
     let is_linux = |one: &Partition| {
         matches!(one.file_system.get(), Some(Btrfs | Ext4 | Swap | Xfs)) || one.mount_point.is_some()
     };
+    let mut resolved = options.clone();
+    let known = resolved.resolve(given.values()).is_ok();
+    let options = if known { &resolved } else { options };
     options.partitions.iter().any(is_linux)
 }
 

@@ -1,6 +1,6 @@
 //! Disks, partitions, and the volumes that images come onto.
 
-use crate::media::{found, media, step};
+use crate::media::{found, media, step, with_variables};
 
 #[test]
 fn extended_logical_and_hidden_partitions_are_made_where_the_table_has_them() {
@@ -140,4 +140,32 @@ fn volumes_that_variables_describe_are_no_mistake() {
     let set = format!("[[steps]]\ntype = 'set-variables'\n[steps.variables]\n{given}{steps}");
     let set = set.replace("{ variable = 'OSDISK' }", "{ disk = 0, partition = 7 }");
     assert_eq!(found("linux", &set, &media()), "");
+}
+
+#[test]
+fn partitions_of_the_other_kind_of_system_are_refused_whoever_asks_for_them() {
+    let disk = step("format-and-partition-disk", "");
+    let one = |part: &str, value: &str| {
+        with_variables(&[("OSDPartitions", "1"), (&format!("OSDPartitions0{part}"), value)])
+    };
+    let linux = "it makes partitions for Linux";
+    for kind in ["ext4", "XFS", "btrfs", "swap"] {
+        let media = one("FileSystem", kind);
+        assert!(found("windows", &disk, &media).contains(linux), "{kind}");
+        assert!(!found("linux", &disk, &media).contains("error: "), "{kind}");
+    }
+    assert_eq!(found("windows", &disk, &one("FileSystem", "NTFS")), "");
+    for kind in ["msr", "recovery"] {
+        let written = format!("partitions = [{{ kind = '{kind}', size = '1 GB' }}]");
+        let written = step("format-and-partition-disk", &written);
+        let wanted = format!("of the kind `{kind}`, which exists only for Windows");
+        for (text, media) in [(&written, media()), (&disk, one("Type", kind))] {
+            let said = found("linux", text, &media);
+            assert!(
+                said.contains("error: ") && said.contains(&wanted),
+                "{kind}: {said}"
+            );
+            assert!(!found("windows", text, &media).contains("error: "), "{kind}");
+        }
+    }
 }
