@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use task_sequence::Setting;
 use task_sequence::steps::{AdministratorState, ApplyOsSettings};
+use task_sequence::validate::computer_name;
 
 use super::{Check, Result};
 use crate::context::{Context, Failure};
@@ -16,9 +17,6 @@ mod keyboard;
 mod locale;
 mod time_zone;
 mod windows;
-
-/// The longest name that NetBIOS, and so a Windows domain, accepts.
-const LONGEST_NAME: usize = 15;
 
 pub(super) fn check(options: &ApplyOsSettings, context: &Context<'_>) -> Check {
     if context.is_windows() {
@@ -65,16 +63,9 @@ fn check_password(options: &ApplyOsSettings) -> Check {
     Ok(())
 }
 
+/// By the rule that a written name is checked by, so that it does not matter who gives it.
 fn check_name(name: &str) -> Check {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(legal) || name.starts_with('-') {
-        return Err(Failure::new(format!(
-            "\"{name}\" ({} characters) is no computer name: 1 to {LONGEST_NAME} letters, digits and hyphens are \
-             possible",
-            name.chars().count()
-        )));
-    }
-    Ok(())
+    computer_name(name).map_err(Failure::new)
 }
 
 pub(super) fn run(options: &ApplyOsSettings, context: &mut Context<'_>) -> Result {
@@ -173,18 +164,4 @@ fn hash(platform: &dyn Platform, text: &str) -> platform::Result<String> {
     let mut salt = [0; password::SALT];
     platform.random(&mut salt);
     password::sha512_crypt(text, &salt)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_netbios_would_cut_is_refused() {
-        assert!(check_name("REF-01").is_ok());
-        for bad in ["SIXTEEN-CHARS-XX", "", "a b", "-x", "naïve"] {
-            let failure = check_name(bad).unwrap_err();
-            assert!(failure.reason.contains("15"), "{bad}: {}", failure.reason);
-        }
-    }
 }

@@ -188,6 +188,16 @@ fn a_computer_name_that_is_too_long() {
 }
 
 #[test]
+fn a_computer_name_from_a_variable_follows_the_rule_of_a_written_one() {
+    for (name, why) in [("REF-01-", "ends with a hyphen"), ("20260131", "has no letter")] {
+        let mut media = MediaBuilder::new(MediaLayout::Iso, &deploy());
+        let variables = &mut media.options.variables;
+        variables.insert("OSDComputerName".into(), name.into());
+        refused(&machine(Firmware::Uefi, &media), &[name, why]);
+    }
+}
+
+#[test]
 fn a_domain_that_a_linux_cannot_join_from_outside() {
     let written = "  join = \"workgroup\"\n";
     assert!(deploy().contains(written));

@@ -125,6 +125,14 @@ mod tests {
     }
 
     #[test]
+    fn a_computer_name_fits_netbios_and_dns() {
+        assert_eq!(computer_name("REF-01"), Ok(()));
+        for bad in ["SIXTEEN-CHARS-XX", "", "a b", "-x", "x-", "naïve", "20260131"] {
+            assert!(computer_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_workgroup_fits_netbios() {
         assert_eq!(workgroup_name("WORKGROUP"), Ok(()));
         for bad in ["", " ", "SIXTEEN-CHARS-XX", "a/b", "a*b"] {
