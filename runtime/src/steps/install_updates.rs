@@ -1,7 +1,6 @@
 //! Installs the updates of the media.
 
 use media_format::event::Environment;
-use media_format::manifest::PackageKind;
 use task_sequence::Action;
 use task_sequence::steps::{InstallUpdates, UpdateTarget};
 
@@ -12,17 +11,17 @@ use crate::platform::Upgraded;
 
 pub(super) fn check(options: &InstallUpdates, context: &Context<'_>) -> Check {
     let wanted = options.target.unwrap_or(UpdateTarget::Required) != UpdateTarget::None;
-    let packages = packages(options, context);
-    if wanted && packages.is_empty() {
+    if wanted && options.packages.is_empty() {
         return Err(Failure::new(
-            "updates are to be installed and no package of kind updates is on the media",
+            "updates are to be installed and the step names no package with them: give `packages`, or `target = \"none\"`",
         ));
     }
     let is_this = |action: &Action| matches!(action, Action::InstallUpdates(_));
-    packages
+    options
+        .packages
         .iter()
         .filter(|_| wanted)
-        .try_for_each(|id| package_tools::check_updates(context, id, is_this))
+        .try_for_each(|id| package_tools::check_updates(context, id.as_str(), is_this))
 }
 
 pub(super) fn run(options: &InstallUpdates, context: &mut Context<'_>) -> Result {
@@ -37,8 +36,8 @@ pub(super) fn run(options: &InstallUpdates, context: &mut Context<'_>) -> Result
             .info("goes on after the restart that the updates asked for");
     }
     let mut done = Upgraded::default();
-    for package in packages(options, context) {
-        let folder = context.content(&package)?;
+    for package in &options.packages {
+        let folder = context.content(package.as_str())?;
         context.progress(&format!("installing updates of {package}"), 0, 0);
         let run = |command| context.run(command);
         let upgraded = context.platform.upgrade(&folder, all, &run)?;
@@ -68,18 +67,4 @@ fn tell(done: &Upgraded, context: &Context<'_>) {
         line += &format!("; not installed: {}", names(&done.unfit));
     }
     context.log.info(line);
-}
-
-/// The packages that the step names, else all of kind updates.
-fn packages(options: &InstallUpdates, context: &Context<'_>) -> Vec<String> {
-    if !options.packages.is_empty() {
-        return options.packages.iter().map(|id| id.as_str().to_owned()).collect();
-    }
-    let updates = context
-        .media
-        .manifest
-        .packages
-        .iter()
-        .filter(|package| package.kind == PackageKind::Updates);
-    updates.map(|package| package.id.clone()).collect()
 }

@@ -108,7 +108,7 @@ fn a_domain_that_the_system_is_in_is_not_joined_again() {
 #[test]
 fn updates_and_packages_keep_the_steps_time_limit_and_are_in_the_log() {
     let steps = applications(r#""library""#, "timeout = \"1h\"")
-        + "[[steps]]\ntype = \"install-updates\"\ntimeout = \"1h\"\n";
+        + "[[steps]]\ntype = \"install-updates\"\npackages = [\"updates\"]\ntimeout = \"1h\"\n";
     let (world, report) = run(&steps);
     report.assert_succeeded();
     for verb in ["install", "upgrade"] {
@@ -125,7 +125,7 @@ fn updates_and_packages_keep_the_steps_time_limit_and_are_in_the_log() {
 
 #[test]
 fn updates_that_do_not_fit_are_named_one_by_one_and_in_the_steps_result() {
-    let mut media = media("[[steps]]\ntype = \"install-updates\"\n");
+    let mut media = media("[[steps]]\ntype = \"install-updates\"\npackages = [\"updates\"]\n");
     media.put_file("updates", "Unfit", b"kb1.msu\nkb2.msu\n");
     let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
     report.assert_succeeded();
@@ -206,7 +206,7 @@ fn packages_that_the_image_cannot_install_are_refused_before_anything_is_erased(
         let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
         assert!(report.starts.len() > 1, "{}", report.log);
     }
-    let mut media = media("[[steps]]\ntype = \"install-updates\"\n");
+    let mut media = media("[[steps]]\ntype = \"install-updates\"\npackages = [\"updates\"]\n");
     // What a vendor gives to all distributions: APT's index says what is meant.
     media.put_file("updates", "agent.rpm", b"");
     let (_, report) = run_to_end(machine(Firmware::Uefi, &media));

@@ -17,7 +17,7 @@ const STEPS: &[&str] = &[
     "type = \"apply-os-settings\"\ncomputer-name = \"PC\"",
     "type = \"apply-network-settings\"\nworkgroup = \"LAB\"",
     "type = \"setup-os\"",
-    "type = \"install-updates\"\ntarget = \"all\"",
+    "type = \"install-updates\"\npackages = [\"updates\"]\ntarget = \"all\"",
     "type = \"install-applications\"\napplications = [\"editor\"]",
     "type = \"install-package\"\npackage = \"files\"\nprogram = \"again\"",
     "type = \"join-domain-or-workgroup\"\njoin = \"workgroup\"\nworkgroup = \"LAB\"",

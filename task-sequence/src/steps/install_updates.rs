@@ -50,7 +50,8 @@ impl StepOptions for InstallUpdates {
     }
 
     fn check(&self, check: &mut Check<'_>) {
-        if self.packages.is_empty() && self.target.get() != Some(&UpdateTarget::None) {
+        let target = check.value(&self.target, "SMSInstallUpdateTarget");
+        if self.packages.is_empty() && target != Some(UpdateTarget::None) {
             check.error("`packages` is empty: name the packages with updates, or say `target = \"none\"`");
         }
     }

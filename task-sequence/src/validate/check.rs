@@ -4,7 +4,7 @@ use super::given::{Given, Named};
 use super::{EnabledStep, MediaFacts, PackageKind, Problem, Severity, names};
 use crate::model::Declared;
 use crate::package::PackageId;
-use crate::setting::{Secret, Setting, has_variable, nearest};
+use crate::setting::{FromText, Secret, Setting, has_variable, nearest};
 use crate::steps::{Action, JoinKind, Place, VolumeSelector};
 use crate::variables::Variables;
 
@@ -74,6 +74,11 @@ impl<'a> Check<'a> {
         } else {
             self.error(message);
         }
+    }
+
+    /// The value of a setting, or of the variable that gives it, where that is the same in the whole run.
+    pub(crate) fn value<T: FromText + Clone>(&self, setting: &Setting<T>, variable: &str) -> Option<T> {
+        self.given.value(setting, variable)
     }
 
     pub(crate) fn length(&mut self, setting: &str, text: Option<&str>, longest: usize) {

@@ -111,3 +111,17 @@ fn no_domain_is_joined_by_variables_before_a_capture() {
         assert_eq!(found("windows", &join, &of_kind("0")), "", "{type_name}");
     }
 }
+
+#[test]
+fn no_updates_are_asked_for_by_a_variable_either() {
+    let updates = step("install-updates", "");
+    let of = |target: &str| {
+        found(
+            "linux",
+            &updates,
+            &with_variables(&[("SMSInstallUpdateTarget", target)]),
+        )
+    };
+    assert_eq!(of("None"), "");
+    assert!(of("All").contains("`packages` is empty"));
+}
