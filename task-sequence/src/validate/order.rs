@@ -194,7 +194,7 @@ fn check_disks(enabled: &[EnabledStep<'_>], problems: &mut Vec<Problem>) {
     for (index, placed) in all.iter().enumerate() {
         if let Some(before) = all[..index].iter().find(|before| !may_exclude(before, placed)) {
             let message = format!(
-                "`{}` partitions a disk before it, and a run has one target disk: give both a `when` of which only one                  holds, or partition further disks by a command",
+                "`{}` partitions a disk before it, and a run has one target disk: give both a `when` of which only one holds, or partition further disks by a command",
                 before.step.name()
             );
             error(placed, message, problems);
