@@ -47,6 +47,20 @@ fn a_stick_has_it_in_the_root_of_its_data_partition() {
 }
 
 #[test]
+fn a_boot_image_that_mounts_no_ntfs_is_refused_for_windows_only() {
+    let fixture = Fixture::new();
+    fixture.boot_image_with_modules(&["ext4"]);
+    fixture.succeed(&["check"]);
+    let sequence = common::SEQUENCE.replace("\"linux\"", "\"windows\"");
+    fixture.write("copy.toml", &sequence);
+    let said = fixture.fail(&["check"]);
+    assert!(
+        said.contains("cannot mount NTFS: make it from Debian 13"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_boot_image_without_it_is_refused_for_windows_only() {
     let fixture = Fixture::new();
     fixture.boot_image(&["windows/media-runtime.exe"]);

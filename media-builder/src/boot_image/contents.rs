@@ -46,6 +46,17 @@ pub(super) struct ModuleGroup {
     #[serde(default)]
     ready: bool,
     names: Vec<String>,
+    /// Suites whose kernel has not all of them.
+    #[serde(default)]
+    lacking: Vec<String>,
+}
+
+/// A kernel module that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Module<'a> {
+    pub(super) name: &'a str,
+    /// A kernel without it is an error.
+    pub(super) required: bool,
 }
 
 /// The files with which GRUB starts on a BIOS.
@@ -86,10 +97,14 @@ impl Contents {
         }
     }
 
-    /// The names of the kernel modules that are asked for, those that travel unpacked and the others.
-    pub(super) fn module_names(&self, ready: bool) -> impl Iterator<Item = &str> {
+    /// The kernel modules that are asked for, those that travel unpacked and the others.
+    pub(super) fn modules(&self, ready: bool, suite: &str) -> impl Iterator<Item = Module<'_>> {
         let groups = self.modules.iter().filter(move |group| group.ready == ready);
-        groups.flat_map(|group| &group.names).map(String::as_str)
+        groups.flat_map(move |group| {
+            let required = group.lacking.iter().all(|lacking| lacking != suite);
+            let module = move |name| Module { name, required };
+            group.names.iter().map(String::as_str).map(module)
+        })
     }
 }
 
@@ -108,8 +123,26 @@ mod tests {
         ] {
             assert!(contents.programs.iter().any(|p| p == program), "{program}");
         }
-        assert!(contents.module_names(true).any(|name| name == "vmd"));
-        assert!(contents.module_names(false).any(|name| name == "cifs"));
+        let asks = |ready, wanted| {
+            contents
+                .modules(ready, "trixie")
+                .any(|module| module.name == wanted)
+        };
+        assert!(asks(true, "vmd") && asks(false, "cifs"));
+    }
+
+    #[test]
+    fn only_a_suite_that_is_named_may_lack_a_module() {
+        let contents = Contents::linux_pe().unwrap();
+        let optional = |suite| {
+            let modules = contents
+                .modules(true, suite)
+                .chain(contents.modules(false, suite));
+            let optional = modules.filter(|module| !module.required);
+            optional.map(|module| module.name).collect::<Vec<_>>()
+        };
+        assert_eq!(optional("bookworm"), ["xhci_pci_renesas", "ntfs3"]);
+        assert!(optional("trixie").is_empty());
     }
 
     /// What is promised to start from, to install to and to speak by: building fails where the kernel lacks one of them.
@@ -118,14 +151,14 @@ mod tests {
         let contents = Contents::linux_pe().unwrap();
         let asked: Vec<_> = [true, false]
             .into_iter()
-            .flat_map(|ready| contents.module_names(ready))
-            .map(|name| name.replace('-', "_"))
+            .flat_map(|ready| contents.modules(ready, "trixie"))
+            .map(|module| module.name.replace('-', "_"))
             .collect();
         let disks = "ahci nvme vmd uas usb_storage virtio_blk virtio_scsi hv_storvsc vmw_pvscsi mptspi megaraid_sas \
                      mpt3sas aacraid hpsa smartpqi";
         let cards =
             "e1000 e1000e igb igc r8169 tg3 ixgbe i40e virtio_net hv_netvsc vmxnet3 r8152 ax88179_178a";
-        let volumes = "vfat exfat isofs udf ext4 xfs btrfs cifs efivarfs";
+        let volumes = "vfat exfat isofs udf ext4 xfs btrfs ntfs3 cifs efivarfs";
         for wanted in [disks, cards, volumes]
             .iter()
             .flat_map(|names| names.split_whitespace())

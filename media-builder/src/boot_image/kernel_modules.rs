@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
+use super::contents::Module;
 use super::packages::Tree;
 use super::{Error, Result, elf};
 
@@ -71,8 +72,8 @@ impl Kernel {
     pub(super) fn closure<'a>(
         &self,
         tree: &Tree,
-        ready: impl Iterator<Item = &'a str>,
-        packed: impl Iterator<Item = &'a str>,
+        ready: impl Iterator<Item = Module<'a>>,
+        packed: impl Iterator<Item = Module<'a>>,
     ) -> Result<BTreeMap<String, Vec<u8>>> {
         let mut chosen = Chosen::default();
         let (ready, packed) = (self.known(ready)?, self.known(packed)?);
@@ -81,13 +82,14 @@ impl Kernel {
         Ok(chosen.files)
     }
 
-    /// The names without those that are built in.
-    fn known<'a>(&self, wanted: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+    /// The names without those that are built in, and those that this kernel may lack and does.
+    fn known<'a>(&self, wanted: impl Iterator<Item = Module<'a>>) -> Result<Vec<String>> {
         let mut modules = Vec::new();
-        for name in wanted.map(normal) {
+        for module in wanted {
+            let name = normal(module.name);
             if self.modules.contains_key(&name) {
                 modules.push(name);
-            } else if !self.built_in.contains(&name) {
+            } else if module.required && !self.built_in.contains(&name) {
                 return Err(Error::ModuleMissing {
                     kernel: self.version.clone(),
                     module: name,
@@ -186,14 +188,12 @@ mod tests {
         };
         let empty = super::super::packages::Tree::empty();
         let none = std::iter::empty;
-        assert!(
-            kernel
-                .closure(&empty, ["fuse"].into_iter(), none())
-                .unwrap()
-                .is_empty()
-        );
+        let module = |name, required| std::iter::once(Module { name, required });
+        for fine in [module("fuse", true), module("ntfs3", false)] {
+            assert!(kernel.closure(&empty, fine, none()).unwrap().is_empty());
+        }
         let text = kernel
-            .closure(&empty, none(), ["ahcj"].into_iter())
+            .closure(&empty, none(), module("ahcj", true))
             .unwrap_err()
             .to_string();
         assert!(

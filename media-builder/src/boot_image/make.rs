@@ -50,7 +50,8 @@ pub fn build(options: &Options, progress: Progress<'_>) -> Result<BootImage> {
     let kernel = Kernel::find(&tree)?;
 
     progress("collecting kernel modules", 0, 1);
-    let modules = kernel.closure(&tree, contents.module_names(true), contents.module_names(false))?;
+    let asked = |ready| contents.modules(ready, &options.suite);
+    let modules = kernel.closure(&tree, asked(true), asked(false))?;
     let indexes = depmod::indexes(&tree, &kernel, &modules, &options.cache)?;
     let names = modules
         .keys()

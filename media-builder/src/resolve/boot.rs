@@ -27,6 +27,8 @@ pub struct BootImage {
     pub identity: String,
     /// Members that go to the media as they are, by name.
     pub files: BTreeMap<String, SourceId>,
+    /// Whether it can mount the volumes of Windows.
+    pub mounts_ntfs: bool,
     /// What firmware starts from outside of files, by name (`boot.img`, `core-usb.img`, …).
     pub bios: BTreeMap<String, Vec<u8>>,
 }
@@ -67,6 +69,7 @@ pub(super) fn read(path: &Path, sources: &mut Sources) -> anyhow::Result<BootIma
     let mut boot = BootImage {
         kind: image.manifest.kind,
         identity: identity(&image.manifest).with_context(reading)?,
+        mounts_ntfs: mounts_ntfs(&image.manifest),
         ..BootImage::default()
     };
     for member in &image.manifest.members {
@@ -94,6 +97,12 @@ fn identity(manifest: &Manifest) -> anyhow::Result<String> {
         _ => bail!("it does not say what it was made from: make it again"),
     };
     Ok(format!("{name} {digest}"))
+}
+
+/// The kernel of Debian 12 has no ntfs3.
+fn mounts_ntfs(manifest: &Manifest) -> bool {
+    let linux = manifest.linux.as_ref();
+    linux.is_none_or(|linux| linux.modules.iter().any(|name| name == "ntfs3"))
 }
 
 fn code(file: &File, member: &Member, offset: u64) -> anyhow::Result<Vec<u8>> {

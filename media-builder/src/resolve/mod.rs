@@ -130,7 +130,17 @@ fn check_windows(boot: &BootImage, sequences: &[Sequence], problems: &mut Proble
         return;
     };
     // Of a boot image that could not be read, something else was said.
-    if !boot.files.is_empty() && !boot.files.contains_key(WINDOWS_RUNTIME) {
+    if boot.files.is_empty() {
+        return;
+    }
+    if !boot.mounts_ntfs {
+        problems.push(format!(
+            "{}: the sequence is for Windows, and the kernel of the boot image cannot mount NTFS: make it from Debian 13 or \
+             later (`media-builder boot-image build`, without --suite)",
+            sequence.file
+        ));
+    }
+    if !boot.files.contains_key(WINDOWS_RUNTIME) {
         problems.push(format!(
             "{}: the sequence is for Windows, and the boot image has no {WINDOWS_RUNTIME}: make it again with \
              `media-builder boot-image build --windows-runtime FILE`",

@@ -78,7 +78,12 @@ impl Fixture {
 
     /// Makes the boot image anew, without those members.
     pub(crate) fn boot_image(&self, without: &[&str]) {
-        boot_image(&self.path("pe.tar"), without);
+        boot_image(&self.path("pe.tar"), without, &["ntfs3"]);
+    }
+
+    /// Makes the boot image anew, with those kernel modules.
+    pub(crate) fn boot_image_with_modules(&self, modules: &[&str]) {
+        boot_image(&self.path("pe.tar"), &[], modules);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -159,7 +164,7 @@ pub(crate) fn compare(manifest: &Manifest, folder: &Path, takes: impl Fn(&str) -
 }
 
 /// A boot image of the right form, with parts that no machine would start.
-fn boot_image(path: &Path, without: &[&str]) {
+fn boot_image(path: &Path, without: &[&str], modules: &[&str]) {
     let mut parts: Vec<(&str, Vec<u8>)> = vec![
         ("vmlinuz", pattern(300_000, 1)),
         ("initrd.img", pattern(700_001, 2)),
@@ -179,7 +184,7 @@ fn boot_image(path: &Path, without: &[&str]) {
         .collect();
     let manifest = json!({
         "format": 1, "suite": "test", "architecture": "x86_64", "kernel_version": "0", "initramfs_unpacked": 0,
-        "packages": {}, "modules": [], "members": members,
+        "packages": {}, "modules": modules, "members": members,
     });
     let mut archive = tar::Builder::new(fs::File::create(path).unwrap());
     append(&mut archive, "boot-image.json", manifest.to_string().as_bytes());
