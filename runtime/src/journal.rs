@@ -10,6 +10,7 @@ use task_sequence::Variables;
 
 use crate::connections::MadeFolder;
 use crate::engine::Progress;
+use crate::media::Media;
 use crate::platform::{Disk, Files, Result};
 
 const FORMAT: u32 = 1;
@@ -27,6 +28,9 @@ pub struct Saved {
     pub sequence: String,
     /// SHA-256 of the task sequence: a changed one cannot resume.
     pub sequence_digest: String,
+    /// SHA-256 of the media's manifest, which has the digests of everything else; empty in a journal of an older release.
+    #[serde(default)]
+    pub manifest_digest: String,
     /// How far the run is.
     pub progress: Progress,
     /// How many seconds it took until the journal was written, without the restarts between.
@@ -143,12 +147,13 @@ pub struct Journal {
 
 impl Journal {
     /// The journal of a new run, in memory.
-    pub fn begin(media_id: &str, sequence: &str, sequence_digest: &str) -> Self {
+    pub fn begin(media: &Media, sequence: &str, sequence_digest: &str) -> Self {
         let saved = Saved {
             format: FORMAT,
-            media_id: media_id.into(),
+            media_id: media.manifest.media_id.clone(),
             sequence: sequence.into(),
             sequence_digest: sequence_digest.into(),
+            manifest_digest: media.manifest_digest.clone(),
             progress: Progress::default(),
             elapsed: 0,
             failures: 0,

@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow, bail};
 use media_format::drivers::DriverIndex;
 use media_format::manifest::{FileEntry, Manifest, MediaLayout, Package, Role, SequenceEntry, Volume, hex};
 use media_format::paths;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::platform::{Disk, Files, Platform, Result};
@@ -20,6 +21,8 @@ type LookedFor = (PathBuf, u32, Vec<PathBuf>);
 pub struct Media {
     /// What is on it.
     pub manifest: Manifest,
+    /// SHA-256 of the manifest's file.
+    pub manifest_digest: String,
     /// Root of the boot volume.
     pub boot: PathBuf,
     /// Root of the data volume; on an ISO the boot volume.
@@ -112,6 +115,7 @@ impl Media {
         }
         let verified = RefCell::default();
         Ok(Some(Self {
+            manifest_digest: hex(&Sha256::digest(&bytes)),
             manifest,
             boot,
             data,

@@ -201,17 +201,24 @@ fn choose<'a>(start: &'a Start<'_>, resumed: Option<&str>) -> Result<&'a Sequenc
 }
 
 fn begin(start: &Start<'_>, entry: &SequenceEntry, digest: &str) -> Journal {
-    let mut journal = Journal::begin(&start.media.manifest.media_id, &entry.id, digest);
+    let mut journal = Journal::begin(start.media, &entry.id, digest);
     journal.saved.serial_console.clone_from(&start.serial_console);
     journal
 }
 
 fn resume(start: &Start<'_>, saved: Saved, number: u64, digest: &str) -> Result<Journal> {
+    let changed = |what| {
+        anyhow!(
+            "{what} since this run began, so it cannot go on; start the media as it was, or erase the target's disk to \
+             build from the beginning"
+        )
+    };
     if saved.sequence_digest != digest {
-        bail!(
-            "the task sequence was changed since this run began, so it cannot go on; start the media as it was, or \
-             erase the target's disk to build from the beginning"
-        );
+        return Err(changed("the task sequence was changed"));
+    }
+    let known = &saved.manifest_digest;
+    if !known.is_empty() && *known != start.media.manifest_digest {
+        return Err(changed("the media was built anew with other content"));
     }
     let state = saved
         .target

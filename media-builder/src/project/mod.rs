@@ -65,7 +65,8 @@ pub struct Settings {
     #[serde(default = "dhcp")]
     #[schemars(with = "String")]
     pub network: Spanned<String>,
-    /// Id of the media; without it, it follows from the content.
+    /// Id of the media; without it, it follows from this file, the sequences, the boot image, and the names and sizes of the
+    /// packages' files.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub id: Option<Uuid>,

@@ -177,7 +177,8 @@ fn is_network(text: &str) -> bool {
     address && others.len() <= 2 && others.into_iter().all(|valid| valid)
 }
 
-/// The same inputs give the same id; names and sizes stand for content that is only hashed later.
+/// The same inputs give the same id; names and sizes stand for content that is only hashed later. That a run goes on with the
+/// same content is a matter of the manifest's digest, which its journal has.
 fn media_id(
     project: &Project,
     sequences: &[Sequence],

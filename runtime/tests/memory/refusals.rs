@@ -296,6 +296,30 @@ fn a_changed_sequence_does_not_go_on_with_an_old_run() {
     refused(&cut, &["was changed since this run began"]);
 }
 
+/// Names and sizes are the same, and so the id is.
+#[test]
+fn media_with_other_content_do_not_go_on_with_an_old_run() {
+    let with = |text: &str| {
+        let mut media = MediaBuilder::new(MediaLayout::Iso, &deploy());
+        media.add_file("version", text);
+        media
+    };
+    let world = machine(Firmware::Uefi, &with("1"));
+    let (done, _) = run_to_end(world.clone());
+    let mut world = world;
+    world.cuts.insert(done.operations.len() / 2);
+    let (cut, _) = run_to_cut(world);
+    let mut same = cut.clone();
+    same.drives[1] = with("1").drive();
+    run_to_end(same).1.assert_succeeded();
+    let mut other = cut;
+    other.drives[1] = with("2").drive();
+    refused(
+        &other,
+        &["was built anew with other content since this run began"],
+    );
+}
+
 #[test]
 fn a_disk_on_which_a_run_was_completed_is_not_empty() {
     for firmware in [Firmware::Uefi, Firmware::Bios] {
