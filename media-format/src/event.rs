@@ -24,6 +24,9 @@ pub enum Event {
     Started {
         /// The media's id.
         media: String,
+        /// Name of the organization, where the media has one.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        organization: String,
         /// Name of the task sequence.
         sequence: String,
         /// Boot image or installed system.

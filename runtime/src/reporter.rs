@@ -116,6 +116,7 @@ mod tests {
     fn started() -> Event {
         Event::Started {
             media: "m".into(),
+            organization: String::new(),
             sequence: "Build".into(),
             environment: Environment::Pe,
             resumed: true,

@@ -89,6 +89,7 @@ impl Run<'_> {
         let resumed = self.journal.is_attached();
         self.reporter.event(&Event::Started {
             media: self.media.manifest.media_id.clone(),
+            organization: self.media.manifest.organization.clone(),
             sequence: self.sequence.name.clone(),
             environment: self.here,
             resumed,

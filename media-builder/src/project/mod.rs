@@ -41,7 +41,7 @@ pub struct Project {
 pub struct Settings {
     /// Name of the media, as the machine's screen shows it.
     pub name: String,
-    /// Name of the organization, for the variable `_SMSTSOrgName`.
+    /// Name of the organization, on the machine's screen and in the variable `_SMSTSOrgName`.
     #[serde(default)]
     pub organization: String,
     /// The boot image; without it the one in the cache folder.

@@ -15,6 +15,7 @@ pub(super) const FAILED: &str = "THE TASK SEQUENCE HAS FAILED";
 /// The run so far.
 #[derive(Debug, Default)]
 pub(super) struct State {
+    pub(super) organization: String,
     pub(super) sequence: String,
     pub(super) place: String,
     /// Nobody else writes to the terminal: in an installed system people log in there.
@@ -40,10 +41,12 @@ impl State {
     pub(super) fn note(&mut self, event: &Event, elapsed: Duration) {
         match event {
             Event::Started {
+                organization,
                 sequence,
                 environment,
                 ..
             } => {
+                self.organization.clone_from(organization);
                 self.sequence.clone_from(sequence);
                 self.place = place(*environment).into();
                 self.alone = *environment == Environment::Pe;

@@ -98,6 +98,7 @@ fn in_an_installed_system_the_cursor_stays_where_somebody_types() {
     for (environment, moved) in [(Environment::Pe, false), (Environment::Os, true)] {
         screen.show(&Event::Started {
             media: "m".into(),
+            organization: String::new(),
             sequence: "Build".into(),
             environment,
             resumed: false,
@@ -108,6 +109,25 @@ fn in_an_installed_system_the_cursor_stays_where_somebody_types() {
         assert_eq!(again.starts_with("\x1b7") && again.ends_with("\x1b8"), moved);
         assert_eq!(again.ends_with("\x1b[J"), !moved);
     }
+}
+
+#[test]
+fn the_organization_stands_above_and_takes_no_line_more() {
+    let of = |organization: &str| {
+        let started = Event::Started {
+            media: "m".into(),
+            organization: organization.into(),
+            sequence: "Build".into(),
+            environment: Environment::Pe,
+            resumed: false,
+            elapsed: 0,
+        };
+        text(&state(&[started]), 0)
+    };
+    let (with, without) = (of("Example Ltd."), of(""));
+    assert!(with.starts_with("  Example Ltd.\n  Build\n"), "{with}");
+    assert!(without.starts_with("\n  Build\n"), "{without}");
+    assert_eq!(with.lines().count(), without.lines().count());
 }
 
 #[test]

@@ -14,8 +14,12 @@ impl State {
             0 => String::new(),
             of => format!("step {} of {of}, ", self.number),
         };
+        let organization = match self.organization.as_str() {
+            "" => String::new(),
+            name => format!("  {name}"),
+        };
         let mut lines = vec![
-            Line::default(),
+            Line::new(Style::Plain, organization),
             Line::new(Style::Bold, format!("  {}", self.sequence)),
             Line::new(
                 Style::Plain,

@@ -39,7 +39,16 @@ fn line() -> Result<String> {
 impl Reporter for Console {
     fn event(&self, event: &Event) {
         match event {
-            Event::Started { sequence, .. } => println!("{sequence}"),
+            Event::Started {
+                organization,
+                sequence,
+                ..
+            } => {
+                if !organization.is_empty() {
+                    println!("{organization}");
+                }
+                println!("{sequence}");
+            }
             Event::Step { number, of, name, .. } => println!("Step {number} of {of}: {name}"),
             Event::StepEnded {
                 outcome,
