@@ -4,16 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use media_builder::commands::{
-    Cli, Command, boot_image, build, check, completions, inspect, man, plan, print_json, schema, try_media,
-    verify,
+    Cli, Command, boot_image, build, check, completions, inspect, man, plan, schema, try_media, verify,
 };
 use media_builder::problem;
-use serde_json::json;
 
 fn main() -> ExitCode {
     problem::set_up();
     let command = Cli::parse().command;
-    let json = command.prints_json();
+    let output = command.output();
     let result = match command {
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
@@ -29,10 +27,8 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if json {
-                // That it cannot be printed is said by the status.
-                let _ = print_json(&json!({ "problems": problem::lines(&error) }));
-            }
+            // That it cannot be printed is said by the status.
+            let _ = output.print_failure(&error);
             problem::print(&error);
             ExitCode::FAILURE
         }

@@ -465,6 +465,8 @@ fn a_program_that_reads_json_reads_why_it_failed() {
         &["plan", "--json"],
         &["verify", "no.iso", "--json"],
         &["inspect", "no.iso", "--json"],
+        &["boot-image", "inspect", "no.iso", "--json"],
+        &["try", "none.iso", "--json"],
     ] {
         let output = fixture.run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

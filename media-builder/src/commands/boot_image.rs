@@ -83,6 +83,13 @@ struct Inspect {
     json: bool,
 }
 
+impl Args {
+    /// Whether the standard output is JSON.
+    pub(super) fn prints_json(&self) -> bool {
+        matches!(&self.verb, Verb::Inspect(args) if args.json)
+    }
+}
+
 /// Makes or shows a boot image.
 ///
 /// # Errors

@@ -19,6 +19,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
+use serde_json::json;
+
+use crate::problem;
 
 /// Combines a boot image, a task sequence and its packages into bootable media.
 #[derive(Debug, Parser)]
@@ -55,16 +58,48 @@ pub enum Command {
     Man(man::Args),
 }
 
+/// What a program that reads the standard output finds there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Text for people.
+    Text,
+    /// One JSON object.
+    Json,
+    /// A JSON object a line; the last one is the result.
+    JsonLines,
+}
+
 impl Command {
-    /// Whether the standard output is JSON, and nothing else goes there but the result.
-    pub fn prints_json(&self) -> bool {
-        match self {
+    /// What the standard output consists of, in a failure too.
+    pub fn output(&self) -> Output {
+        let json = match self {
+            Self::Try(args) if args.json => return Output::JsonLines,
             Self::Plan(args) => args.json,
             Self::Build(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Inspect(args) => args.json,
-            // `check` has its problems in its result, and `try` prints lines of events.
+            Self::BootImage(args) => args.prints_json(),
+            // `check` has its problems in its result.
             _ => false,
+        };
+        if json { Output::Json } else { Output::Text }
+    }
+}
+
+impl Output {
+    /// Says why a command failed to the program that reads its JSON.
+    ///
+    /// # Errors
+    /// As [`print_bytes`].
+    pub fn print_failure(self, error: &anyhow::Error) -> anyhow::Result<()> {
+        let problems = problem::lines(error);
+        match self {
+            Self::Text => Ok(()),
+            Self::Json => print_json(&json!({ "problems": problems })),
+            Self::JsonLines => {
+                let line = json!({ "event": "result", "problems": problems });
+                print_bytes(format!("{line}\n").as_bytes())
+            }
         }
     }
 }

@@ -103,7 +103,7 @@ pub struct Args {
     display: bool,
     /// Print the run's events and its result as lines of JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Tries the media.
