@@ -201,6 +201,13 @@ pub fn free_space(_: &Path) -> Option<u64> {
     None
 }
 
+/// The folder that a file is in, for a name without one as well.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
 /// Makes a rename in a folder last, where the system needs that.
 ///
 /// # Errors

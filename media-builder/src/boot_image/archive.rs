@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::manifest::{FORMAT, Kind, Manifest, Member};
 use super::{Error, Result};
+use crate::platform;
 
 /// The first member: what all others are.
 const MANIFEST: &str = "boot-image.json";
@@ -119,9 +120,14 @@ pub(super) fn write(path: &Path, manifest: &Manifest, contents: &[Content], time
         let mut file = archive.into_inner()?;
         file.flush()?;
         file.get_ref().sync_all()?;
-        fs::rename(&partial, path)
+        fs::rename(&partial, path)?;
+        platform::sync_folder(platform::folder_of(path))
     };
-    run().map_err(Error::io("writing", path))
+    run().map_err(|error| {
+        // The error that led here is reported; a partial file that stays is replaced by the next build.
+        let _removed = fs::remove_file(&partial);
+        Error::io("writing", path)(error)
+    })
 }
 
 fn append(
@@ -286,6 +292,27 @@ mod tests {
             .unwrap();
         assert_eq!((bytes.as_slice(), offset % 512), (b"kernel".as_slice(), 0));
         assert!(!folder.path().join("pe.tar.partial").exists());
+    }
+
+    #[test]
+    fn two_of_the_same_content_are_the_same() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let bytes = |folder: &Path| fs::read(sample(folder)).unwrap();
+        assert!(bytes(one.path()) == bytes(other.path()));
+    }
+
+    #[test]
+    fn one_that_cannot_be_written_leaves_the_old_one_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = sample(folder.path());
+        let old = fs::read(&path).unwrap();
+        let loader = folder.path().join("loader");
+        let contents = [Content::new("efi/BOOTX64.EFI", Data::File(loader.clone()))];
+        let manifest = manifest(Kind::LinuxPe, &contents).unwrap();
+        fs::remove_file(&loader).unwrap();
+        assert!(write(&path, &manifest, &contents, 1).is_err());
+        assert!(fs::read(&path).unwrap() == old);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::platform::{IDENTITY_LASTS, identity};
+use crate::platform::{IDENTITY_LASTS, folder_of, identity};
 use crate::resolve::ResolvedMedia;
 
 /// # Errors
@@ -26,7 +26,7 @@ pub(super) fn check_file(path: &Path) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("looking at {name}")),
     }
-    let folder = folder(path);
+    let folder = folder_of(path);
     ensure!(
         folder.is_dir(),
         "there is no folder {} for {name}: make it first",
@@ -47,7 +47,7 @@ pub(super) fn check(path: &Path, media: &ResolvedMedia) -> Result<()> {
             path.display()
         );
     }
-    let folder = folder(path);
+    let folder = folder_of(path);
     let place = canonicalize(folder).with_context(|| format!("finding {}", folder.display()))?;
     for package in &media.project.settings.packages {
         let source = package.source.as_ref().map(|source| source.get_ref());
@@ -90,10 +90,4 @@ fn texts(media: &ResolvedMedia) -> Vec<PathBuf> {
         .collect();
     texts.push(project.path.clone());
     texts
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
 }

@@ -103,7 +103,7 @@ impl Output {
             path: self.path.clone(),
             source,
         };
-        platform::sync_folder(folder(&self.path)).map_err(flush)
+        platform::sync_folder(platform::folder_of(&self.path)).map_err(flush)
     }
 }
 
@@ -140,14 +140,8 @@ fn partial(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
 fn check_room(path: &Path, partial: &Path, needed: u64) -> Result<(), ExecuteError> {
-    let folder = folder(path);
+    let folder = platform::folder_of(path);
     let left_behind = fs::metadata(partial).map_or(0, |metadata| metadata.len());
     match platform::free_space(folder) {
         Some(free) if free.saturating_add(left_behind) < needed => Err(ExecuteError::NoRoom {
