@@ -212,15 +212,26 @@ impl Install {
 /// Where a repository of RPM packages has its index.
 pub const RPM_INDEX: &str = "repodata/repomd.xml";
 
+/// Whether a file of a folder, by its path inside it, is an index of APT's, also a compressed one.
+pub fn is_apt_index(file: &str) -> bool {
+    file == "Packages" || file.starts_with("Packages.")
+}
+
+/// Whether a file of a folder, by its path inside it, is the index of a repository of RPM packages, or one of them in a folder
+/// that needs no index.
+pub fn is_of_rpms(file: &str) -> bool {
+    file == RPM_INDEX || !file.contains('/') && file.ends_with(".rpm")
+}
+
 /// Whether RPM packages lie in a folder with those files, with an index or without: their paths inside it. Where there is an index
 /// of APT's, that is meant, whatever lies beside it.
 pub fn holds_rpms<'a>(files: impl IntoIterator<Item = &'a str>) -> bool {
     let mut rpms = false;
-    for name in files {
-        if name == "Packages" || name.starts_with("Packages.") {
+    for file in files {
+        if is_apt_index(file) {
             return false;
         }
-        rpms |= name == RPM_INDEX || !name.contains('/') && name.ends_with(".rpm");
+        rpms |= is_of_rpms(file);
     }
     rpms
 }

@@ -144,17 +144,14 @@ fn check_rpm_index(repository: &ResolvedPackage) -> Result<(), String> {
 }
 
 fn check_apt_index(repository: &ResolvedPackage, wanted: &[String], sources: &Sources) -> Result<(), String> {
-    let base = format!("{}/Packages", repository.entry.path);
-    let is_index = |path: &str| {
-        let rest = path.strip_prefix(&base);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
+    let folder = format!("{}/", repository.entry.path);
+    let is_index = |path: &str| path.strip_prefix(&folder).is_some_and(manifest::is_apt_index);
     if !repository.files().any(|(path, _)| is_index(path)) {
         return Err("which has no index: put a file `Packages` into its folder (dpkg-scanpackages)".into());
     }
     // One that is only there compressed is for the machine to read.
     let mut files = repository.files();
-    let index = files.find(|(path, _)| *path == base);
+    let index = files.find(|(path, _)| *path == format!("{folder}Packages"));
     let Some(known) = index.and_then(|(_, id)| names(id, sources)) else {
         return Ok(());
     };

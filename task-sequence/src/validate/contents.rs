@@ -1,5 +1,7 @@
 //! Whether packages have what steps look for in them, as far as it is known what they have.
 
+use media_format::manifest::{is_apt_index, is_of_rpms};
+
 use super::given::{Given, Named};
 use super::{EnabledStep, Installation, MediaFacts, PackageFacts, Problem, error};
 use crate::model::OperatingSystem;
@@ -98,7 +100,7 @@ impl Look<'_> {
         let files = facts.files.as_ref()?;
         let (fits, needed): (fn(&str) -> bool, _) = match self.system {
             OperatingSystem::Linux => (
-                |file| is_index(file) || is_rpm_update(file),
+                |file| is_apt_index(file) || is_of_rpms(file),
                 "index of a repository: put a file `Packages` into the folder (dpkg-scanpackages), or `repodata/repomd.xml` \
                  (createrepo_c); RPM files do without",
             ),
@@ -146,16 +148,6 @@ fn did_you_mean<'a>(wanted: &str, known: impl Iterator<Item = &'a String>) -> St
     nearest(wanted, known.map(String::as_str))
         .map(|near| format!(": did you mean `{near}`?"))
         .unwrap_or_default()
-}
-
-/// Also a compressed one.
-fn is_index(file: &str) -> bool {
-    file == "Packages" || file.starts_with("Packages.")
-}
-
-/// The index of a repository, or a file in a folder that has none.
-fn is_rpm_update(file: &str) -> bool {
-    file == "repodata/repomd.xml" || !file.contains('/') && file.ends_with(".rpm")
 }
 
 fn is_update(file: &str) -> bool {
