@@ -57,7 +57,7 @@ pub(super) fn extents(disk: &Disk, params: &Params, guids: &Guids) -> Result<[Ex
         Extent::bytes(0, first),
         Extent::bytes(backup.base, backup.bytes.into_inner()),
     );
-    // Firmware falls back to the backup: neither may appear before the rest is verified.
+    // Firmware falls back to the backup: neither may appear before the rest is written.
     (primary.last, backup.last) = (true, true);
     Ok([primary, backup])
 }
