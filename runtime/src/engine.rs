@@ -71,7 +71,7 @@ pub struct Progress {
     pub part: u32,
     /// A restart that was asked for and has not been seen yet.
     pub restart: Option<Environment>,
-    /// Restarts since a step last ended: a cap on restart loops.
+    /// Restarts since a step, or an item of its list, last ended: a cap on restart loops.
     pub restarts: u32,
     /// Groups whose condition was decided, by their number.
     pub groups: BTreeMap<usize, bool>,
@@ -160,7 +160,7 @@ pub struct Stuck {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Over;
 
-/// More restarts than this without a step that ends are a loop.
+/// More restarts than this, while no step and no item of a list ends, are a loop.
 pub const MOST_RESTARTS: u32 = 8;
 
 /// Decides what happens next, and notes in `progress` what was decided on the way (groups, an arrived restart).
@@ -305,10 +305,15 @@ impl Progress {
         Ok(())
     }
 
+    /// Notes that an item of the step's list has ended: the restarts before it were no loop.
+    pub fn end_item(&mut self) {
+        self.restarts = 0;
+    }
+
     /// Notes that the step asks for a restart.
     ///
     /// # Errors
-    /// When there were too many of them without a step that ended.
+    /// When there were too many of them, and no step and no item of a list has ended in between.
     pub fn ask_restart(
         &mut self,
         program: &Program<'_>,
@@ -546,5 +551,18 @@ mod tests {
         let mut progress = Progress::default();
         let restarts = (0..100).take_while(|_| progress.ask_restart(&program, Environment::Pe, true).is_ok());
         assert_eq!(restarts.count(), MOST_RESTARTS as usize);
+    }
+
+    #[test]
+    fn a_step_may_restart_for_each_item_of_its_list() {
+        let sequence = sequence();
+        let program = Program::new(&sequence);
+        let mut progress = Progress::default();
+        for item in 0..100 {
+            progress.begin();
+            progress.end_item();
+            let asked = progress.ask_restart(&program, Environment::Pe, true);
+            assert_eq!(asked, Ok(()), "item {item}");
+        }
     }
 }

@@ -394,7 +394,7 @@ impl Run<'_> {
         };
         if noted.is_err() {
             bail!(
-                "step \"{name}\" asked for more than {} restarts in a row",
+                "step \"{name}\" asked for more than {} restarts in a row and got no further",
                 engine::MOST_RESTARTS
             );
         }

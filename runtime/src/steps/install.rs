@@ -181,7 +181,9 @@ pub(super) fn next(context: &Context<'_>, variable: &str) -> usize {
 
 /// Notes in the journal which place of the list comes next; with the step, because another one begins its own list.
 pub(super) fn keep_next(context: &mut Context<'_>, variable: &str, next: usize) -> Result<()> {
-    let step = context.journal.saved.progress.position;
+    let progress = &mut context.journal.saved.progress;
+    progress.end_item();
+    let step = progress.position;
     variables::set(context.variables, variable, format!("{step} {next}"));
     context.keep()
 }

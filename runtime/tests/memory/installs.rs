@@ -5,7 +5,7 @@ use runtime::platform::Firmware;
 
 use crate::driver::{Report, run_to_end};
 use crate::fixture::{MediaBuilder, machine};
-use crate::frames::deploys_then;
+use crate::frames::{deploys_then, lines};
 use crate::world::World;
 
 const STATUS: &str =
@@ -180,6 +180,28 @@ fn a_package_of_the_system_may_ask_for_a_restart() {
         world.system_bytes(0, 1, "fine").map(Vec::as_slice),
         Some(&b"once\n"[..])
     );
+}
+
+/// More than a step may ask for without getting any further.
+#[test]
+fn each_application_and_each_package_of_a_list_may_ask_for_a_restart() {
+    let count = 10;
+    let names: Vec<String> = (1..=count).map(|number| format!("\"app{number}\"")).collect();
+    let list = applications(&names.join(", "), "");
+    let package = "[[steps]]\ntype = \"install-package\"\nbase-variable = \"PACKAGE\"\n";
+    let mut media = media(&(list + package));
+    for number in 1..=count {
+        let id = format!("app{number}");
+        media.add_application(&id, Install::Command("exit 3010".into()));
+        media.set_programs(&id, &[("again", "exit 3010")]);
+        let variables = &mut media.options.variables;
+        variables.insert(format!("PACKAGE{number:03}"), id);
+    }
+    let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    assert_eq!(report.starts.len(), 2 + 2 * count);
+    let restarts = lines(&world).iter().filter(|line| *line == "exit 3010").count();
+    assert_eq!(restarts, 2 * count);
 }
 
 #[test]
