@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 use media_format::paths;
 use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage, DiskSelector};
-use task_sequence::{Action, Variables};
+use task_sequence::{Action, TaskSequence, Variables};
 
 use crate::context::{Context, resolved};
 use crate::platform::{Account, Disk, Result};
@@ -192,10 +192,7 @@ fn own_disk(context: &Context<'_>) -> Result<Option<PathBuf>> {
             .find(|disk| target.is_on(disk))
             .map(|disk| disk.path));
     }
-    // Whatever its condition is: what it depends on may still change.
-    let steps = context.sequence.enabled_steps();
-    let mut actions = steps.iter().map(|enabled| &enabled.step.action);
-    if actions.any(|action| matches!(action, Action::FormatAndPartitionDisk(_))) {
+    if builds(context.sequence) {
         return Ok(None);
     }
     Ok(Some(existing::find(context)?.0.path))
@@ -203,6 +200,14 @@ fn own_disk(context: &Context<'_>) -> Result<Option<PathBuf>> {
 
 /// The variable that is to say which disk is meant and has no value; nothing where the selector says the number itself.
 pub fn open_variable<'a>(selector: &'a DiskSelector, variables: &Variables) -> Option<&'a str> {
+/// Whether the run makes its system, and does not capture one that was there before.
+pub fn builds(sequence: &TaskSequence) -> bool {
+    // Whatever its condition is: what it depends on may still change.
+    let steps = sequence.enabled_steps();
+    let mut actions = steps.iter().map(|enabled| &enabled.step.action);
+    actions.any(|action| matches!(action, Action::FormatAndPartitionDisk(_)))
+}
+
     let name = selector.variable.as_deref()?;
     let has_value = variables.get(name).is_some_and(|text| !text.trim().is_empty());
     (selector.number.get().is_none() && !has_value).then_some(name)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use media_format::wim::protocol::{
     Capture, CaptureImage, Compression as Worker, Message, OnBadName, Operation, Request, Volume as Source,
 };
@@ -18,6 +18,7 @@ use crate::in_windows::dism;
 use crate::journal::Target;
 use crate::{existing, platform, variables, winpe_boot};
 
+mod room;
 mod windows;
 
 /// Solid compression takes over 1 GB of memory by itself.
@@ -36,6 +37,8 @@ pub(super) fn check(options: &CaptureOperatingSystemImage, context: &Context<'_>
         ));
         return Ok(());
     }
+    // Looking for a system unmounts what it has looked at, and that may be the destination.
+    let used = room::used_before(context);
     let destination = destination::open(context, options)?;
     let probe = destination.folder.join(format!("{}.probe", destination.name));
     context
@@ -48,74 +51,21 @@ pub(super) fn check(options: &CaptureOperatingSystemImage, context: &Context<'_>
                 destination.shown
             )
         })?;
-    let needed = images_on_media(context);
-    check_room(context, &destination, needed)?;
-    check_largest(context, &destination, needed)?;
+    cleared(context, &destination)?;
+    room::check(options, context, used, &destination)?;
     Ok(())
 }
 
-/// A captured system is about as large as the image that it was made from.
-fn images_on_media(context: &Context<'_>) -> u64 {
-    let manifest = &context.media.manifest;
-    let images = manifest
-        .packages
-        .iter()
-        .filter(|p| p.kind == media_format::manifest::PackageKind::Image);
-    images
-        .flat_map(|package| manifest.files_of(package))
-        .map(|file| file.size)
-        .max()
-        .unwrap_or(0)
-}
-
-fn check_room(context: &Context<'_>, destination: &Destination, needed: u64) -> platform::Result<()> {
-    let free = context.platform.space(&destination.folder)?.free;
-    if free < needed {
-        bail!(
-            "the capture's destination {} has {free} bytes free and about {needed} are needed; make room there or choose \
-             another destination",
-            destination.shown
-        );
-    }
-    Ok(())
-}
-
-/// A file system that cannot hold so large a file is refused before hours of work end in an error.
-fn check_largest(context: &Context<'_>, destination: &Destination, needed: u64) -> platform::Result<()> {
-    match context.platform.space(&destination.folder)?.largest_file {
-        Some(most) if needed > most => bail!(
-            "the capture's destination {} has a FAT32 file system, which holds files up to {most} bytes, and about \
-             {needed} are needed; format it with exFAT or choose another destination",
-            destination.shown
-        ),
-        _ => Ok(()),
-    }
+/// Where the image lies until it is complete. What an interrupted capture left there takes room and is worth nothing.
+fn cleared(context: &Context<'_>, destination: &Destination) -> platform::Result<PathBuf> {
+    let partial = destination.folder.join(format!("{}.partial", destination.name));
+    context.platform.remove(&partial)?;
+    Ok(partial)
 }
 
 fn used(context: &Context<'_>, views: &[View]) -> platform::Result<u64> {
     let space = |view: &View| Ok(context.platform.space(&view.mounted)?.used);
     views.iter().map(space).sum()
-}
-
-/// Without compression, the size of the image is known before it is written; else it can only be warned of.
-fn check_used(
-    options: &CaptureOperatingSystemImage,
-    context: &Context<'_>,
-    used: u64,
-    destination: &Destination,
-) -> platform::Result<()> {
-    let checked = check_largest(context, destination, used);
-    if options.compression.unwrap_or(Compression::Xpress) == Compression::None {
-        return checked;
-    }
-    if checked.is_err() {
-        context.log.warning(format!(
-            "the volumes hold {used} bytes, and the FAT32 file system of {} can hold the image only if it becomes \
-             smaller than 4 GiB",
-            destination.shown
-        ));
-    }
-    Ok(())
 }
 
 pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'_>) -> Result {
@@ -159,8 +109,7 @@ fn capture_windows(
 ) -> platform::Result<PathBuf> {
     let base = base(options, context);
     let (images, used) = windows::images(options, context, target, destination, &base)?;
-    check_used(options, context, used, destination)?;
-    write(options, context, images, destination)
+    write(options, context, images, used, destination)
 }
 
 fn capture_linux(
@@ -174,9 +123,8 @@ fn capture_linux(
     let views = views(context, target, volumes)?;
     let base = base(options, context);
     let images = views.iter().map(|view| image(options, &base, view, &views));
-    let captured = used(context, &views)
-        .and_then(|used| check_used(options, context, used, destination))
-        .and_then(|()| write(options, context, images.collect(), destination));
+    let captured =
+        used(context, &views).and_then(|used| write(options, context, images.collect(), used, destination));
     for view in views.iter().rev() {
         if let Err(error) = context.platform.remove_overlay(&view.folder) {
             context
@@ -196,12 +144,12 @@ fn write(
     options: &CaptureOperatingSystemImage,
     context: &Context<'_>,
     images: Vec<CaptureImage>,
+    used: u64,
     destination: &Destination,
 ) -> platform::Result<PathBuf> {
     let path = destination.folder.join(&destination.name);
-    let partial = destination.folder.join(format!("{}.partial", destination.name));
-    // What an interrupted capture left takes room and is worth nothing.
-    context.platform.remove(&partial)?;
+    let partial = cleared(context, destination)?;
+    room::check_used(options, context, used, destination)?;
     let count = images.len();
     let request = request(options, images, &partial);
     let summary = context
@@ -244,16 +192,21 @@ fn publish(context: &Context<'_>, partial: &Path, path: &Path, digest: &str) -> 
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
+    let sum = path.with_file_name(format!("{name}.sha256"));
+    // A failure between the steps leaves an image without a digest, and never one beside that of another image.
+    context
+        .platform
+        .remove(&sum)
+        .with_context(|| format!("removing the digest of the image that {name} replaces"))?;
     context
         .platform
         .rename(partial, path)
         .with_context(|| format!("renaming the finished image to {name}"))?;
     let line = format!("{digest}  {name}\n");
-    context.platform.write(
-        &path.with_file_name(format!("{name}.sha256")),
-        line.as_bytes(),
-        0o644,
-    )
+    context
+        .platform
+        .write(&sum, line.as_bytes(), 0o644)
+        .with_context(|| format!("writing the digest of {name}"))
 }
 
 fn compression(options: &CaptureOperatingSystemImage) -> Worker {

@@ -5,11 +5,11 @@ use media_format::manifest::MediaLayout;
 use media_format::paths;
 use runtime::platform::Firmware;
 
-use crate::driver::{Ended, Report, run_to_cut, run_to_end};
+use crate::driver::{Ended, Report, run_to_cut, run_to_end, run_to_system};
 use crate::fixture::{MEDIA, MediaBuilder, SHARE, deploy, machine};
 use crate::frames::{self, deploy_then, deploys_then, with_first, with_late};
 use crate::images::{Image, Wim};
-use crate::runs::to_share;
+use crate::runs::{existing_to_share, to_share};
 use crate::world::{Node, World, file};
 
 /// A deployment with further steps, inside the installed system.
@@ -183,6 +183,55 @@ fn a_capture_that_runs_out_of_room_keeps_the_older_image() {
         .filter(|path| !path.starts_with("logs"))
         .collect();
     assert_eq!(left, ["ref.wim"]);
+}
+
+/// What fills the destination while the machine is built is found before the capture begins.
+#[test]
+fn a_capture_without_room_for_what_the_build_became_does_not_begin() {
+    let (mut world, _) = run_to_system(to_share(Firmware::Uefi, MediaLayout::Iso));
+    let system = &mut world.drives[0].parts[1].volume;
+    system.put("home/large", file(vec![7; 100_000]));
+    let share = &mut world.shares.get_mut(SHARE).unwrap().volume;
+    share.capacity = share.used() + 5000;
+    let (world, report) = run_to_end(world);
+    assert!(report.reason().contains("5000 bytes free"), "{}", report.reason());
+    let is_capture = |name: &String| name.starts_with("capture to");
+    assert!(!world.operations.iter().any(is_capture));
+    let (_, report) = with_room(world);
+    report.assert_succeeded();
+}
+
+/// Whatever fails at the end: an image has its own digest beside it, or none.
+#[test]
+fn no_image_lies_beside_the_digest_of_another_one() {
+    let begin = existing_to_share(MediaLayout::Iso);
+    let (done, _) = run_to_end(begin.clone());
+    let share = &done.shares[SHARE].volume;
+    let (image, digest) = (share.bytes("ref.wim"), share.bytes("ref.wim.sha256"));
+    let mut before = begin;
+    let old = &mut before.shares.get_mut(SHARE).unwrap().volume;
+    old.put("ref.wim", file("older"));
+    old.put("ref.wim.sha256", file("older digest"));
+    let (done, _) = run_to_end(before.clone());
+    let renamed = |name: &String| name.starts_with("rename ") && name.ends_with("ref.wim.partial");
+    let at = done.operations.iter().position(renamed).expect("a new image") + 1;
+    for fault in at - 1..=at + 1 {
+        let mut world = before.clone();
+        world.faults.insert(fault);
+        let (world, report) = run_to_end(world);
+        let operation = &done.operations[fault - 1];
+        assert!(report.reason().contains("input/output error"), "{operation}");
+        let share = &world.shares[SHARE].volume;
+        let is_new = share.bytes("ref.wim") == image;
+        assert_eq!(is_new, fault > at, "{operation}");
+        let own = if is_new {
+            digest
+        } else {
+            before.shares[SHARE].volume.bytes("ref.wim.sha256")
+        };
+        let beside = share.bytes("ref.wim.sha256");
+        assert!(beside.is_none() || beside == own, "{operation}");
+    }
 }
 
 /// A built machine whose capture has failed so often, for want of room at the destination.

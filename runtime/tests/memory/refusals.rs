@@ -7,7 +7,7 @@ use crate::driver::{run_to_cut, run_to_end};
 use crate::fixture::{CAPTURE_CANARY, MediaBuilder, SHARE, build_and_capture, deploy, installed, machine};
 use crate::frames::{erasing, with_late};
 use crate::outcome;
-use crate::runs::{to_share, with_account};
+use crate::runs::{existing_to_share, to_share, with_account};
 use crate::world::{Drive, Node, Volume, World, file};
 
 /// The run fails with those words, and every disk, share and firmware entry is as it was.
@@ -166,6 +166,37 @@ fn a_full_destination() {
     let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
     world.shares.get_mut(SHARE).unwrap().volume.capacity = 1000;
     refused(&world, &["Capture the operating system", "1000 bytes free"]);
+}
+
+/// A machine with a large file in its system, and a share with so many bytes of room.
+fn large_with_room(room: u64) -> World {
+    let mut world = existing_to_share(MediaLayout::Iso);
+    let system = &mut world.drives[0].parts[1].volume;
+    system.put("home/user/large", file(vec![7; 100_000]));
+    world.shares.get_mut(SHARE).unwrap().volume.capacity = room;
+    world
+}
+
+#[test]
+fn a_destination_that_cannot_hold_the_system_that_is_there() {
+    let mut full = large_with_room(5000);
+    let words = ["Capture the operating system", "5000 bytes free", "hold 100"];
+    refused(&full, &words);
+    // A server that does not say how large its volume is may have the room.
+    full.shares.get_mut(SHARE).unwrap().volume.capacity = 0;
+    let (_, report) = run_to_end(full);
+    report.assert_succeeded();
+    // An image may be that small, and this one is not.
+    let (world, report) = run_to_end(large_with_room(40_000));
+    assert!(report.log.contains("the image may not fit"), "{}", report.log);
+    assert!(report.reason().contains("no space left"), "{}", report.reason());
+    // What the interrupted capture left is no reason to refuse the next one.
+    let mut again = world;
+    let share = &mut again.shares.get_mut(SHARE).unwrap().volume;
+    share.capacity = share.used() + 1_000_000;
+    share.put("ref.wim.partial", file(vec![0; 999_000]));
+    let (_, report) = run_to_end(again);
+    report.assert_succeeded();
 }
 
 #[test]
