@@ -135,7 +135,8 @@ pub struct Package {
     /// How it is installed.
     #[serde(default)]
     pub install: Option<Install>,
-    /// Named programs, for `install-package`.
+    /// Named programs, for `install-package`. Those called `prepare` and `remove` of a client package are run by
+    /// `prepare-client-for-capture`.
     #[serde(default)]
     pub programs: BTreeMap<String, String>,
     /// Exit codes that mean success.

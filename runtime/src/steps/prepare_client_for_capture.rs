@@ -1,15 +1,45 @@
 //! Removes the management agent, or its identity.
 
 use media_format::event::Environment;
-use media_format::manifest::PackageKind;
+use media_format::manifest::{Package, PackageKind};
 use task_sequence::steps::{ClientTreatment, PrepareClientForCapture};
 
-use super::Result;
 use super::install::{self, Installed};
+use super::{Check, Result};
 use crate::context::{Context, Failure};
+use crate::destination;
 use crate::engine::Outcome;
 use crate::generalize::AGENTS;
 use crate::in_windows::client;
+
+/// The programs of a client package that do the work of the step.
+const REMOVE: &str = "remove";
+const PREPARE: &str = "prepare";
+
+pub(super) fn check(options: &PrepareClientForCapture, context: &Context<'_>) -> Check {
+    // A system that was there before is not changed in any case.
+    if destination::builds(context.sequence) {
+        refuse_unremovable(options, context)?;
+    }
+    Ok(())
+}
+
+/// What a Linux installs as an agent, only its package knows how to remove.
+fn refuse_unremovable(options: &PrepareClientForCapture, context: &Context<'_>) -> Check {
+    let mut packages = context.media.manifest.packages.iter();
+    let removes =
+        |package: &Package| package.kind == PackageKind::Client && package.programs.contains_key(REMOVE);
+    if options.treatment.get() != Some(&ClientTreatment::RemoveAgent)
+        || context.is_windows()
+        || packages.any(removes)
+    {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the agent is to be removed, and no client package of the media says how: give the package that the `client-package` of \
+         setup-os names a program `{REMOVE}`, or write `treatment = \"remove-identity\"`"
+    )))
+}
 
 pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) -> Result {
     if context.here == Environment::Pe {
@@ -19,13 +49,14 @@ pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) 
             "the identities of agents"
         };
         return Ok(Outcome::Skipped(format!(
-            "the system does not run and is not changed; the capture leaves out {left_out}"
+            "the system does not run and is not changed: an agent stays in it, and the capture leaves out {left_out}"
         )));
     }
+    refuse_unremovable(options, context)?;
     let treatment = options.treatment.unwrap_or(ClientTreatment::RemoveIdentity);
     let program = match treatment {
-        ClientTreatment::RemoveAgent => "remove",
-        ClientTreatment::RemoveIdentity => "prepare",
+        ClientTreatment::RemoveAgent => REMOVE,
+        ClientTreatment::RemoveIdentity => PREPARE,
     };
     let mut found = if context.is_windows() {
         windows(treatment, context)?

@@ -8,6 +8,7 @@ use crate::driver::{Report, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine};
 use crate::frames::{command, deploys_then, lines};
 use crate::outcome;
+use crate::refusals::refused;
 use crate::runs::existing_to_share;
 use crate::world::{World, file};
 
@@ -82,6 +83,29 @@ fn the_treatment_says_which_program_of_the_client_runs() {
         assert_eq!(times("append /prepared"), prepared, "{settings}");
         assert_eq!(times("append /removed"), removed, "{settings}");
     }
+}
+
+/// Only its package knows how an agent of a Linux is removed.
+#[test]
+fn an_agent_that_nothing_removes_is_refused_before_anything_is_changed() {
+    let step = prepare("treatment = \"remove-agent\"");
+    let why = "no client package of the media says how";
+    let mut media = deploys_then(&step);
+    media.add_application("client", Install::Command("true".into()));
+    media.packages.last_mut().expect("the client").kind = PackageKind::Client;
+    media.set_programs("client", &[("prepare", "true")]);
+    refused(&machine(Firmware::Uefi, &media), &["Prepare it", why]);
+    media.set_programs("client", &[("remove", "true")]);
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    // Where a condition decides later, the step itself says so.
+    let later = format!("{step}when = {{ file = \"/etc/os-release\" }}\n");
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &deploys_then(&later)));
+    assert!(
+        report.starts.len() > 1 && report.reason().contains(why),
+        "{}",
+        report.reason()
+    );
 }
 
 #[test]

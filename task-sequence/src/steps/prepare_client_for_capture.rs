@@ -7,7 +7,9 @@ use crate::model::AfterCut;
 use crate::setting::{Setting, settings, words};
 use super::{Place, StepOptions, StepType};
 
-/// Removes the management agent or its identity; where there is none, nothing is done.
+/// Removes the management agent or its identity; where there is none, nothing is done. It knows the ConfigMgr client of a Windows
+/// and, on Linux, the identities of Salt, Puppet and Chef; for another agent, the client package on the media (the one that
+/// `client-package` of `setup-os` names) has a program `prepare` or `remove`, which is run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PrepareClientForCapture {
@@ -19,9 +21,10 @@ pub struct PrepareClientForCapture {
 words! {
     /// What is removed of a management agent.
     ClientTreatment {
-        /// The agent itself.
+        /// The agent itself: the ConfigMgr client, and on every system what the program `remove` of the client package removes.
+        /// A Linux without such a program is refused.
         RemoveAgent = "remove-agent",
-        /// Its identity: the agent stays, and registers anew.
+        /// Its identity: the agent stays, and registers anew. The program `prepare` of the client package is run, where there is one.
         RemoveIdentity = "remove-identity",
     }
 }
