@@ -124,6 +124,11 @@ impl Context<'_> {
         steps
     }
 
+    /// The steps that cannot run now, and that the run itself may still let run.
+    pub fn later_steps(&self) -> Vec<&Step> {
+        possible::later(self.sequence, self.platform, self.variables, self.here)
+    }
+
     /// Whether the sequence is for a Windows.
     pub fn is_windows(&self) -> bool {
         self.sequence.operating_system == OperatingSystem::Windows

@@ -1,11 +1,13 @@
 //! Partitions and formats the target disk, then puts the run's journal and the boot image on it.
 
+use std::path::PathBuf;
+
 use anyhow::anyhow;
 use media_format::state::{BootState, Next};
-use task_sequence::Action;
 use task_sequence::steps::{
     CaptureDestination, CaptureOperatingSystemImage, DiskSelector, FormatAndPartitionDisk,
 };
+use task_sequence::{Action, Step};
 
 use super::{Check, Result};
 use crate::context::{Context, Failure, resolved};
@@ -13,7 +15,7 @@ use crate::engine::Outcome;
 use crate::journal::{Target, Volume};
 use crate::layout::{self, Input, Planned};
 use crate::platform::{Disk, Firmware, NewPartition, Role};
-use crate::target::{self, ConfirmedTarget};
+use crate::target::{self, ConfirmedTarget, Refusal};
 use crate::windows::boot as windows_boot;
 use crate::{boot_state, destination, image_places, own_table, room, staging, variables, winpe_boot};
 
@@ -32,7 +34,7 @@ pub(super) fn check(options: &FormatAndPartitionDisk, context: &Context<'_>) -> 
 /// A variable that names the disk, or one that a capture goes to, and that an earlier step may still set.
 fn open_variable(options: &FormatAndPartitionDisk, context: &Context<'_>) -> Option<String> {
     let of = |disk: &DiskSelector| destination::open_variable(disk, context.variables).map(str::to_owned);
-    let destinations = destinations(context);
+    let destinations = destinations(context, context.possible_steps());
     of(&options.disk).or_else(|| destinations.iter().find_map(of))
 }
 
@@ -94,21 +96,51 @@ fn select(
         .collect();
     rule.needed = room::needed(context);
     let excluded = excluded(context)?;
-    target::select(&disks, &rule, &excluded).map_err(|refusal| Failure::new(refusal.to_string()))
+    target::select(&disks, &rule, &excluded).map_err(|refusal| refused(&refusal, &excluded[1..]))
 }
 
-/// Disks that a capture of this sequence goes to.
-fn excluded(context: &Context<'_>) -> std::result::Result<Vec<std::path::PathBuf>, Failure> {
+/// Names the disks that were left out besides that of the media: nobody misses them in the list otherwise.
+fn refused(refusal: &Refusal, of_captures: &[PathBuf]) -> Failure {
+    let names: Vec<_> = of_captures
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    Failure::new(match names.as_slice() {
+        [] => refusal.to_string(),
+        names => format!(
+            "{refusal}; left out, because a capture of the sequence goes there: {}",
+            names.join(", ")
+        ),
+    })
+}
+
+/// Disks that a capture of this sequence goes to, or may go to.
+fn excluded(context: &Context<'_>) -> std::result::Result<Vec<PathBuf>, Failure> {
     let mut excluded = vec![context.media.disk.clone()];
-    for disk in destinations(context) {
+    for disk in destinations(context, context.possible_steps()) {
         excluded.push(destination::disk(context, &disk)?.path);
+    }
+    for disk in destinations(context, context.later_steps()) {
+        excluded.extend(found(context, &disk)?);
     }
     Ok(excluded)
 }
 
-/// How the captures of this sequence name the disks that they go to.
-fn destinations(context: &Context<'_>) -> Vec<DiskSelector> {
-    let steps = context.possible_steps().into_iter();
+/// The disk of a capture of which nobody knows yet whether it runs: none has to be there.
+fn found(context: &Context<'_>, selector: &DiskSelector) -> std::result::Result<Option<PathBuf>, Failure> {
+    if destination::open_variable(selector, context.variables).is_some() {
+        return Ok(None);
+    }
+    match destination::disk(context, selector) {
+        Ok(disk) => Ok(Some(disk.path)),
+        Err(error) if matches!(error.downcast_ref(), Some(Refusal::Ambiguous { .. })) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// How the captures among those steps name the disks that they go to.
+fn destinations(context: &Context<'_>, steps: Vec<&Step>) -> Vec<DiskSelector> {
+    let steps = steps.into_iter();
     let steps = steps.filter_map(|step| resolved(step, context.variables).ok());
     steps
         .filter_map(|step| match step.action {

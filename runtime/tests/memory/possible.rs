@@ -5,9 +5,9 @@ use runtime::platform::{Bus, Firmware};
 
 use crate::driver::run_to_end;
 use crate::fixture::{MediaBuilder, deploy, machine};
-use crate::frames::{deploys_then, with_first};
+use crate::frames::{deploys_then, erasing, with_first};
 use crate::refusals::refused;
-use crate::world::{Drive, Node, World};
+use crate::world::{Drive, Node, Volume, World};
 
 fn with_steps(steps: &str) -> World {
     let media = deploys_then(steps);
@@ -105,6 +105,53 @@ fn the_disk_of_a_disabled_capture_is_not_looked_for() {
     );
     let (_, report) = run_to_end(with_steps(&capture("disabled = true")));
     report.assert_succeeded();
+}
+
+/// A deployment onto the disk with number 1, with a capture to that disk under this condition.
+fn captures_to_the_target(condition: &str, settings: &str) -> World {
+    let capture = |kind: &str, more: &str| {
+        format!("[[steps]]\ntype = \"{kind}\"\nwhen = {condition}\n{settings}\n{more}\n")
+    };
+    let destination = "destination = { disk = { serial = \"SERIAL-vdb\" }, path = \"ref.wim\" }";
+    let text = deploy().replace("disk = { only = true }", "disk = { number = 1 }")
+        + &capture("prepare-os-for-capture", "")
+        + &capture("capture-operating-system-image", destination);
+    let mut world = machine(
+        Firmware::Uefi,
+        &MediaBuilder::new(MediaLayout::Iso, &erasing(&text)),
+    );
+    let archive = Volume::new("ext4", 1 << 30);
+    let drive = Drive::empty("vdb", 8 << 30, Bus::Virtio).with("archive", archive);
+    world.drives.insert(1, drive);
+    world
+}
+
+/// Its condition may hold in the system that the run makes: nothing of the disk may be gone by then.
+#[test]
+fn the_disk_of_a_capture_that_may_still_run_is_not_erased() {
+    for condition in [
+        r#"{ file = "/opt/later" }"#,
+        r#"{ software = "editor" }"#,
+        r#"{ variable = "_SMSTSLastActionSucceeded", equals = "false" }"#,
+    ] {
+        let world = captures_to_the_target(condition, "");
+        refused(&world, &["Partition the disk", "/dev/vdb"]);
+        // It need not be there.
+        let mut alone = world;
+        alone.drives[1].serial = "another".into();
+        let (after, report) = run_to_end(alone);
+        report.assert_succeeded();
+        assert!(after.drives[1].parts.len() > 1);
+    }
+    // What never runs keeps no disk from being used.
+    for (condition, settings) in [
+        (r#"{ memory = "900 GB" }"#, ""),
+        (r#"{ file = "/opt/later" }"#, "disabled = true"),
+    ] {
+        let (after, report) = run_to_end(captures_to_the_target(condition, settings));
+        report.assert_succeeded();
+        assert!(after.drives[1].parts.len() > 1);
+    }
 }
 
 fn on_disk(disk: &str, before: &str) -> World {
