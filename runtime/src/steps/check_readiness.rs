@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use task_sequence::Facts as _;
+use media_format::event::Environment;
 use task_sequence::steps::{CheckReadiness, NetworkNeed};
+use task_sequence::{Action, Facts as _};
 
-use super::Result;
-use crate::context::{Context, Failure};
+use super::{Result, format_and_partition_disk};
+use crate::context::{Context, Failure, resolved};
 use crate::engine::Outcome;
 use crate::facts::{MachineFacts, installed_memory};
-use crate::platform::{self, hardware::Row};
+use crate::platform::{self, Disk, hardware::Row};
+use crate::{destination, existing};
 
 /// Seconds.
 const CONNECTED_WITHIN: u32 = 20;
@@ -143,23 +145,62 @@ fn disks(options: &CheckReadiness, context: &Context<'_>) -> platform::Result<Ve
         missing.extend(too_little(("bytes on its disk", Some(needed), disk(context)?)));
     }
     if let Some(needed) = bytes(&options.free_space) {
-        let free = context.platform.space(&context.system_root(false)?)?.free;
-        missing.extend(too_little((
-            "free bytes on the system's volume",
-            Some(needed),
-            free,
-        )));
+        match free_space(context)? {
+            Some(free) => missing.extend(too_little((
+                "free bytes on the system's volume",
+                Some(needed),
+                free,
+            ))),
+            None => context.log.warning(
+                "`free-space` is not judged: the system has no volume yet (`disk` says how large its disk has to be)",
+            ),
+        }
     }
     Ok(missing)
 }
 
-/// Bytes of the disk that the run works on; before it has one, of the largest that it could be.
+/// Bytes on the volume of the system that the run builds or captures; nothing while it has none.
+fn free_space(context: &Context<'_>) -> platform::Result<Option<u64>> {
+    let platform = context.platform;
+    let has_system = context.target().is_ok_and(|target| !target.system.is_empty());
+    if has_system || context.here == Environment::Os {
+        return Ok(Some(platform.space(&context.system_root(false)?)?.free));
+    }
+    if destination::builds(context.sequence) {
+        return Ok(None);
+    }
+    let (_, partition) = existing::find(context)?;
+    let space = platform.space(&platform.mount(&partition.path, false)?);
+    platform.unmount(&partition.path)?;
+    Ok(Some(space?.free))
+}
+
+/// Bytes of the disk that the run works on, or will: the one that the sequence partitions, or that has the system which is there.
+/// Where that cannot be said yet, of the largest that it could be.
 fn disk(context: &Context<'_>) -> platform::Result<u64> {
-    let volume = context.target().ok().and_then(|target| target.volumes.first());
-    if let Some(volume) = volume {
-        return Ok(context.partition(&volume.id)?.0.size);
+    if let Ok(target) = context.target() {
+        let volume = target.volumes.first().map_or(&target.system, |volume| &volume.id);
+        return Ok(context.partition(volume)?.0.size);
+    }
+    let known = if destination::builds(context.sequence) {
+        to_partition(context)
+    } else {
+        existing::find(context).ok().map(|(disk, _)| disk)
+    };
+    if let Some(disk) = known {
+        return Ok(disk.size);
     }
     let disks = context.platform.disks()?;
     let possible = disks.iter().filter(|disk| !disk.is_media && !disk.removable);
     Ok(possible.map(|disk| disk.size).max().unwrap_or(0))
+}
+
+/// The disk that the sequence will partition, as far as that is known by now.
+fn to_partition(context: &Context<'_>) -> Option<Disk> {
+    let steps = context.possible_steps().into_iter();
+    let mut resolved = steps.filter_map(|step| resolved(step, context.variables).ok());
+    resolved.find_map(|step| match step.action {
+        Action::FormatAndPartitionDisk(options) => format_and_partition_disk::chosen(&options, context),
+        _ => None,
+    })
 }

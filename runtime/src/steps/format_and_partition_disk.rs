@@ -114,6 +114,15 @@ fn refused(refusal: &Refusal, of_captures: &[PathBuf]) -> Failure {
     })
 }
 
+/// The disk that the step will take, whatever is on it by now; nothing where its rule does not say one.
+pub(super) fn chosen(options: &FormatAndPartitionDisk, context: &Context<'_>) -> Option<Disk> {
+    let disks = context.platform.disks().ok()?;
+    let mut rule = destination::rule(&options.disk, context.variables).ok()?;
+    rule.erase = true;
+    let found = target::select(&disks, &rule, &excluded(context).ok()?).ok()?;
+    Some(found.disk().clone())
+}
+
 /// Disks that a capture of this sequence goes to, or may go to.
 fn excluded(context: &Context<'_>) -> std::result::Result<Vec<PathBuf>, Failure> {
     let mut excluded = vec![context.media.disk.clone()];

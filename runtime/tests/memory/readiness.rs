@@ -1,13 +1,15 @@
 //! A machine that does not suffice ends the sequence, with everything that is missing.
 
 use media_format::manifest::MediaLayout;
-use runtime::platform::Firmware;
 use runtime::platform::hardware::{Adapter, Hardware};
 use runtime::platform::smbios::{Battery, MemoryDevice, Processor, Smbios};
+use runtime::platform::{Bus, Firmware};
 
 use crate::driver::{Ended, run_to_end};
-use crate::fixture::{MediaBuilder, machine};
-use crate::frames::{command, deploys_then};
+use crate::fixture::{MediaBuilder, capture_existing, deploy, installed, machine};
+use crate::frames::{command, deploys_then, with_first};
+use crate::runs::with_account;
+use crate::world::Drive;
 
 const SEQUENCE: &str =
     "name = \"Ready\"\noperating-system = \"linux\"\n[[steps]]\ntype = \"check-readiness\"\n";
@@ -130,4 +132,61 @@ fn the_room_on_the_systems_volume_is_judged() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Not of another one, however large that is.
+#[test]
+fn the_disk_that_the_sequence_works_on_is_judged() {
+    let check = |size: &str| format!("[[steps]]\ntype = \"check-readiness\"\ndisk = \"{size}\"\n");
+    let judged = |sequence: &str, size: &str, installed_there: bool| {
+        let media = with_account(MediaLayout::Iso, &with_first(sequence, &check(size)));
+        let mut world = if installed_there {
+            installed(&media)
+        } else {
+            machine(Firmware::Uefi, &media)
+        };
+        world.drives.insert(1, Drive::empty("vdb", 64 << 30, Bus::Virtio));
+        run_to_end(world).1.ended
+    };
+    let builds = deploy().replace("disk = { only = true }", "disk = { number = 0 }");
+    let captures = capture_existing(r"\\server\captures\ref.wim");
+    for (sequence, installed_there) in [(builds, false), (captures, true)] {
+        assert_eq!(judged(&sequence, "8 GB", installed_there), Ended::Over(None));
+        match judged(&sequence, "9 GB", installed_there) {
+            Ended::Over(Some(reason)) => assert!(reason.contains("bytes on its disk"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_room_on_the_volume_of_a_system_that_is_there_is_judged() {
+    let captures = capture_existing(r"\\server\captures\ref.wim");
+    for (size, enough) in [("1 GB", true), ("100 GB", false)] {
+        let step = format!("[[steps]]\ntype = \"check-readiness\"\nfree-space = \"{size}\"\n");
+        let media = with_account(MediaLayout::Iso, &with_first(&captures, &step));
+        match run_to_end(installed(&media)).1.ended {
+            Ended::Over(None) => assert!(enough, "{size}"),
+            Ended::Over(Some(reason)) => {
+                assert!(
+                    !enough && reason.contains("free bytes on the system's volume"),
+                    "{reason}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_room_of_a_system_that_is_still_to_be_made_is_not_judged() {
+    let step = "[[steps]]\ntype = \"check-readiness\"\nfree-space = \"100 TB\"\n";
+    let media = MediaBuilder::new(MediaLayout::Iso, &with_first(&deploy(), step));
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    assert!(
+        report.log.contains("`free-space` is not judged"),
+        "{}",
+        report.log
+    );
 }

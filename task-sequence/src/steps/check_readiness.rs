@@ -24,10 +24,10 @@ pub struct CheckReadiness {
     /// The machine has at least this many cores.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub processor_cores: Setting<u32>,
-    /// The target disk is at least this large.
+    /// The disk is at least this large: the one that the sequence partitions, or that has the system to capture.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub disk: Setting<Size>,
-    /// The volume of the system has at least this much space.
+    /// The volume of the system has at least this much free space. Before the sequence has applied one, that is not judged, and the log says so.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub free_space: Setting<Size>,
     /// The machine was started by this kind of firmware.
