@@ -5,7 +5,7 @@ use media_format::event::Event;
 use media_format::manifest::MediaLayout;
 use runtime::platform::{Command, Firmware};
 
-use crate::driver::{Report, run_to_end};
+use crate::driver::{Answers, Report, run_to_end, run_with};
 use crate::fixture::{MediaBuilder, deploy, machine};
 use crate::frames::{command, deploys_then, with_first};
 use crate::world::World;
@@ -236,6 +236,15 @@ fn a_restart_shows_its_message_for_a_while() {
     let (world, report) = run(&restart(""));
     assert_eq!(report.starts, [Pe, Os, Os]);
     assert!(world.waits.is_empty(), "{:?}", world.waits);
+    // Long enough to be read, where somebody is there to read it.
+    for (unattended, more, seconds) in [(false, "", 10), (true, "", 3), (false, "delay = \"0s\"", 0)] {
+        let mut media = deploys_then(&restart(&format!("message = \"back soon\"\n{more}")));
+        media.options.unattended = unattended;
+        let (world, report) = run_with(machine(Firmware::Uefi, &media), &Answers(|_| Some("1".into())));
+        report.assert_succeeded();
+        let waited: Vec<u64> = world.waits.iter().map(std::time::Duration::as_secs).collect();
+        assert_eq!(waited, [seconds], "{unattended} {more}");
+    }
 }
 
 /// A message in a variable is not known before the step runs.

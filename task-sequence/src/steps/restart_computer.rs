@@ -19,7 +19,8 @@ pub struct RestartComputer {
     /// What is shown before; 512 characters at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// How long the message stands.
+    /// How long the machine waits before it restarts, for the message to be read. Where absent, 10 seconds where there is a message,
+    /// and 3 on unattended media.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub delay: Setting<TimeSpan>,
 }
