@@ -18,7 +18,7 @@ pub struct Destination {
     pub folder: PathBuf,
     /// Name of the WIM.
     pub name: String,
-    /// The destination as the user wrote it.
+    /// The destination in words.
     pub shown: String,
     /// The volume that it lies on, where that is one of the machine's disks.
     pub device: Option<PathBuf>,
@@ -40,11 +40,13 @@ pub fn open(context: &Context<'_>, options: &CaptureOperatingSystemImage) -> Res
                     "the capture is to go onto the media, and an ISO cannot be written; use a stick, a disk or a share"
                 );
             }
-            let below = path.strip_prefix("captures/").unwrap_or(path);
+            // The folder may be written, or not: only there does the rest of the media stay as it was built.
+            let below = path.replace('\\', "/");
+            let below = below.strip_prefix("captures/").unwrap_or(&below);
             (
                 context.media.data.join(paths::CAPTURES),
                 below.to_owned(),
-                format!("media:{path}"),
+                format!("media:{}/{below}", paths::CAPTURES),
             )
         }
         CaptureDestination::Share { path } => {
@@ -198,8 +200,6 @@ fn own_disk(context: &Context<'_>) -> Result<Option<PathBuf>> {
     Ok(Some(existing::find(context)?.0.path))
 }
 
-/// The variable that is to say which disk is meant and has no value; nothing where the selector says the number itself.
-pub fn open_variable<'a>(selector: &'a DiskSelector, variables: &Variables) -> Option<&'a str> {
 /// Whether the run makes its system, and does not capture one that was there before.
 pub fn builds(sequence: &TaskSequence) -> bool {
     // Whatever its condition is: what it depends on may still change.
@@ -208,6 +208,8 @@ pub fn builds(sequence: &TaskSequence) -> bool {
     actions.any(|action| matches!(action, Action::FormatAndPartitionDisk(_)))
 }
 
+/// The variable that is to say which disk is meant and has no value; nothing where the selector says the number itself.
+pub fn open_variable<'a>(selector: &'a DiskSelector, variables: &Variables) -> Option<&'a str> {
     let name = selector.variable.as_deref()?;
     let has_value = variables.get(name).is_some_and(|text| !text.trim().is_empty());
     (selector.number.get().is_none() && !has_value).then_some(name)

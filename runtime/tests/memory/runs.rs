@@ -1,6 +1,7 @@
 //! Whole runs without a cut: what happened, in which order, and what is left.
 
 use media_format::event::Environment::{Os, Pe};
+use media_format::event::Event;
 use media_format::manifest::{Finish, MediaLayout};
 use media_format::paths;
 use media_format::state::{BootState, Next};
@@ -156,6 +157,26 @@ fn a_capture_goes_to_a_second_disk_or_onto_the_stick() {
                 .bytes("captures/ref.wim")
                 .is_some()
         );
+    }
+}
+
+#[test]
+fn a_capture_onto_the_stick_lies_where_the_log_says() {
+    for written in [
+        "media:captures/old/ref.wim",
+        "media:old/ref.wim",
+        r"media:captures\old\ref.wim",
+    ] {
+        let media = MediaBuilder::new(MediaLayout::Usb, &build_and_capture(written));
+        let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+        report.assert_succeeded();
+        let data = &world.drives[1].parts[1].volume;
+        assert!(data.bytes("captures/old/ref.wim").is_some(), "{written}");
+        let captured = report.events.iter().find_map(|event| match event {
+            Event::Ended { captured, .. } => captured.clone(),
+            _ => None,
+        });
+        assert_eq!(captured.as_deref(), Some("media:captures/old/ref.wim"));
     }
 }
 

@@ -10,13 +10,13 @@ use super::disk::DiskSelector;
 use crate::setting::{FromText, Resolve, ResolveError};
 use crate::variables::Variables;
 
-/// Where a captured image goes: `"media:debian.wim"`, `'\\server\share\debian.wim'`, or
+/// Where a captured image goes: `"media:debian.wim"` (in the folder `captures` of the data partition), `'\\server\share\debian.wim'`, or
 /// `{ disk = { serial = "…" }, partition = 1, path = "debian.wim" }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaptureDestination {
-    /// A file on the data partition of the media.
+    /// A file in the folder `captures` of the media's data partition.
     Media {
-        /// The path below the root of that partition.
+        /// The path below that folder, or below the root of the partition where it begins with the folder.
         path: String,
     },
     /// A file on a share.

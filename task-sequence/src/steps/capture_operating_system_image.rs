@@ -12,7 +12,7 @@ use super::{CaptureDestination, Place, StepOptions, StepType};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CaptureOperatingSystemImage {
-    /// Where the image goes.
+    /// Where the image goes. What follows `media:` lies in the folder `captures` of the data partition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<CaptureDestination>,
     /// The account, as `domain\\user` or `%VARIABLE%`.
