@@ -161,7 +161,7 @@ pub struct Group {
     pub steps: Vec<Node>,
 }
 
-/// How often a failing step is tried again.
+/// How often a failing step is tried again. The count begins anew behind a restart that the step asks for, and after a cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Retry {

@@ -42,7 +42,8 @@ pub struct CaptureOperatingSystemImage {
     /// Further patterns that are not captured: `/home/*` from the root of the system, `*.bak` anywhere.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// An installation that was captured before may be captured again.
+    /// An installation that the run has captured already may be captured again. Captures of earlier runs are not known: nothing on
+    /// the machine tells of them.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub allow_repeated_capture: Setting<bool>,
 }
