@@ -113,8 +113,8 @@ pub fn find(processes: &(impl Processes + ?Sized), log: &Log, find: &Find) -> Re
         only: names.chain([ERROR.to_owned()]).collect(),
         ..Command::default()
     };
-    let output = tools::run_command(processes, log, &command)
-        .with_context(|| format!("listing image {}", find.index));
+    let output =
+        tools::run_command(processes, log, &command).with_context(|| format!("listing image {}", find.index));
     let output = match output {
         // Whether DISM lists an image of which it has the first part only, is not documented; what is missing is found by what needs it.
         Err(error) if is_part(&find.wim) => {
@@ -133,7 +133,8 @@ pub fn find(processes: &(impl Processes + ?Sized), log: &Log, find: &Find) -> Re
 }
 
 fn is_part(wim: &Path) -> bool {
-    wim.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("swm"))
+    wim.extension()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("swm"))
 }
 
 fn words_to_apply(apply: &Apply, folder: &str) -> Result<Vec<String>> {
