@@ -95,7 +95,8 @@ pub struct Args {
     /// Text that must then appear on its serial port. Can be given several times.
     #[arg(long, value_name = "TEXT", requires = "then_boot", default_value = "login:")]
     expect: Vec<String>,
-    /// Cut the power so many seconds after the step of this name began, and switch it on again. Once each.
+    /// Cut the power so many seconds after the step of this name began, and switch it on again. Once each; it is an error when
+    /// the step has ended before.
     #[arg(long, value_name = "STEP[:SECONDS]")]
     kill_at: Vec<Cut>,
     /// Show the machine's screen in a window.

@@ -90,7 +90,10 @@ pub struct Follower {
     unproven: bool,
     heard: Duration,
     step: Option<String>,
-    pending_cut: Option<Duration>,
+    /// The cut of the step that runs, and when it is due.
+    pending_cut: Option<(Cut, Duration)>,
+    /// Cuts whose step ended before.
+    late_cuts: Vec<Cut>,
     restarts: u32,
     /// It said that it would switch itself off, and goes on when it is switched on again.
     switches_off: bool,
@@ -110,6 +113,7 @@ impl Follower {
             heard: Duration::ZERO,
             step: None,
             pending_cut: None,
+            late_cuts: vec![],
             restarts: 0,
             switches_off: false,
             result: None,
@@ -153,8 +157,15 @@ impl Follower {
             Event::Step { name, .. } => {
                 self.step = Some(name.clone());
                 if let Some(at) = self.cuts.iter().position(|cut| cut.step == *name) {
-                    self.pending_cut = Some(now + self.cuts.remove(at).after);
+                    let cut = self.cuts.remove(at);
+                    let due = now + cut.after;
+                    self.pending_cut = Some((cut, due));
                 }
+            }
+            // What comes later would hit another step.
+            Event::StepEnded { name, .. } => {
+                let ended = self.pending_cut.take_if(|(cut, _)| cut.step == *name);
+                self.late_cuts.extend(ended.map(|(cut, _)| cut));
             }
             Event::ShutDown { .. } => self.switches_off = true,
             Event::Ended {
@@ -175,8 +186,7 @@ impl Follower {
 
     /// The machine runs.
     pub fn running(&mut self, now: Duration) -> Decision {
-        if self.pending_cut.is_some_and(|at| now >= at) {
-            self.pending_cut = None;
+        if self.pending_cut.take_if(|(_, due)| now >= *due).is_some() {
             self.panics.forget();
             self.heard = now;
             return Decision::Cut;
@@ -196,6 +206,7 @@ impl Follower {
         }
         if panicked == Some(Panicked::StartAgain) {
             self.heard = now;
+            self.put_cut_back();
             return Decision::Revive;
         }
         let why = if let Some(Panicked::Failed(why)) = panicked {
@@ -214,6 +225,7 @@ impl Follower {
     pub fn stopped(&mut self, stop: Stop, now: Duration) -> Decision {
         self.heard = now;
         self.panics.forget();
+        self.put_cut_back();
         if let Some((verdict, _)) = self.result.take() {
             return Decision::Over(verdict);
         }
@@ -240,9 +252,16 @@ impl Follower {
         }
     }
 
-    /// Cuts whose step never came: a test that asks for one must not pass without it.
+    /// The machine stopped by itself in the midst of the step, which begins again, and its cut with it.
+    fn put_cut_back(&mut self) {
+        self.cuts.extend(self.pending_cut.take().map(|(cut, _)| cut));
+    }
+
+    /// Cuts whose step never came or ended before: a test that asks for one must not pass without it.
     pub fn missed_cuts(&self) -> Vec<&str> {
-        self.cuts.iter().map(|cut| cut.step.as_str()).collect()
+        let pending = self.pending_cut.iter().map(|(cut, _)| cut);
+        let missed = self.cuts.iter().chain(&self.late_cuts).chain(pending);
+        missed.map(|cut| cut.step.as_str()).collect()
     }
 
     fn at_step(&self, why: String) -> String {
@@ -290,6 +309,15 @@ mod tests {
             of: 2,
             name: name.into(),
             kind: "run-command-line".into(),
+        }
+    }
+
+    fn step_ended(name: &str) -> Event {
+        Event::StepEnded {
+            name: name.into(),
+            outcome: "done".into(),
+            code: 0,
+            reason: None,
         }
     }
 
@@ -373,6 +401,36 @@ mod tests {
         follower.event(&step("Apply: it"), seconds(20));
         assert_eq!(follower.running(seconds(30)), Decision::Wait);
         assert_eq!(follower.missed_cuts(), ["never"]);
+    }
+
+    #[test]
+    fn a_cut_whose_step_has_ended_is_missed_and_hits_no_other() {
+        let mut follower = follower(&["Apply:5", "Set up:1"]);
+        follower.event(&step("Apply"), seconds(10));
+        follower.event(&step_ended("Apply"), seconds(14));
+        assert_eq!(follower.running(seconds(15)), Decision::Wait);
+        follower.event(&step("Set up"), seconds(15));
+        // Another step may have ended inside this one.
+        follower.event(&step_ended("Settings"), seconds(15));
+        assert_eq!(follower.running(seconds(16)), Decision::Cut);
+        assert_eq!(follower.missed_cuts(), ["Apply"]);
+    }
+
+    #[test]
+    fn a_cut_comes_in_the_step_that_begins_again_after_another_stop() {
+        let mut follower = follower(&["Apply:5"]);
+        follower.event(&step("Apply"), seconds(10));
+        assert_eq!(follower.stopped(Stop::Reset, seconds(12)), Decision::Start);
+        assert_eq!(follower.running(seconds(20)), Decision::Wait);
+        assert_eq!(follower.missed_cuts(), ["Apply"]);
+        follower.event(&step("Apply"), seconds(30));
+        assert_eq!(follower.missed_cuts(), ["Apply"]);
+        follower.line("Kernel panic - not syncing: oops", seconds(31));
+        assert_eq!(follower.running(seconds(33)), Decision::Revive);
+        follower.event(&step("Apply"), seconds(50));
+        assert_eq!(follower.running(seconds(54)), Decision::Wait);
+        assert_eq!(follower.running(seconds(55)), Decision::Cut);
+        assert!(follower.missed_cuts().is_empty());
     }
 
     #[test]

@@ -35,6 +35,12 @@ pub enum Bus {
     Nvme,
     /// virtio-scsi.
     Scsi,
+    /// VMware's paravirtual SCSI, which Debian's OVMF does not start from.
+    Pvscsi,
+    /// LSI SAS1068 (LSI Logic SAS of VMware), which Debian's OVMF does not start from.
+    Mptsas,
+    /// LSI MegaRAID SAS, which OVMF does not start from.
+    Megasas,
     /// A USB disk.
     Usb,
 }
@@ -204,8 +210,8 @@ impl Machine {
         if media_on_usb || self.disks.iter().any(on_usb) {
             args.pair("-device", "qemu-xhci,id=xhci");
         }
-        if self.disks.iter().any(|disk| disk.bus == Bus::Scsi) {
-            args.pair("-device", "virtio-scsi-pci,id=scsi0");
+        if let Some(controller) = self.disks.iter().find_map(|disk| disk.bus.scsi_controller()) {
+            args.pair("-device", format!("{controller},id=scsi0"));
         }
         if let Some((path, attach)) = &self.media {
             media(args, path, *attach, if self.media_first { 1 } else { LAST });
@@ -242,6 +248,19 @@ fn media(args: &mut Arguments, path: &Path, attach: Attach, boot: u32) {
     }
 }
 
+impl Bus {
+    /// QEMU's name of the controller that SCSI disks hang on.
+    fn scsi_controller(self) -> Option<&'static str> {
+        match self {
+            Self::Scsi => Some("virtio-scsi-pci"),
+            Self::Pvscsi => Some("pvscsi"),
+            Self::Mptsas => Some("mptsas1068"),
+            Self::Megasas => Some("megasas"),
+            Self::Virtio | Self::Sata | Self::Nvme | Self::Usb => None,
+        }
+    }
+}
+
 impl Disk {
     fn device(&self, args: &mut Arguments, number: usize) {
         let path = escaped(&self.path);
@@ -254,7 +273,7 @@ impl Disk {
             // The CD has the first of the six ports.
             Bus::Sata => format!("ide-hd,bus=ide.{}", number + 1),
             Bus::Nvme => "nvme".to_owned(),
-            Bus::Scsi => "scsi-hd,bus=scsi0.0".to_owned(),
+            Bus::Scsi | Bus::Pvscsi | Bus::Mptsas | Bus::Megasas => "scsi-hd,bus=scsi0.0".to_owned(),
             Bus::Usb => "usb-storage,bus=xhci.0".to_owned(),
         };
         let boot = number + 2;
@@ -368,6 +387,9 @@ mod tests {
             (Bus::Sata, "", "ide-hd,bus=ide.1,"),
             (Bus::Nvme, "", "nvme,"),
             (Bus::Scsi, "virtio-scsi-pci,id=scsi0", "scsi-hd,bus=scsi0.0,"),
+            (Bus::Pvscsi, "pvscsi,id=scsi0", "scsi-hd,bus=scsi0.0,"),
+            (Bus::Mptsas, "mptsas1068,id=scsi0", "scsi-hd,bus=scsi0.0,"),
+            (Bus::Megasas, "megasas,id=scsi0", "scsi-hd,bus=scsi0.0,"),
             (Bus::Usb, "qemu-xhci,id=xhci", "usb-storage,bus=xhci.0,"),
         ] {
             machine.disks[0].bus = bus;

@@ -122,7 +122,7 @@ fn follow(options: &Options, work: &Work, display: &Display, interrupt: &Interru
     }
     let missed = follower.missed_cuts();
     if !missed.is_empty() {
-        bail!("power was to be cut in the steps {missed:?}, and no such step was run");
+        bail!("power was to be cut in the steps {missed:?}, which were not run or had ended before");
     }
     let collected = collected?;
     check_capture(follower.ended.as_ref(), &collected)?;
