@@ -123,6 +123,7 @@ impl Run<'_> {
             "task sequence \"{}\" {verb} in {place}",
             self.sequence.name
         ));
+        self.log.info(started_by(self.platform.secure_boot()));
         self.follow_log();
         if winpe_boot::is_here(self.platform, self.here) {
             winpe_boot::arrive(self.platform, &mut self.journal)?;
@@ -524,6 +525,15 @@ impl Run<'_> {
                 false => self.log_copies.join(", "),
             }),
         });
+    }
+}
+
+/// What nobody can look up any more when the log is read elsewhere.
+fn started_by(secure_boot: Option<bool>) -> &'static str {
+    match secure_boot {
+        None => "the machine was started by a BIOS",
+        Some(true) => "the machine was started by UEFI with Secure Boot",
+        Some(false) => "the machine was started by UEFI without Secure Boot",
     }
 }
 

@@ -130,6 +130,11 @@ fn the_firmware_and_what_carries_the_media_are_told_apart() {
         let (world, report) = run_to_end(world);
         report.assert_succeeded();
         assert_eq!(said(&world), [expected], "{layout:?} on {device}");
+        let started_by = match firmware {
+            Firmware::Uefi => "the machine was started by UEFI with Secure Boot",
+            Firmware::Bios => "the machine was started by a BIOS",
+        };
+        assert!(report.log.contains(started_by), "{}", report.log);
     }
 }
 
