@@ -8,6 +8,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -21,6 +22,9 @@ const TRACES: [&str; 5] = [
     "/boot/grub/custom.cfg",
     "/etc/systemd/network/10-media-runtime.network",
 ];
+
+/// The administrator's password, of scripts/demo.
+const SECRET: &str = "Canary-9kWm4";
 
 /// What a machine loads before it does anything, over slow firmware and slow sticks too.
 #[test]
@@ -81,6 +85,8 @@ fn secure_boot_stick_nvme_captures_onto_the_stick() {
         log.contains("<![LOG[") && log.contains("the task sequence has ended successfully"),
         "{log}"
     );
+    let (on, off) = ("by UEFI with Secure Boot", "by UEFI without Secure Boot");
+    assert!(log.contains(on) && !log.contains(off), "{log}");
 }
 
 #[test]
@@ -121,6 +127,29 @@ fn what_was_captured_deploys_to_a_machine_of_its_own() {
     assert!(image.contains("/usr/sbin/sshd"));
 }
 
+/// As the kernel of the deployed system says at its first start, by the ISO, and at its next, without: the firmware checks each
+/// program on the way. Of the way to the boot image nothing stays in the firmware.
+#[test]
+fn secure_boot_iso_deploys_and_the_firmware_has_nothing_of_the_run_any_more() {
+    deployed();
+    let serial = fs::read(out("demo/deploy/serial.log")).expect("the serial log");
+    let serial = String::from_utf8_lossy(&serial);
+    let says = |state: &str| {
+        serial
+            .matches(&format!("secureboot: Secure boot {state}"))
+            .count()
+    };
+    assert_eq!((says("enabled"), says("disabled")), (2, 0));
+    let store = out("demo/deploy-machine/firmware-variables.fd");
+    let variables = support::firmware::variables(&store);
+    assert!(variables.contains_key("BootOrder"), "{:?}", variables.keys());
+    let entries = support::firmware::boot_entries(&variables);
+    let ours = |label: &String| label.starts_with("media-runtime");
+    assert!(!entries.is_empty() && !entries.iter().any(ours), "{entries:?}");
+    // There was an entry: the bytes of a deleted one stay.
+    assert_ne!(support::with_secret(&store, "media-runtime"), "");
+}
+
 /// The machine starts from its disk in the end, as nobody's copy.
 #[test]
 fn an_installed_system_is_captured_stays_as_it_is_and_deploys() {
@@ -157,6 +186,9 @@ fn an_installed_system_is_captured_stays_as_it_is_and_deploys() {
     for trace in TRACES {
         assert!(!second.exists(trace), "{trace} was left on the deployed machine");
     }
+    // Its media have it.
+    support::assert_without(&out("demo/deployed-existing.raw"), SECRET);
+    support::assert_without(&out("demo/deploy-existing"), SECRET);
 }
 
 /// The system lies on three volumes, GRUB's files on one of their own: each is an image of the WIM.
@@ -204,10 +236,11 @@ fn what_was_captured_from_several_volumes_deploys_to_several() {
     assert!(!root.exists("/var/lib") && !root.exists("/boot/grub"));
     assert!(boot.exists("/grub/grub.cfg") && !boot.exists("/grub/custom.cfg"));
     assert!(!var.exists("/lib/media-runtime"));
+    judge_notes(&var, &volume(5));
     let status = var.text("/lib/dpkg/status");
     assert!(status.contains("Package: demo-editor"), "{status}");
-    // The administrator's password, of scripts/demo, opens the account and lies nowhere on the disk.
-    let password = "Canary-9kWm4";
+    // The administrator's password opens the account and lies nowhere on the disk.
+    let password = SECRET;
     let shadow = root.text("/etc/shadow");
     let account = shadow.lines().find_map(|line| line.strip_prefix("root:"));
     let hash = account.and_then(|rest| rest.split(':').next());
@@ -216,6 +249,26 @@ fn what_was_captured_from_several_volumes_deploys_to_several() {
     assert_eq!(hashed, hash);
     support::assert_without(&out("demo/deployed-volumes.raw"), password);
     support::assert_without(&out("demo/deploy-volumes"), password);
+}
+
+/// What the steps of deploy-volumes-install.toml left: each a note, and the data of apply-data-image on a volume of their own.
+fn judge_notes(var: &System, data: &System) {
+    let note = |name: &str| var.text(&format!("/lib/demo/{name}"));
+    assert_eq!(
+        note("installed"),
+        "first in first for a server\nsecond in second for a server\n\
+         third in tool for a server\nfourth in tool for a server\n"
+    );
+    assert_eq!(note("about"), "a server in tool by Ask a script, from a script\n");
+    assert_eq!(note("tries"), "try\ntry\ntry\n");
+    assert_eq!(note("failure"), "Fail ended with 7\n");
+    let readme = fs::read_to_string(out("../demo/deploy-volumes-data/readme.txt")).unwrap();
+    assert_eq!([data.text("/readme.txt"), note("data")], [readme.clone(), readme]);
+    assert!(!var.exists("/lib/demo/no-data"));
+    // The kernel draws an id at each start.
+    let starts = [note("first-start"), note("second-start")];
+    assert!(starts.iter().all(|id| id.trim().len() == 36), "{starts:?}");
+    assert_ne!(starts[0], starts[1], "restart-computer did not restart it");
 }
 
 /// That what is looked for would be found, whatever stands before it.
@@ -236,6 +289,11 @@ fn a_secret_is_found_in_each_of_its_forms() {
         let found = support::with_secret(folder.path(), "Canary-7hXq2");
         assert!(found.contains(name), "{name} in {found:?}");
     }
+    let behind_a_hole = fs::File::create(folder.path().join("sparse")).unwrap();
+    behind_a_hole.write_all_at(b"Canary-7hXq2", 20 << 20).unwrap();
+    behind_a_hole.set_len(1 << 30).unwrap();
+    let found = support::with_secret(folder.path(), "Canary-7hXq2");
+    assert!(found.contains("sparse"), "{found:?}");
     fs::write(folder.path().join("other"), "Canary-7hXq3").unwrap();
     support::assert_without(&folder.path().join("other"), "Canary-7hXq2");
 }
@@ -259,6 +317,9 @@ fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
     image.assert_same_files(captured_on_the_stick());
     // The password of the share, of scripts/demo.
     image.assert_without("Canary-7hXq2");
+    let disk = out("demo/share.raw");
+    support::assert_without(&disk, "Canary-7hXq2");
+    fs::remove_file(disk).unwrap();
     let logs = support::files_below(&out("demo/share"), ".log");
     assert!(logs.iter().any(|log| log.ends_with("serial.log")), "{logs:?}");
     assert!(logs.iter().any(|log| log.ends_with("smsts.log")), "{logs:?}");
@@ -386,7 +447,7 @@ fn a_kernel_that_panics_is_started_again_and_named_at_last() {
 fn a_log_that_a_cut_left_with_too_many_clusters_does_not_end_the_run() {
     let media = project("cut-log", "usb", &[]);
     let disk = support::empty_disk("cut-log");
-    let arguments = ["--disk", &disk];
+    let arguments = ["--disk-bus=mptsas", "--disk", &disk];
     support::try_until(&media, &arguments, "step 3 of 4");
     support::shorten_log(&disk);
     let (status, said) = support::try_media(&media, &arguments);
@@ -411,6 +472,7 @@ fn a_bios_that_starts_its_disk_first_reaches_the_boot_image_again() {
 fn a_uefi_that_starts_its_disk_first_reaches_the_boot_image_again() {
     let wim = captured_with_the_disk_first("share");
     Image::at(&wim).assert_same_files(captured_on_the_stick());
+    fs::remove_file(out("tests/disk-first-share/share.raw")).unwrap();
 }
 
 fn captured_with_the_disk_first(scenario: &str) -> PathBuf {

@@ -1,6 +1,8 @@
 //! Runs the product and looks at what it made with foreign tools.
 #![allow(unreachable_pub)] // A module of a test program has no outside.
 
+pub mod firmware;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -273,15 +275,18 @@ pub fn with_secret(place: &Path, secret: &str) -> String {
 }
 
 /// Prints the files below a place that have a pattern in them. They are read in pieces, because a disk may have gigabytes without a
-/// line's end; the end of a piece is looked at again with the next one.
+/// line's end; the end of a piece is looked at again with the next one. Holes, of which an image of a disk has gigabytes, are left
+/// out (3 is `SEEK_DATA`, which fails behind the last data).
 const SEARCH: &str = r#"
     my ($pattern, $place) = @ARGV;
     find({ no_chdir => 1, wanted => sub {
         return if -l $_ || !-f _;
         open(my $file, '<:raw', $_) or die "$_: $!";
-        my $end = '';
-        local $/ = \4194304;
-        while (my $piece = <$file>) {
+        my ($end, $next) = ('', 0);
+        while (defined(my $start = sysseek($file, $next, 3))) {
+            my $count = sysread($file, my $piece, 4194304) or last;
+            $end = '' if $start > $next;
+            $next = $start + $count;
             my $text = $end . $piece;
             if ($text =~ /$pattern/) { print "$File::Find::name\n"; last }
             $end = substr($text, -200) if length $text > 200;
