@@ -447,7 +447,7 @@ fn a_kernel_that_panics_is_started_again_and_named_at_last() {
 fn a_log_that_a_cut_left_with_too_many_clusters_does_not_end_the_run() {
     let media = project("cut-log", "usb", &[]);
     let disk = support::empty_disk("cut-log");
-    let arguments = ["--disk-bus=mptsas", "--disk", &disk];
+    let arguments = ["--disk", &disk];
     support::try_until(&media, &arguments, "step 3 of 4");
     support::shorten_log(&disk);
     let (status, said) = support::try_media(&media, &arguments);

@@ -37,8 +37,6 @@ pub enum Bus {
     Scsi,
     /// VMware's paravirtual SCSI, which Debian's OVMF does not start from.
     Pvscsi,
-    /// LSI SAS1068 (LSI Logic SAS of VMware), which Debian's OVMF does not start from.
-    Mptsas,
     /// LSI MegaRAID SAS, which OVMF does not start from.
     Megasas,
     /// A USB disk.
@@ -254,7 +252,6 @@ impl Bus {
         match self {
             Self::Scsi => Some("virtio-scsi-pci"),
             Self::Pvscsi => Some("pvscsi"),
-            Self::Mptsas => Some("mptsas1068"),
             Self::Megasas => Some("megasas"),
             Self::Virtio | Self::Sata | Self::Nvme | Self::Usb => None,
         }
@@ -273,7 +270,7 @@ impl Disk {
             // The CD has the first of the six ports.
             Bus::Sata => format!("ide-hd,bus=ide.{}", number + 1),
             Bus::Nvme => "nvme".to_owned(),
-            Bus::Scsi | Bus::Pvscsi | Bus::Mptsas | Bus::Megasas => "scsi-hd,bus=scsi0.0".to_owned(),
+            Bus::Scsi | Bus::Pvscsi | Bus::Megasas => "scsi-hd,bus=scsi0.0".to_owned(),
             Bus::Usb => "usb-storage,bus=xhci.0".to_owned(),
         };
         let boot = number + 2;
@@ -388,7 +385,6 @@ mod tests {
             (Bus::Nvme, "", "nvme,"),
             (Bus::Scsi, "virtio-scsi-pci,id=scsi0", "scsi-hd,bus=scsi0.0,"),
             (Bus::Pvscsi, "pvscsi,id=scsi0", "scsi-hd,bus=scsi0.0,"),
-            (Bus::Mptsas, "mptsas1068,id=scsi0", "scsi-hd,bus=scsi0.0,"),
             (Bus::Megasas, "megasas,id=scsi0", "scsi-hd,bus=scsi0.0,"),
             (Bus::Usb, "qemu-xhci,id=xhci", "usb-storage,bus=xhci.0,"),
         ] {
