@@ -270,7 +270,7 @@ impl Progress {
     /// step, or past the group, where the sequence goes on.
     ///
     /// # Errors
-    /// When a failure ends the run; all stays as it was.
+    /// When a failure ends the run, which then stands before the part of the step that failed.
     pub fn end(&mut self, program: &Program<'_>, ended: Ended) -> Result<(), Over> {
         let target = match ended {
             Ended::Failed { .. } => after_failure(program, self.position, None),
@@ -296,10 +296,10 @@ impl Progress {
 
     fn go_on(&mut self, ended: Ended, target: Option<usize>) -> Result<(), Over> {
         let step = self.position;
-        // A run that is kept in spite of it stands where a cut would have left it.
+        self.started = false;
+        // A run that is kept in spite of it goes on with this part of the step.
         self.position = target.ok_or(Over)?;
         self.results.push(StepResult { step, ended });
-        self.started = false;
         self.part = 0;
         self.restarts = 0;
         Ok(())

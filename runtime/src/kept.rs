@@ -26,7 +26,8 @@ pub fn why(run: &Run<'_>) -> Option<&'static str> {
         // The Windows that it prepared must not start before it is captured.
         return Some(GOES_ON);
     }
-    if !target.prepared || !is_at_capture(run) {
+    // What a step that was cut has left, it does not go on with; and who has ended the run has done with it.
+    if saved.progress.started || run.ended_by_person || !is_captured_next(run, target.prepared) {
         return None;
     }
     // A destination that is gone for good must not keep the media from building again.
@@ -37,11 +38,16 @@ pub fn why(run: &Run<'_>) -> Option<&'static str> {
     }
 }
 
-/// A share that was away, or a full stick, costs the time of a capture, and not that of the build.
-fn is_at_capture(run: &Run<'_>) -> bool {
+/// A share that was away, a full stick, or a volume that has to be checked costs the time of a capture, and not that of the build.
+fn is_captured_next(run: &Run<'_>, prepared: bool) -> bool {
     let program = Program::new(run.sequence);
-    let standing = program.steps.get(run.journal.saved.progress.position);
-    standing.is_some_and(|placed| matches!(placed.step.action, Action::CaptureOperatingSystemImage(_)))
+    let progress = &run.journal.saved.progress;
+    let standing = program.steps.get(progress.position);
+    standing.is_some_and(|placed| match placed.step.action {
+        Action::PrepareOsForCapture(_) => progress.part > 0,
+        Action::CaptureOperatingSystemImage(_) => prepared,
+        _ => false,
+    })
 }
 
 /// Counts the failure of a run that is kept.

@@ -79,6 +79,8 @@ pub struct Run<'a> {
     pub views: RefCell<Vec<(PathBuf, PathBuf)>>,
     /// The exit code of the last program of the running step that counts.
     pub exit_code: Cell<i64>,
+    /// Somebody has ended it.
+    pub ended_by_person: bool,
     /// When this start of the program began, and how many seconds earlier ones took.
     pub began: (Instant, u64),
 }
@@ -163,7 +165,10 @@ impl Run<'_> {
                             self.skip(&program, index, LEFT_OUT.into())?;
                             None
                         }
-                        Decision::End => bail!("it was ended by the person at the machine"),
+                        Decision::End => {
+                            self.ended_by_person = true;
+                            bail!("it was ended by the person at the machine");
+                        }
                     };
                     if let Some((how, target)) = leaving {
                         return leaving::leave(self, how, target);

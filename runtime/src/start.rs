@@ -55,13 +55,22 @@ pub struct Start<'a> {
 /// When the media is damaged, or an earlier part of the run cannot be continued.
 pub fn go(start: &Start<'_>) -> Result<Finished> {
     let media = start.media;
-    let found = boot_state::find(start.platform, &media.manifest.media_id)?;
-    if found.is_none() && start.here == Environment::Os && boot_state::clean_again(start.platform)? {
-        return Ok(cleaned(start));
-    }
-    if found.is_none() {
-        nothing_to_resume(start)?;
-    }
+    let found = match boot_state::find(start.platform, &media.manifest.media_id)? {
+        Some((saved, _)) if is_given_up(start, &saved) => {
+            start.log.warning(
+                "the run that was kept after a failure is given up, because the media was built anew since: a new one begins",
+            );
+            None
+        }
+        Some(found) => Some(found),
+        None if start.here == Environment::Os && boot_state::clean_again(start.platform)? => {
+            return Ok(cleaned(start));
+        }
+        None => {
+            nothing_to_resume(start)?;
+            None
+        }
+    };
     let entry = choose(start, found.as_ref().map(|(saved, _)| saved.sequence.as_str()))?;
     let (sequence, digest) = read_sequence(start, entry)?;
     let journal = match found {
@@ -93,9 +102,22 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         questions,
         views: Default::default(),
         exit_code: Default::default(),
+        ended_by_person: false,
         began,
     };
     Ok(run.go())
+}
+
+/// Media that were corrected after the failure are there to build again, and cannot go on with what others have begun.
+fn is_given_up(start: &Start<'_>, saved: &Saved) -> bool {
+    let ours = saved.target.as_ref().is_some_and(|target| target.ours);
+    start.here == Environment::Pe && ours && saved.failures > 0 && !is_of_media(start, saved)
+}
+
+/// Whether it began with the very media; one of an older release does not say.
+fn is_of_media(start: &Start<'_>, saved: &Saved) -> bool {
+    let known = &saved.manifest_digest;
+    known.is_empty() || *known == start.media.manifest_digest
 }
 
 /// A run whose journal is lost cannot go on: its traces must not keep the machine from beginning anew.
@@ -216,8 +238,7 @@ fn resume(start: &Start<'_>, saved: Saved, number: u64, digest: &str) -> Result<
     if saved.sequence_digest != digest {
         return Err(changed("the task sequence was changed"));
     }
-    let known = &saved.manifest_digest;
-    if !known.is_empty() && *known != start.media.manifest_digest {
+    if !is_of_media(start, &saved) {
         return Err(changed("the media was built anew with other content"));
     }
     let state = saved

@@ -162,6 +162,10 @@ impl Follower {
                     self.pending_cut = Some((cut, due));
                 }
             }
+            // The step goes on when the machine is back, and its cut with it.
+            Event::StepEnded { outcome, .. } if ["restart", "shutdown"].contains(&outcome.as_str()) => {
+                self.put_cut_back()
+            }
             // What comes later would hit another step.
             Event::StepEnded { name, .. } => {
                 let ended = self.pending_cut.take_if(|(cut, _)| cut.step == *name);

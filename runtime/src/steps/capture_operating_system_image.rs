@@ -51,16 +51,13 @@ pub(super) fn check(options: &CaptureOperatingSystemImage, context: &Context<'_>
                 destination.shown
             )
         })?;
-    cleared(context, &destination)?;
     room::check(options, context, used, &destination)?;
     Ok(())
 }
 
-/// Where the image lies until it is complete. What an interrupted capture left there takes room and is worth nothing.
-fn cleared(context: &Context<'_>, destination: &Destination) -> platform::Result<PathBuf> {
-    let partial = destination.folder.join(format!("{}.partial", destination.name));
-    context.platform.remove(&partial)?;
-    Ok(partial)
+/// Where the image lies until it is complete.
+fn partial(destination: &Destination) -> PathBuf {
+    destination.folder.join(format!("{}.partial", destination.name))
 }
 
 fn used(context: &Context<'_>, views: &[View]) -> platform::Result<u64> {
@@ -148,7 +145,9 @@ fn write(
     destination: &Destination,
 ) -> platform::Result<PathBuf> {
     let path = destination.folder.join(&destination.name);
-    let partial = cleared(context, destination)?;
+    let partial = partial(destination);
+    // What an interrupted capture left takes room and is worth nothing.
+    context.platform.remove(&partial)?;
     room::check_used(options, context, used, destination)?;
     let count = images.len();
     let request = request(options, images, &partial);

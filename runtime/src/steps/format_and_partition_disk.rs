@@ -130,21 +130,21 @@ fn excluded(context: &Context<'_>) -> std::result::Result<Vec<PathBuf>, Failure>
         excluded.push(destination::disk(context, &disk)?.path);
     }
     for disk in destinations(context, context.later_steps()) {
-        excluded.extend(found(context, &disk)?);
+        excluded.extend(found(context, &disk));
     }
     Ok(excluded)
 }
 
-/// The disk of a capture of which nobody knows yet whether it runs: none has to be there.
-fn found(context: &Context<'_>, selector: &DiskSelector) -> std::result::Result<Option<PathBuf>, Failure> {
+/// The disk of a capture of which nobody knows yet whether it runs: none has to be there, and the only one of the machine is there to
+/// be built on.
+fn found(context: &Context<'_>, selector: &DiskSelector) -> Option<PathBuf> {
     if destination::open_variable(selector, context.variables).is_some() {
-        return Ok(None);
+        return None;
     }
-    match destination::disk(context, selector) {
-        Ok(disk) => Ok(Some(disk.path)),
-        Err(error) if matches!(error.downcast_ref(), Some(Refusal::Ambiguous { .. })) => Err(error.into()),
-        Err(_) => Ok(None),
-    }
+    let disk = destination::disk(context, selector).ok()?;
+    let disks = context.platform.disks().ok()?;
+    let is_another = |other: &Disk| !other.is_media && other.path != disk.path;
+    disks.iter().any(is_another).then_some(disk.path)
 }
 
 /// How the captures among those steps name the disks that they go to.

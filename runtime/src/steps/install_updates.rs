@@ -25,6 +25,7 @@ pub(super) fn check(options: &InstallUpdates, context: &Context<'_>) -> Check {
 }
 
 pub(super) fn run(options: &InstallUpdates, context: &mut Context<'_>) -> Result {
+    check(options, context)?;
     let all = match options.target.unwrap_or(UpdateTarget::Required) {
         UpdateTarget::None => return Ok(Outcome::Skipped("no updates are wanted".into())),
         UpdateTarget::All => true,

@@ -1,5 +1,7 @@
 //! Removes the management agent, or its identity.
 
+use std::path::PathBuf;
+
 use media_format::event::Environment;
 use media_format::manifest::{Package, PackageKind};
 use task_sequence::steps::{ClientTreatment, PrepareClientForCapture};
@@ -19,19 +21,24 @@ const PREPARE: &str = "prepare";
 pub(super) fn check(options: &PrepareClientForCapture, context: &Context<'_>) -> Check {
     // A system that was there before is not changed in any case.
     if destination::builds(context.sequence) {
-        refuse_unremovable(options, context)?;
+        refuse_unremovable(options, context, false)?;
     }
     Ok(())
 }
 
 /// What a Linux installs as an agent, only its package knows how to remove.
-fn refuse_unremovable(options: &PrepareClientForCapture, context: &Context<'_>) -> Check {
-    let mut packages = context.media.manifest.packages.iter();
-    let removes =
-        |package: &Package| package.kind == PackageKind::Client && package.programs.contains_key(REMOVE);
+fn refuse_unremovable(options: &PrepareClientForCapture, context: &Context<'_>, has_agent: bool) -> Check {
+    let packages = context.media.manifest.packages.iter();
+    let clients: Vec<&Package> = packages
+        .filter(|package| package.kind == PackageKind::Client)
+        .collect();
+    let removes = |package: &&Package| package.programs.contains_key(REMOVE);
+    // Where neither the media nor the system has one, nothing has to be removed.
+    let has_agent = has_agent || !clients.is_empty();
     if options.treatment.get() != Some(&ClientTreatment::RemoveAgent)
         || context.is_windows()
-        || packages.any(removes)
+        || !has_agent
+        || clients.iter().any(removes)
     {
         return Ok(());
     }
@@ -52,7 +59,8 @@ pub(super) fn run(options: &PrepareClientForCapture, context: &mut Context<'_>) 
             "the system does not run and is not changed: an agent stays in it, and the capture leaves out {left_out}"
         )));
     }
-    refuse_unremovable(options, context)?;
+    let has_agent = !context.is_windows() && !agents(context)?.is_empty();
+    refuse_unremovable(options, context, has_agent)?;
     let treatment = options.treatment.unwrap_or(ClientTreatment::RemoveIdentity);
     let program = match treatment {
         ClientTreatment::RemoveAgent => REMOVE,
@@ -103,15 +111,18 @@ fn windows(treatment: ClientTreatment, context: &Context<'_>) -> std::result::Re
     Ok(true)
 }
 
-fn remove_identities(context: &Context<'_>) -> std::result::Result<bool, Failure> {
+/// What the agents that are known have in the system.
+fn agents(context: &Context<'_>) -> std::result::Result<Vec<PathBuf>, Failure> {
     let root = context.system_root(false)?;
-    let mut found = false;
-    for path in AGENTS.iter().map(|path| root.join(path)) {
-        if context.platform.exists(&path) {
-            context.platform.remove(&path)?;
-            context.log.info(format!("removed {}", path.display()));
-            found = true;
-        }
+    let paths = AGENTS.iter().map(|path| root.join(path));
+    Ok(paths.filter(|path| context.platform.exists(path)).collect())
+}
+
+fn remove_identities(context: &Context<'_>) -> std::result::Result<bool, Failure> {
+    let found = agents(context)?;
+    for path in &found {
+        context.platform.remove(path)?;
+        context.log.info(format!("removed {}", path.display()));
     }
-    Ok(found)
+    Ok(!found.is_empty())
 }

@@ -98,9 +98,13 @@ fn an_agent_that_nothing_removes_is_refused_before_anything_is_changed() {
     media.set_programs("client", &[("remove", "true")]);
     let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
     report.assert_succeeded();
-    // Where a condition decides later, the step itself says so.
-    let later = format!("{step}when = {{ file = \"/etc/os-release\" }}\n");
-    let (_, report) = run_to_end(machine(Firmware::Uefi, &deploys_then(&later)));
+    // Without a client package, the step itself says so in a system that has an agent.
+    let mut media = deploys_then(&step);
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    assert!(report.trace().contains(&"Prepare it: skipped".to_owned()));
+    media.put_into_reference(&IDENTITIES[..1]);
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
     assert!(
         report.starts.len() > 1 && report.reason().contains(why),
         "{}",

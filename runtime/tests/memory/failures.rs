@@ -274,6 +274,44 @@ fn a_build_whose_capture_fails_is_kept_and_captured_when_the_cause_is_gone() {
 }
 
 #[test]
+fn media_that_were_corrected_after_a_failed_capture_build_anew() {
+    let (mut world, _) = without_room(1);
+    let sequence = crate::fixture::build_and_capture(r"\\server\captures\other.wim");
+    world.drives[1] = crate::runs::with_account(MediaLayout::Iso, &sequence).drive();
+    let (world, report) = with_room(world);
+    report.assert_succeeded();
+    assert!(
+        report.trace().contains(&"Partition the disk: done".to_owned()),
+        "{:?}",
+        report.trace()
+    );
+    assert!(report.log.contains("is given up"), "{}", report.log);
+    assert!(crate::outcome::captured(&world, "other.wim").is_some());
+}
+
+#[test]
+fn a_capture_that_is_not_to_be_repeated_after_a_cut_is_after_a_failure() {
+    let sequence = crate::fixture::build_and_capture(r"\\server\captures\ref.wim");
+    let capture = "type = \"capture-operating-system-image\"";
+    assert!(sequence.contains(capture));
+    let sequence = sequence.replace(capture, &format!("{capture}\n  after-cut = \"stop\""));
+    let mut world = machine(
+        Firmware::Uefi,
+        &crate::runs::with_account(MediaLayout::Iso, &sequence),
+    );
+    let share = &mut world.shares.get_mut(SHARE).unwrap().volume;
+    let image = Image::new("as large", &crate::fixture::reference());
+    share.capacity = share.used() + Wim { images: vec![image] }.to_bytes().len() as u64 + 100;
+    let (world, report) = run_to_end(world);
+    assert!(
+        report.reason().contains("goes on with the step that failed"),
+        "{}",
+        report.reason()
+    );
+    with_room(world).1.assert_succeeded();
+}
+
+#[test]
 fn a_capture_that_fails_again_and_again_does_not_keep_the_media_from_building() {
     let (world, report) = without_room(3);
     assert!(!report.reason().contains("is kept"), "{}", report.reason());

@@ -22,7 +22,7 @@ words! {
     /// What is removed of a management agent.
     ClientTreatment {
         /// The agent itself: the ConfigMgr client, and on every system what the program `remove` of the client package removes.
-        /// A Linux without such a program is refused.
+        /// A Linux that has an agent, or gets a client package, is refused without such a program.
         RemoveAgent = "remove-agent",
         /// Its identity: the agent stays, and registers anew. The program `prepare` of the client package is run, where there is one.
         RemoveIdentity = "remove-identity",

@@ -18,7 +18,8 @@ pub(super) fn check(options: &ApplyOperatingSystemImage, context: &Context<'_>) 
     let windows = image::as_system(system)?;
     image::check_boot_files(context, &wim, system)?;
     answers::of_user(context, options, &windows)?;
-    if options.all_volumes.unwrap_or(false) {
+    // Written out, `false` means what it says.
+    if !options.all_volumes.is_absent() {
         return Ok(());
     }
     refuse_to_forget(options, &system.name, context, &wim)
@@ -39,7 +40,7 @@ fn refuse_to_forget(
     }
     Err(Failure::new(format!(
         "the image file holds further volumes of the same Windows ({}), which would be missing: set `all-volumes = true` in \
-         place of `index`, and give the disk a volume for each",
+         place of `index`, and give the disk a volume for each, or leave them out with `all-volumes = false`",
         others.join(", ")
     )))
 }

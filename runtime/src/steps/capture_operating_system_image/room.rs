@@ -65,10 +65,12 @@ fn check_free(context: &Context<'_>, destination: &Destination, needed: u64) -> 
     }
 }
 
-/// Bytes; nothing where a server does not say how large its volume is.
+/// Bytes; nothing where a server does not say how large its volume is, or something may still go from it.
 fn known_free(context: &Context<'_>, destination: &Destination) -> Result<Option<u64>> {
     let Space { free, used, .. } = context.platform.space(&destination.folder)?;
-    Ok((free > 0 || used > 0).then_some(free))
+    // What an interrupted capture has left goes when the next one begins; until then it may be that of another machine.
+    let is_known = (free > 0 || used > 0) && !context.platform.exists(&super::partial(destination));
+    Ok(is_known.then_some(free))
 }
 
 /// A file system that cannot hold so large a file is refused before hours of work end in an error.
@@ -94,7 +96,10 @@ pub(super) fn check_used(
     check_largest_for(options, context, used, destination)
 }
 
-/// No image of a system is smaller than a tenth of what its volumes hold, unless most of that is excluded; half of it is usual.
+/// No image of a system is smaller: of what the volumes hold much may never be captured (page files, snapshots).
+const SMALLEST: u64 = 1 << 30;
+
+/// No image of a small system is smaller than a tenth of what its volumes hold, unless most of that is excluded; half of it is usual.
 fn check_free_for(
     options: &CaptureOperatingSystemImage,
     context: &Context<'_>,
@@ -108,7 +113,7 @@ fn check_free_for(
         "the capture's destination {} has {free} bytes free, and the volumes to capture hold {used}",
         destination.shown
     );
-    if free < used / 10 && options.exclude.is_empty() {
+    if free < (used / 10).min(SMALLEST) && options.exclude.is_empty() {
         bail!(
             "{found}: the image becomes larger than what is free (an image that it replaces stays until it is complete); \
              make room there or choose another destination"
