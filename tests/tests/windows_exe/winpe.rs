@@ -36,6 +36,9 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
         drvload,
         load,
         unload,
+        // The certificates of a ConfigMgr client, and what kind of Windows it is.
+        load,
+        unload,
         load,
         unload,
         capture,
