@@ -438,6 +438,21 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_comes_in_the_part_of_its_step_behind_the_restart_that_it_asks_for() {
+        let mut follower = follower(&["Set up:5"]);
+        follower.event(&step("Set up"), seconds(10));
+        let mut restarts = step_ended("Set up");
+        if let Event::StepEnded { outcome, .. } = &mut restarts {
+            *outcome = "restart".into();
+        }
+        follower.event(&restarts, seconds(12));
+        assert_eq!(follower.stopped(Stop::Reset, seconds(13)), Decision::Start);
+        follower.event(&step("Set up"), seconds(30));
+        assert_eq!(follower.running(seconds(35)), Decision::Cut);
+        assert!(follower.missed_cuts().is_empty());
+    }
+
+    #[test]
     fn what_kvm_does_not_start_is_started_by_translation_once() {
         let silent = || follower(&[]).with_doubt(true);
         assert_eq!(silent().running(seconds(59)), Decision::Wait);
