@@ -1,8 +1,8 @@
 //! Installs the updates of the media.
 
 use media_format::event::Environment;
-use task_sequence::Action;
 use task_sequence::steps::{InstallUpdates, UpdateTarget};
+use task_sequence::{Action, PackageId};
 
 use super::{Check, Result, package_tools};
 use crate::context::{Context, Failure};
@@ -10,22 +10,27 @@ use crate::engine::Outcome;
 use crate::platform::Upgraded;
 
 pub(super) fn check(options: &InstallUpdates, context: &Context<'_>) -> Check {
-    let wanted = options.target.unwrap_or(UpdateTarget::Required) != UpdateTarget::None;
-    if wanted && options.packages.is_empty() {
+    let is_this = |action: &Action| matches!(action, Action::InstallUpdates(_));
+    wanted(options)?
+        .iter()
+        .try_for_each(|id| package_tools::check_updates(context, id.as_str(), is_this))
+}
+
+/// The packages with the updates that are to be installed.
+fn wanted(options: &InstallUpdates) -> std::result::Result<&[PackageId], Failure> {
+    if options.target.get() == Some(&UpdateTarget::None) {
+        return Ok(&[]);
+    }
+    if options.packages.is_empty() {
         return Err(Failure::new(
             "updates are to be installed and the step names no package with them: give `packages`, or `target = \"none\"`",
         ));
     }
-    let is_this = |action: &Action| matches!(action, Action::InstallUpdates(_));
-    options
-        .packages
-        .iter()
-        .filter(|_| wanted)
-        .try_for_each(|id| package_tools::check_updates(context, id.as_str(), is_this))
+    Ok(&options.packages)
 }
 
 pub(super) fn run(options: &InstallUpdates, context: &mut Context<'_>) -> Result {
-    check(options, context)?;
+    let packages = wanted(options)?;
     let all = match options.target.unwrap_or(UpdateTarget::Required) {
         UpdateTarget::None => return Ok(Outcome::Skipped("no updates are wanted".into())),
         UpdateTarget::All => true,
@@ -37,7 +42,7 @@ pub(super) fn run(options: &InstallUpdates, context: &mut Context<'_>) -> Result
             .info("goes on after the restart that the updates asked for");
     }
     let mut done = Upgraded::default();
-    for package in &options.packages {
+    for package in packages {
         let folder = context.content(package.as_str())?;
         context.progress(&format!("installing updates of {package}"), 0, 0);
         let run = |command| context.run(command);

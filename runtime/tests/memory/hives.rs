@@ -11,6 +11,8 @@ use crate::machine::Memory;
 
 impl Hives for Memory {
     fn hive(&self, operation: &Operation) -> Result<Vec<Answer>> {
+        let in_boot_image = self.world().volatile.root.is_none();
+        anyhow::ensure!(in_boot_image, "an installed system has no worker for hives");
         match operation {
             Operation::Read(read) => {
                 let hive = self.load(&read.hive)?;

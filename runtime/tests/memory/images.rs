@@ -169,6 +169,8 @@ impl Images for Memory {
     }
 
     fn image_request(&self, request: &Request, progress: &mut dyn FnMut(&Message)) -> Result<Summary> {
+        let in_boot_image = self.world().volatile.root.is_none();
+        anyhow::ensure!(in_boot_image, "an installed system has no worker for WIMs");
         self.world_mut().requests.push(request.clone());
         self.world_mut().request_deadlines.push(self.limited.get());
         match &request.operation {
