@@ -5,7 +5,7 @@ use media_format::manifest::MediaLayout;
 use media_format::paths;
 use runtime::platform::Firmware;
 
-use crate::driver::{Ended, Report, run_to_cut, run_to_end, run_to_system};
+use crate::driver::{Answers, Ended, Report, run_to_cut, run_to_end, run_to_system, run_with};
 use crate::fixture::{MEDIA, MediaBuilder, SHARE, deploy, machine};
 use crate::frames::{self, deploy_then, deploys_then, with_first, with_late};
 use crate::images::{Image, Wim};
@@ -234,12 +234,17 @@ fn no_image_lies_beside_the_digest_of_another_one() {
     }
 }
 
-/// A built machine whose capture has failed so often, for want of room at the destination.
-fn without_room(times: usize) -> (World, Report) {
-    let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
+/// The share holds an image as large as the one that is applied, and the system has grown since: preflight cannot know that.
+fn leave_no_room(world: &mut World) {
     let share = &mut world.shares.get_mut(SHARE).unwrap().volume;
     let image = Image::new("as large", &crate::fixture::reference());
     share.capacity = share.used() + Wim { images: vec![image] }.to_bytes().len() as u64 + 100;
+}
+
+/// A built machine whose capture has failed so often, for want of room at the destination.
+fn without_room(times: usize) -> (World, Report) {
+    let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
+    leave_no_room(&mut world);
     let mut ended = run_to_end(world);
     for _ in 1..times {
         ended = run_to_end(ended.0);
@@ -299,9 +304,7 @@ fn a_capture_that_is_not_to_be_repeated_after_a_cut_is_after_a_failure() {
         Firmware::Uefi,
         &crate::runs::with_account(MediaLayout::Iso, &sequence),
     );
-    let share = &mut world.shares.get_mut(SHARE).unwrap().volume;
-    let image = Image::new("as large", &crate::fixture::reference());
-    share.capacity = share.used() + Wim { images: vec![image] }.to_bytes().len() as u64 + 100;
+    leave_no_room(&mut world);
     let (world, report) = run_to_end(world);
     assert!(
         report.reason().contains("goes on with the step that failed"),
@@ -309,6 +312,44 @@ fn a_capture_that_is_not_to_be_repeated_after_a_cut_is_after_a_failure() {
         report.reason()
     );
     with_room(world).1.assert_succeeded();
+}
+
+/// Who has ended it at the machine has done with it.
+#[test]
+fn a_run_that_somebody_ends_at_its_capture_is_not_kept() {
+    let sequence = crate::fixture::build_and_capture(r"\\server\captures\ref.wim");
+    let sequence = sequence.replacen("[variables]\n", "[variables]\nTSDebugMode = \"TRUE\"\n", 1);
+    let begin = machine(
+        Firmware::Uefi,
+        &crate::runs::with_account(MediaLayout::Iso, &sequence),
+    );
+    let mut without_room = begin.clone();
+    leave_no_room(&mut without_room);
+    let (mut kept, report) = run_to_end(without_room);
+    assert!(report.reason().contains("is kept"), "{}", report.reason());
+    kept.shares.get_mut(SHARE).unwrap().volume.capacity = 1 << 30;
+    let at_capture = Answers(|question| {
+        let ends = question.contains("next is step \"Capture the operating system\"");
+        Some(if ends { "q" } else { "" }.into())
+    });
+    // At its first try, and where it has failed before.
+    for world in [begin, kept] {
+        let (world, report) = run_with(world, &at_capture);
+        assert!(
+            report
+                .reason()
+                .ends_with("it was ended by the person at the machine"),
+            "{}",
+            report.reason()
+        );
+        let (_, report) = run_to_end(world);
+        report.assert_succeeded();
+        assert!(
+            report.trace().contains(&"Partition the disk: done".to_owned()),
+            "{:?}",
+            report.trace()
+        );
+    }
 }
 
 #[test]

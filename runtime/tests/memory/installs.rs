@@ -124,6 +124,28 @@ fn updates_and_packages_keep_the_steps_time_limit_and_are_in_the_log() {
 }
 
 #[test]
+fn updates_that_are_wanted_only_since_the_run_began_and_are_not_named_fail_their_step() {
+    let wanted = |target: &str| {
+        let set = format!(
+            "[[steps]]\ntype = \"set-variables\"\nvariables = {{ SMSInstallUpdateTarget = \"{target}\" }}\n"
+        );
+        let mut media = media(&(set + "[[steps]]\ntype = \"install-updates\"\n"));
+        let variables = &mut media.options.variables;
+        variables.insert("SMSInstallUpdateTarget".into(), "none".into());
+        run_to_end(machine(Firmware::Uefi, &media)).1
+    };
+    let report = wanted("required");
+    for part in [
+        "Install Software Updates",
+        "names no package with them: give `packages`",
+    ] {
+        assert!(report.reason().contains(part), "{}", report.reason());
+    }
+    assert!(report.starts.len() > 1, "only the run knows that");
+    wanted("none").assert_succeeded();
+}
+
+#[test]
 fn updates_that_do_not_fit_are_named_one_by_one_and_in_the_steps_result() {
     let mut media = media("[[steps]]\ntype = \"install-updates\"\npackages = [\"updates\"]\n");
     media.put_file("updates", "Unfit", b"kb1.msu\nkb2.msu\n");

@@ -107,14 +107,16 @@ fn the_disk_of_a_disabled_capture_is_not_looked_for() {
     report.assert_succeeded();
 }
 
-/// A deployment onto the disk with number 1, with a capture to that disk under this condition.
-fn captures_to_the_target(condition: &str, settings: &str) -> World {
+/// A deployment onto the disk with that number, with a capture to the second one under this condition.
+fn captures_to(number: u32, condition: &str, settings: &str) -> World {
     let capture = |kind: &str, more: &str| {
         format!("[[steps]]\ntype = \"{kind}\"\nwhen = {condition}\n{settings}\n{more}\n")
     };
     let destination = "destination = { disk = { serial = \"SERIAL-vdb\" }, path = \"ref.wim\" }";
-    let text = deploy().replace("disk = { only = true }", "disk = { number = 1 }")
-        + &capture("prepare-os-for-capture", "")
+    let text = deploy().replace(
+        "disk = { only = true }",
+        &format!("disk = {{ number = {number} }}"),
+    ) + &capture("prepare-os-for-capture", "")
         + &capture("capture-operating-system-image", destination);
     let mut world = machine(
         Firmware::Uefi,
@@ -134,7 +136,7 @@ fn the_disk_of_a_capture_that_may_still_run_is_not_erased() {
         r#"{ software = "editor" }"#,
         r#"{ variable = "_SMSTSLastActionSucceeded", equals = "false" }"#,
     ] {
-        let world = captures_to_the_target(condition, "");
+        let world = captures_to(1, condition, "");
         refused(&world, &["Partition the disk", "/dev/vdb"]);
         // It need not be there.
         let mut alone = world;
@@ -148,10 +150,23 @@ fn the_disk_of_a_capture_that_may_still_run_is_not_erased() {
         (r#"{ memory = "900 GB" }"#, ""),
         (r#"{ file = "/opt/later" }"#, "disabled = true"),
     ] {
-        let (after, report) = run_to_end(captures_to_the_target(condition, settings));
+        let (after, report) = run_to_end(captures_to(1, condition, settings));
         report.assert_succeeded();
         assert!(after.drives[1].parts.len() > 1);
     }
+}
+
+/// There is nothing else to build on; where the capture runs after all, it has no disk to go to and says so.
+#[test]
+fn a_capture_that_may_never_run_does_not_take_the_only_disk() {
+    let mut world = captures_to(0, r#"{ file = "/opt/later" }"#, "");
+    world.drives.remove(0);
+    let (after, report) = run_to_end(world.clone());
+    report.assert_succeeded();
+    assert!(after.drives[0].parts.len() > 1);
+    // With another one there, it is the disk to build on that is named wrongly.
+    world.drives.insert(1, Drive::empty("vda", 8 << 30, Bus::Virtio));
+    refused(&world, &["Partition the disk", "left out", "/dev/vdb"]);
 }
 
 fn on_disk(disk: &str, before: &str) -> World {

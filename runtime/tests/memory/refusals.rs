@@ -3,7 +3,7 @@
 use media_format::manifest::MediaLayout;
 use runtime::platform::{Bus, Firmware};
 
-use crate::driver::{run_to_cut, run_to_end};
+use crate::driver::{run_to_cut, run_to_end, run_to_system};
 use crate::fixture::{CAPTURE_CANARY, MediaBuilder, SHARE, build_and_capture, deploy, installed, machine};
 use crate::frames::{erasing, with_late};
 use crate::outcome;
@@ -197,6 +197,38 @@ fn a_destination_that_cannot_hold_the_system_that_is_there() {
     share.put("ref.wim.partial", file(vec![0; 999_000]));
     let (_, report) = run_to_end(again);
     report.assert_succeeded();
+}
+
+/// Most of what a large system holds may be its page file and snapshots.
+#[test]
+fn a_destination_with_a_small_share_of_what_a_large_system_holds() {
+    let with_free = |free: u64| {
+        let mut world = existing_to_share(MediaLayout::Iso);
+        let system = &mut world.drives[0].parts[1].volume;
+        (system.capacity, system.more_bytes) = (100 << 30, 60 << 30);
+        world.shares.get_mut(SHARE).unwrap().volume.capacity = free;
+        world
+    };
+    let words = ["Capture the operating system", "becomes larger than what is free"];
+    refused(&with_free((1 << 30) - 1), &words);
+    let (_, report) = run_to_end(with_free(1 << 30));
+    report.assert_succeeded();
+    assert!(report.log.contains("the image may not fit"), "{}", report.log);
+}
+
+/// It may be that of another machine, which captures at this very time.
+#[test]
+fn an_unfinished_image_stays_at_the_destination_until_the_capture_itself() {
+    let mut world = to_share(Firmware::Uefi, MediaLayout::Iso);
+    let share = &mut world.shares.get_mut(SHARE).unwrap().volume;
+    share.put("ref.wim.partial", file("of another machine"));
+    let (world, _) = run_to_system(world);
+    let left = world.shares[SHARE].volume.bytes("ref.wim.partial");
+    assert_eq!(left.map(Vec::as_slice), Some(&b"of another machine"[..]));
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    let share = &world.shares[SHARE].volume;
+    assert!(share.bytes("ref.wim").is_some() && share.bytes("ref.wim.partial").is_none());
 }
 
 #[test]

@@ -91,19 +91,22 @@ fn windows_comes_onto_the_volume_that_the_step_names_and_the_others_onto_the_res
 
 #[test]
 fn the_other_volumes_of_a_captured_windows_are_not_forgotten() {
-    let run = |name: &str| {
+    let run = |name: &str, settings: &str| {
         let mut windows = Image::new("Reference", &installation("IMAGE_STATE_COMPLETE"));
         windows.windows = Some(info(9));
         let mut data = Volume::default();
         data.put("first.txt", file("content"));
         let images = vec![windows, Image::new(name, &data.tree)];
-        let mut media = media(MediaLayout::Iso, &deploy_windows());
+        let text = deploy_windows();
+        assert!(text.contains(APPLY));
+        let text = text.replace(APPLY, &format!("{APPLY}\n{settings}"));
+        let mut media = media(MediaLayout::Iso, &text);
         media.put_image("windows", &Wim { images }.to_bytes());
         let begin = with_controller(&media);
         let (after, report) = run_to_end(begin.clone());
         (after.drives == begin.drives, report)
     };
-    let (unchanged, report) = run("Reference (volume 4)");
+    let (unchanged, report) = run("Reference (volume 4)", "");
     assert!(
         report.reason().contains("further volumes of the same Windows"),
         "{}",
@@ -112,8 +115,11 @@ fn the_other_volumes_of_a_captured_windows_are_not_forgotten() {
     assert!(unchanged);
     // Another edition, or another machine's.
     for name in ["Reference N", "Reference (volume of last year)"] {
-        run(name).1.assert_succeeded();
+        run(name, "").1.assert_succeeded();
     }
+    // Written out, they are left out on purpose.
+    let (_, report) = run("Reference (volume 4)", "  all-volumes = false\n");
+    report.assert_succeeded();
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(crate) struct Volume {
     pub(crate) unclean: bool,
     /// It cannot be mounted.
     pub(crate) damaged: bool,
+    /// Bytes that it holds besides those of its files here.
+    pub(crate) more_bytes: u64,
     pub(crate) tree: Tree,
 }
 
@@ -207,13 +209,13 @@ impl Volume {
         }
     }
 
-    /// Bytes of all files.
+    /// Bytes that are taken.
     pub(crate) fn used(&self) -> u64 {
         let sizes = self.tree.values().map(|node| match node {
             Node::File(bytes, _) => bytes.len() as u64,
             Node::Link(_) | Node::Folder => 0,
         });
-        sizes.sum()
+        sizes.sum::<u64>() + self.more_bytes
     }
 
     /// Adds an entry with the folders that lead to it.
