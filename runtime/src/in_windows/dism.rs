@@ -116,7 +116,8 @@ pub fn find(processes: &(impl Processes + ?Sized), log: &Log, find: &Find) -> Re
     let output =
         tools::run_command(processes, log, &command).with_context(|| format!("listing image {}", find.index));
     let output = match output {
-        // Whether DISM lists an image of which it has the first part only, is not documented; what is missing is found by what needs it.
+        // Whether DISM lists an image of which it has the first part only is not documented, nor with which code it ends where it does
+        // not: that cannot be told from another failure. What is missing is found by what needs it.
         Err(error) if is_part(&find.wim) => {
             log.warning(format!("not looked into before it is applied: {error:#}"));
             return Ok(find.paths.clone());
