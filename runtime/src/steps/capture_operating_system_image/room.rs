@@ -55,22 +55,22 @@ pub(super) fn used_before(context: &Context<'_>) -> Option<u64> {
 }
 
 fn check_free(context: &Context<'_>, destination: &Destination, needed: u64) -> Result<()> {
-    match known_free(context, destination)? {
-        Some(free) if free < needed => bail!(
-            "the capture's destination {} has {free} bytes free and about {needed} are needed; make room there or choose \
-             another destination",
-            destination.shown
-        ),
-        _ => Ok(()),
+    match less_free(context, destination, needed)? {
+        Some(found) => bail!("{found} and about {needed} are needed; {REMEDY}"),
+        None => Ok(()),
     }
 }
 
-/// Bytes; nothing where a server does not say how large its volume is, or something may still go from it.
-fn known_free(context: &Context<'_>, destination: &Destination) -> Result<Option<u64>> {
+const REMEDY: &str = "make room there or choose another destination";
+
+/// How many bytes the destination has, in words, where they are less than these. Nothing where a server does not say how large its
+/// volume is, or something may still go from it.
+fn less_free(context: &Context<'_>, destination: &Destination, than: u64) -> Result<Option<String>> {
     let Space { free, used, .. } = context.platform.space(&destination.folder)?;
     // What an interrupted capture has left goes when the next one begins; until then it may be that of another machine.
     let is_known = (free > 0 || used > 0) && !context.platform.exists(&super::partial(destination));
-    Ok(is_known.then_some(free))
+    let shown = &destination.shown;
+    Ok((is_known && free < than).then(|| format!("the capture's destination {shown} has {free} bytes free")))
 }
 
 /// A file system that cannot hold so large a file is refused before hours of work end in an error.
@@ -106,21 +106,19 @@ fn check_free_for(
     used: u64,
     destination: &Destination,
 ) -> Result<()> {
-    let Some(free) = known_free(context, destination)? else {
-        return Ok(());
-    };
-    let found = format!(
-        "the capture's destination {} has {free} bytes free, and the volumes to capture hold {used}",
-        destination.shown
-    );
-    if free < (used / 10).min(SMALLEST) && options.exclude.is_empty() {
+    let compared = format!("and the volumes to capture hold {used}");
+    if options.exclude.is_empty()
+        && let Some(found) = less_free(context, destination, (used / 10).min(SMALLEST))?
+    {
         bail!(
-            "{found}: the image becomes larger than what is free (an image that it replaces stays until it is complete); \
-             make room there or choose another destination"
+            "{found}, {compared}: the image becomes larger than what is free (an image that it replaces stays until it is \
+             complete); {REMEDY}"
         );
     }
-    if free < used / 2 {
-        context.log.warning(format!("{found}: the image may not fit"));
+    if let Some(found) = less_free(context, destination, used / 2)? {
+        context
+            .log
+            .warning(format!("{found}, {compared}: the image may not fit"));
     }
     Ok(())
 }
