@@ -7,7 +7,7 @@ use runtime::platform::smbios::Smbios;
 
 use crate::driver::run_to_end;
 use crate::fixture::{MediaBuilder, deploy, machine};
-use crate::frames::{command, with_first};
+use crate::frames::{command, said, with_first};
 
 /// By the condition, whether it holds in the boot image and in the installed system.
 const CONDITIONS: [(&str, bool, bool); 31] = [
@@ -93,13 +93,7 @@ fn held(sequence: &str, conditions: &[&str], files: &[(&str, &str)]) -> Vec<Stri
     });
     let (world, report) = run_to_end(world);
     report.assert_succeeded();
-    let lines = world
-        .commands
-        .iter()
-        .map(|command| String::from_utf8_lossy(&command.stdin));
-    lines
-        .filter_map(|line| Some(line.strip_prefix("say ")?.to_owned()))
-        .collect()
+    said(&world)
 }
 
 const DEBIAN: (&str, &str) = ("etc/os-release", "NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"13\"\n");

@@ -10,6 +10,7 @@ use runtime::start::Operator;
 
 use crate::driver::{Report, run_to_end, run_with};
 use crate::fixture::{MediaBuilder, machine};
+use crate::frames::said;
 use crate::world::World;
 
 /// Answers in that order, and writes down what was asked.
@@ -45,14 +46,6 @@ fn debug(answers: &[&'static str]) -> (Vec<String>, Report, Vec<String>) {
     };
     let (world, report) = run_with(world(), &person);
     (said(&world), report, person.asked.into_inner())
-}
-
-fn said(world: &World) -> Vec<String> {
-    let lines = world.commands.iter();
-    let lines = lines.map(|command| String::from_utf8_lossy(&command.stdin));
-    lines
-        .filter_map(|line| Some(line.strip_prefix("say ")?.to_owned()))
-        .collect()
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod disk_rules;
 mod disks;
 mod driver;
 mod facts_of_the_engine;
+mod failed_captures;
 mod failures;
 mod files;
 mod finished;

@@ -50,6 +50,14 @@ fn times<const N: usize>(world: &World, files: [&str; N]) -> [usize; N] {
     })
 }
 
+/// The last three files that programs wrote, in this order.
+fn last_written(world: &World) -> [&str; 3] {
+    let files = world.operations.iter();
+    let files = files.filter_map(|name| name.strip_prefix("program writes /"));
+    let files: Vec<_> = files.collect();
+    *files.last_chunk().expect("three files")
+}
+
 /// Whether a list has left nothing of where it was.
 fn is_forgotten(world: &World) -> bool {
     let line = b"say next %_TSPackageInstallNext%";
@@ -99,16 +107,7 @@ fn a_list_of_packages_has_three_digits_and_ends_at_the_first_gap() {
     let (world, report) = run(&variables, &(LIST.to_owned() + NEXT));
     report.assert_succeeded();
     assert_eq!(times(&world, ["two", "one", "single", "three"]), [1, 1, 1, 0]);
-    let order: Vec<String> = world
-        .operations
-        .iter()
-        .filter(|name| name.starts_with("program writes /"))
-        .cloned()
-        .collect();
-    assert_eq!(
-        order[order.len() - 3..],
-        ["two", "one", "single"].map(|file| format!("program writes /{file}"))
-    );
+    assert_eq!(last_written(&world), ["two", "one", "single"]);
     assert!(is_forgotten(&world));
     // Which of several programs is meant is not guessed.
     let (_, report) = run(&[("PKG001", "files")], LIST);
@@ -200,16 +199,7 @@ fn a_list_of_applications_has_two_digits_and_comes_after_those_of_the_step() {
         "{}",
         report.log
     );
-    let order: Vec<String> = world
-        .operations
-        .iter()
-        .filter(|name| name.starts_with("program writes /"))
-        .cloned()
-        .collect();
-    assert_eq!(
-        order[order.len() - 3..],
-        ["single", "first", "second"].map(|file| format!("program writes /{file}"))
-    );
+    assert_eq!(last_written(&world), ["single", "first", "second"]);
     let (_, report) = run(&[("APP01", "unknown")], step);
     assert!(report.reason().contains("\"unknown\""), "{}", report.reason());
 }

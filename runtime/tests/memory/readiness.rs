@@ -9,7 +9,7 @@ use crate::driver::{Ended, run_to_end};
 use crate::fixture::{MediaBuilder, capture_existing, deploy, installed, machine};
 use crate::frames::{command, deploys_then, with_first};
 use crate::runs::with_account;
-use crate::world::Drive;
+use crate::world::{Drive, World};
 
 const SEQUENCE: &str =
     "name = \"Ready\"\noperating-system = \"linux\"\n[[steps]]\ntype = \"check-readiness\"\n";
@@ -114,23 +114,29 @@ fn everything_that_is_missing_is_said_at_once() {
     assert!(reason.contains("memory") && reason.contains("TPM"), "{reason}");
 }
 
+fn free_space(size: &str) -> String {
+    format!("[[steps]]\ntype = \"check-readiness\"\nfree-space = \"{size}\"\n")
+}
+
+/// The run succeeds where there is enough, and else ends for want of room.
+#[track_caller]
+fn room_is_judged(world: World, enough: bool) {
+    match run_to_end(world).1.ended {
+        Ended::Over(None) => assert!(enough, "it was not judged"),
+        Ended::Over(Some(reason)) => {
+            let said = reason.contains("free bytes on the system's volume");
+            assert!(!enough && said, "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Inside the system that was built; its volume has less than that.
 #[test]
 fn the_room_on_the_systems_volume_is_judged() {
     for (size, enough) in [("1 MB", true), ("100 TB", false)] {
-        let step = format!("[[steps]]\ntype = \"check-readiness\"\nfree-space = \"{size}\"\n");
-        let media = deploys_then(&step);
-        let ended = run_to_end(machine(Firmware::Uefi, &media)).1.ended;
-        match ended {
-            Ended::Over(None) => assert!(enough, "{size}"),
-            Ended::Over(Some(reason)) => {
-                assert!(
-                    !enough && reason.contains("free bytes on the system's volume"),
-                    "{reason}"
-                );
-            }
-            other => panic!("{other:?}"),
-        }
+        let media = deploys_then(&free_space(size));
+        room_is_judged(machine(Firmware::Uefi, &media), enough);
     }
 }
 
@@ -163,25 +169,15 @@ fn the_disk_that_the_sequence_works_on_is_judged() {
 fn the_room_on_the_volume_of_a_system_that_is_there_is_judged() {
     let captures = capture_existing(r"\\server\captures\ref.wim");
     for (size, enough) in [("1 GB", true), ("100 GB", false)] {
-        let step = format!("[[steps]]\ntype = \"check-readiness\"\nfree-space = \"{size}\"\n");
-        let media = with_account(MediaLayout::Iso, &with_first(&captures, &step));
-        match run_to_end(installed(&media)).1.ended {
-            Ended::Over(None) => assert!(enough, "{size}"),
-            Ended::Over(Some(reason)) => {
-                assert!(
-                    !enough && reason.contains("free bytes on the system's volume"),
-                    "{reason}"
-                );
-            }
-            other => panic!("{other:?}"),
-        }
+        let media = with_account(MediaLayout::Iso, &with_first(&captures, &free_space(size)));
+        room_is_judged(installed(&media), enough);
     }
 }
 
 #[test]
 fn the_room_of_a_system_that_is_still_to_be_made_is_not_judged() {
-    let step = "[[steps]]\ntype = \"check-readiness\"\nfree-space = \"100 TB\"\n";
-    let media = MediaBuilder::new(MediaLayout::Iso, &with_first(&deploy(), step));
+    let sequence = with_first(&deploy(), &free_space("100 TB"));
+    let media = MediaBuilder::new(MediaLayout::Iso, &sequence);
     let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
     report.assert_succeeded();
     assert!(
