@@ -30,9 +30,9 @@ impl<'a> Hive<'a> {
     /// # Errors
     /// When the hive cannot be read.
     pub fn value(&self, query: Query) -> Result<Option<Value>> {
-        match self.ask(query)? {
-            Answer::Value(value) => Ok(value),
-            Answer::Key(_) => Err(self.wrong()),
+        match self.ask([query])? {
+            [Answer::Value(value)] => Ok(value),
+            [Answer::Key(_)] => Err(self.wrong()),
         }
     }
 
@@ -41,20 +41,33 @@ impl<'a> Hive<'a> {
     /// # Errors
     /// When the hive cannot be read.
     pub fn key(&self, query: Query) -> Result<Option<Key>> {
-        match self.ask(query)? {
-            Answer::Key(key) => Ok(key),
-            Answer::Value(_) => Err(self.wrong()),
-        }
+        let [key] = self.keys([query])?;
+        Ok(key)
     }
 
-    fn ask(&self, query: Query) -> Result<Answer> {
+    /// Several keys at once: Windows PE loads the hive anew each time that it is asked.
+    ///
+    /// # Errors
+    /// When the hive cannot be read.
+    pub fn keys<const N: usize>(&self, queries: [Query; N]) -> Result<[Option<Key>; N]> {
+        let answers = self.ask(queries)?.into_iter();
+        let keys = answers.map(|answer| match answer {
+            Answer::Key(key) => Ok(key),
+            Answer::Value(_) => Err(self.wrong()),
+        });
+        keys.collect::<Result<Vec<_>>>()?
+            .try_into()
+            .map_err(|_| self.wrong())
+    }
+
+    fn ask<const N: usize>(&self, queries: [Query; N]) -> Result<[Answer; N]> {
         let read = Operation::Read(Read {
             hive: self.path.clone(),
-            queries: vec![query],
+            queries: queries.into(),
         });
         let answers = self.platform.hive(&read);
         let answers = answers.with_context(|| format!("reading {}", self.path.display()))?;
-        answers.into_iter().next().ok_or_else(|| self.wrong())
+        answers.try_into().map_err(|_| self.wrong())
     }
 
     fn wrong(&self) -> anyhow::Error {

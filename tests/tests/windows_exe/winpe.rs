@@ -36,9 +36,7 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
         drvload,
         load,
         unload,
-        // The certificates of a ConfigMgr client, and what kind of Windows it is.
-        load,
-        unload,
+        // What kind of Windows it is, and the certificates of a ConfigMgr client.
         load,
         unload,
         capture,

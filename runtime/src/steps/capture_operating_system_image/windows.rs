@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use media_format::hive::Key;
 use media_format::hive::protocol::Query;
 use media_format::wim::protocol::{CaptureImage, Volume as Source};
 use task_sequence::steps::CaptureOperatingSystemImage;
@@ -82,24 +83,24 @@ fn why_skipped(volume: &Volume, device: &Path, destination: &Destination) -> Opt
 fn installation(context: &Context<'_>) -> platform::Result<Installation> {
     let root = context.system_root(false)?;
     let hive = Hive::at(context.platform, &root, SOFTWARE_HIVE)?;
-    name_certificates(context, &hive)?;
-    Ok(Installation::read(hive.key(Installation::query())?.as_ref())?)
-}
-
-/// They are part of a hive, which is captured as it is.
-fn name_certificates(context: &Context<'_>, hive: &Hive<'_>) -> platform::Result<()> {
-    let query = Query::Key {
+    let certificates = Query::Key {
         key: CLIENT_CERTIFICATES.into(),
         depth: 1,
     };
-    if hive.key(query)?.is_some_and(|key| !key.keys.is_empty()) {
+    let [installation, certificates] = hive.keys([Installation::query(), certificates])?;
+    name_certificates(context, certificates.as_ref());
+    Ok(Installation::read(installation.as_ref())?)
+}
+
+/// They are part of a hive, which is captured as it is.
+fn name_certificates(context: &Context<'_>, certificates: Option<&Key>) {
+    if certificates.is_some_and(|key| !key.keys.is_empty()) {
         context.log.warning(format!(
             "the image has certificates of a ConfigMgr client, by which the machines that get it may be taken for one: remove what \
              is below HKLM\\SOFTWARE\\{CLIENT_CERTIFICATES} before sysprep, or let prepare-client-for-capture do it in the \
              running Windows"
         ));
     }
-    Ok(())
 }
 
 /// NTFS is read by libwim itself and must not be mounted meanwhile.
