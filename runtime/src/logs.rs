@@ -9,6 +9,7 @@ use task_sequence::steps::CaptureDestination;
 use task_sequence::{Action, Step};
 
 use crate::context::resolved;
+use crate::in_windows::path::text_in;
 use crate::platform::Result;
 use crate::run::Run;
 use crate::{destination, possible};
@@ -128,11 +129,16 @@ fn copy_to(run: &Run<'_>, folder: &Path) -> bool {
     copied
 }
 
+/// A deployed Windows keeps nothing of the run.
+const GONE: &str =
+    "nowhere any more: nothing of the run stays in the system, and the media cannot be written to";
+
 /// Where the log itself is, for somebody who comes to the machine later.
 pub fn place(run: &Run<'_>) -> String {
     let path = run.log.folder().join(crate::log::NAME);
     match (run.here, run.log.folder() == run.log_home) {
-        (Environment::Os, _) => path.display().to_string(),
+        (Environment::Os, _) if run.log.files().is_empty() => GONE.into(),
+        (Environment::Os, _) => text_in(run.platform.system(), &path),
         (Environment::Pe, true) => format!("{}, in memory until the machine is switched off", path.display()),
         (Environment::Pe, false) => {
             let folder = run

@@ -6,6 +6,8 @@ mod support;
 
 #[path = "boot_windows/bios.rs"]
 mod bios;
+#[path = "boot_windows/deployed.rs"]
+mod deployed;
 #[path = "boot_windows/existing.rs"]
 mod existing;
 #[path = "boot_windows/listing.rs"]

@@ -3,7 +3,8 @@
  * windeploy.exe does, logs an administrator on, and stays: Wine ends the services with the last process of a user.
  *
  * Set-up: the commands of the specialize pass (the stand-in's first process has taken them from the answer file),
- * SetupComplete.cmd, the state of set-up and of the image.
+ * SetupComplete.cmd, the state of set-up and of the image. With a product key in the answer file SetupComplete.cmd is not run, as
+ * Windows does with that of a retail or OEM edition.
  *
  * At a logon the commands of HKLM's Run are started. What they say is on the stand-in's serial port.
  */
@@ -12,6 +13,7 @@
 #include <windows.h>
 
 #define COMMANDS L"\\\\?\\unix\\run\\stand-in\\commands"
+#define PRODUCT_KEY L"\\\\?\\unix\\run\\stand-in\\product-key"
 #define SETUP_COMPLETE L"C:\\Windows\\Setup\\Scripts\\SetupComplete.cmd"
 #define LOGON L"SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run"
 #define RUN_SETUP 2
@@ -48,6 +50,28 @@ static void specialize(void)
     }
     if (commands)
         fclose(commands);
+}
+
+static int has_product_key(void)
+{
+    FILE *file = _wfopen(PRODUCT_KEY, L"r");
+    int has = file && fgetc(file) != EOF;
+
+    if (file)
+        fclose(file);
+    return has;
+}
+
+static void complete_script(void)
+{
+    if (GetFileAttributesW(SETUP_COMPLETE) == INVALID_FILE_ATTRIBUTES)
+        return;
+    if (has_product_key()) {
+        printf("SetupComplete.cmd is not run: there is a product key\n");
+        fflush(stdout);
+    } else {
+        run((wchar_t[]){L"cmd.exe /c " SETUP_COMPLETE});
+    }
 }
 
 static int set(const wchar_t *key, const wchar_t *name, DWORD type, const void *value, DWORD size)
@@ -99,8 +123,7 @@ int wmain(void)
         specialize();
         printf("set-up comes to its end\n");
         fflush(stdout);
-        if (GetFileAttributesW(SETUP_COMPLETE) != INVALID_FILE_ATTRIBUTES)
-            run((wchar_t[]){L"cmd.exe /c " SETUP_COMPLETE});
+        complete_script();
         if (complete())
             printf("the state of set-up cannot be written\n");
         printf("set-up is over\n");

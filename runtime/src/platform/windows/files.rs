@@ -167,12 +167,27 @@ fn remove(path: &Path) -> std::io::Result<()> {
     } else if kind.is_symlink_dir() {
         fs::remove_dir(path)
     } else {
+        allow_removal(path, &found)?;
         fs::remove_file(path)
     };
     match removed {
         Err(error) if is_in_use(&error) => bindings::remove_at_next_start(path),
         removed => removed,
     }
+}
+
+/// Windows removes no read-only file, and what was copied from a CD is one.
+#[expect(
+    clippy::permissions_set_readonly_false,
+    reason = "in Windows it is an attribute, which gives nobody a right"
+)]
+fn allow_removal(path: &Path, found: &fs::Metadata) -> std::io::Result<()> {
+    let mut permissions = found.permissions();
+    if !permissions.readonly() || found.is_symlink() {
+        return Ok(());
+    }
+    permissions.set_readonly(false);
+    fs::set_permissions(path, permissions)
 }
 
 fn remove_folder(path: &Path) -> std::io::Result<()> {
