@@ -107,7 +107,7 @@ fn exclusions(image: &CaptureImage) -> std::io::Result<File> {
 }
 
 fn set_properties(wim: &mut Wim, image: &CaptureImage, index: u32) -> Result<(), Failure> {
-    for (name, value) in properties(image) {
+    for (name, value) in image.properties() {
         let doing = format!("setting {name} of image {}", image.name);
         wim.set_property(index, name, value)
             .map_err(|e| Failure::lib(doing, &e))?;
@@ -115,23 +115,10 @@ fn set_properties(wim: &mut Wim, image: &CaptureImage, index: u32) -> Result<(),
     Ok(())
 }
 
-fn properties(image: &CaptureImage) -> impl Iterator<Item = (&'static str, &str)> {
-    let all = [
-        ("DESCRIPTION", &image.description),
-        ("DISPLAYNAME", &image.display_name),
-        ("DISPLAYDESCRIPTION", &image.display_description),
-        ("FLAGS", &image.flags),
-        ("CREATOR", &image.creator),
-        ("VERSION", &image.version),
-        ("MOUNTPOINT", &image.mount_point),
-    ];
-    all.into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
-}
-
 /// What would break the XML metadata or the exclusions, or cannot be stored, is refused before anything is read.
 fn check(image: &CaptureImage) -> Result<(), Failure> {
-    let texts = properties(image)
+    let texts = image
+        .properties()
         .map(|(_, value)| value)
         .chain([image.name.as_str()]);
     let patterns = image

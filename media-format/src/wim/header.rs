@@ -111,6 +111,19 @@ impl Resource {
             original_size: u64_at(bytes, 16),
         }
     }
+
+    /// The entry as it stands in the header.
+    pub fn encode(self) -> [u8; 24] {
+        let mut entry = [0; 24];
+        let packed = self.size & 0x00ff_ffff_ffff_ffff | u64::from(self.flags) << 56;
+        for (to, number) in entry
+            .chunks_exact_mut(8)
+            .zip([packed, self.offset, self.original_size])
+        {
+            to.copy_from_slice(&number.to_le_bytes());
+        }
+        entry
+    }
 }
 
 /// The header of a WIM.

@@ -23,6 +23,12 @@ pub enum InfoError {
         /// Why.
         source: io::Error,
     },
+    /// The file cannot be written.
+    #[error("writing the XML metadata of the WIM: {source}")]
+    Write {
+        /// Why.
+        source: io::Error,
+    },
     /// The header is damaged or not a WIM's.
     #[error(transparent)]
     Header(#[from] HeaderError),
@@ -141,15 +147,7 @@ pub struct WindowsInfo {
 impl WimInfo {
     /// Reads header and XML metadata. Nothing else of the file is touched.
     pub fn read<R: Read + Seek>(reader: &mut R) -> Result<Self, InfoError> {
-        let mut bytes = [0; HEADER_SIZE];
-        let what = "the header";
-        reader
-            .rewind()
-            .map_err(|source| InfoError::Read { what, source })?;
-        reader
-            .read_exact(&mut bytes)
-            .map_err(|source| InfoError::Read { what, source })?;
-        let header = Header::parse(&bytes)?;
+        let header = Header::parse(&read_header(reader)?)?;
         let images = xml::parse(&read_xml(reader, &header)?)?;
         Self::new(&header, images)
     }
@@ -188,8 +186,18 @@ pub fn parse_xml(bytes: &[u8]) -> Result<Vec<ImageInfo>, InfoError> {
     xml::parse(bytes)
 }
 
+pub(super) fn read_header<R: Read + Seek>(reader: &mut R) -> Result<[u8; HEADER_SIZE], InfoError> {
+    let mut bytes = [0; HEADER_SIZE];
+    let what = "the header";
+    reader
+        .rewind()
+        .and_then(|()| reader.read_exact(&mut bytes))
+        .map_err(|source| InfoError::Read { what, source })?;
+    Ok(bytes)
+}
+
 /// The size is checked against the file before memory is taken for it.
-fn read_xml<R: Read + Seek>(reader: &mut R, header: &Header) -> Result<Vec<u8>, InfoError> {
+pub(super) fn read_xml<R: Read + Seek>(reader: &mut R, header: &Header) -> Result<Vec<u8>, InfoError> {
     let what = "the XML metadata";
     let place = header.xml;
     if place.is_compressed() || place.size != place.original_size {

@@ -172,6 +172,23 @@ pub struct CaptureImage {
     pub one_file_system: bool,
 }
 
+impl CaptureImage {
+    /// What the image says of itself beside its name: elements of the WIM's XML metadata, and their values.
+    pub fn properties(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("DESCRIPTION", &self.description),
+            ("DISPLAYNAME", &self.display_name),
+            ("DISPLAYDESCRIPTION", &self.display_description),
+            ("FLAGS", &self.flags),
+            ("CREATOR", &self.creator),
+            ("VERSION", &self.version),
+            ("MOUNTPOINT", &self.mount_point),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+}
+
 /// Reads every stream of a WIM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

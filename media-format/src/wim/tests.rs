@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::header::{CompressionType, HEADER_SIZE, Header, HeaderError};
 use super::info::{InfoError, WimInfo, parse_xml};
+use super::properties;
+use super::protocol::{CaptureImage, Volume};
 
 const XML: &str = "<WIM><TOTALBYTES>9</TOTALBYTES>\
     <IMAGE INDEX=\"2\"><NAME>Data</NAME><DIRCOUNT>1</DIRCOUNT><FILECOUNT>2</FILECOUNT></IMAGE>\
@@ -159,6 +161,59 @@ fn bad_headers_are_named() {
     ));
     assert_eq!(with(40, &[2]), HeaderError::Part { part: 2, total: 1 });
     assert_eq!(with(120, &[2]), HeaderError::BootIndex { boot: 2, images: 1 });
+}
+
+fn captured(name: &str) -> CaptureImage {
+    CaptureImage {
+        source: Volume::NtfsVolume("C:".into()),
+        name: name.into(),
+        description: None,
+        display_name: None,
+        display_description: None,
+        flags: None,
+        creator: None,
+        version: None,
+        mount_point: None,
+        exclude: vec![],
+        exclude_exceptions: vec![],
+        unix_data: false,
+        one_file_system: false,
+    }
+}
+
+#[test]
+fn properties_are_set_and_everything_else_stays() {
+    let before = wim(2, XML);
+    let mut images = [captured("Windows"), captured("Data")];
+    images[0].flags = Some("Professional".into());
+    images[0].creator = Some("a < b & c > d \u{1f600}".into());
+    images[0].description = Some("another".into());
+    images[1].version = Some("2".into());
+    let mut file = Cursor::new(before.clone());
+    properties::set(&mut file, &images).unwrap();
+    let after = file.into_inner();
+    assert!(after.len() > before.len());
+    assert_eq!(after[HEADER_SIZE..before.len()], before[HEADER_SIZE..]);
+    let mut expected = read(&before).unwrap();
+    let [windows, data] = &mut expected.images[..] else {
+        panic!("two images")
+    };
+    windows.flags = images[0].flags.clone();
+    windows.creator = images[0].creator.clone();
+    windows.description = images[0].description.clone();
+    data.version = images[1].version.clone();
+    assert_eq!(read(&after).unwrap(), expected);
+}
+
+#[test]
+fn properties_of_an_image_that_is_not_there_change_nothing() {
+    let before = wim(2, XML);
+    let mut images = [captured("a"), captured("b"), captured("c")];
+    images[2].creator = Some("somebody".into());
+    let mut file = Cursor::new(before.clone());
+    let error = properties::set(&mut file, &images).unwrap_err();
+    assert!(error.to_string().contains("no image 3"), "{error}");
+    assert_eq!(file.into_inner(), before);
 }
 
 proptest! {

@@ -11,11 +11,7 @@ const MOST_IMAGES: usize = 10_000;
 /// Reads the images from the XML metadata, which is UTF-16LE with or without a byte order mark.
 pub(super) fn parse(bytes: &[u8]) -> Result<Vec<ImageInfo>, InfoError> {
     let text = decode(bytes)?;
-    let options = ParsingOptions {
-        nodes_limit: MOST_NODES,
-        ..ParsingOptions::default()
-    };
-    let document = Document::parse_with_options(&text, options).map_err(|e| InfoError::Xml(e.to_string()))?;
+    let document = document(&text)?;
     let root = document.root_element();
     if root.tag_name().name() != "WIM" {
         return Err(InfoError::Xml(format!(
@@ -46,7 +42,46 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<ImageInfo>, InfoError> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<String, InfoError> {
+fn document(text: &str) -> Result<Document<'_>, InfoError> {
+    let options = ParsingOptions {
+        nodes_limit: MOST_NODES,
+        ..ParsingOptions::default()
+    };
+    Document::parse_with_options(text, options).map_err(|e| InfoError::Xml(e.to_string()))
+}
+
+/// The same metadata, in which an image has that property; the one that it had is gone.
+pub(super) fn with_property(text: &str, index: u32, name: &str, value: &str) -> Result<String, InfoError> {
+    let document = document(text)?;
+    let number = index.to_string();
+    let is_meant = |node: &Node| node.has_tag_name("IMAGE") && node.attribute("INDEX") == Some(&number);
+    let image = document.root_element().children().find(is_meant);
+    let image = image.ok_or_else(|| InfoError::Xml(format!("it has no image {index}")))?;
+    let element = format!("<{name}>{}</{name}>", escape(value));
+    let place = match (child(image, name), image.last_child()) {
+        (Some(before), _) => before.range(),
+        (None, Some(last)) => last.range().end..last.range().end,
+        (None, None) => return Err(InfoError::Xml(format!("image {index} is empty"))),
+    };
+    let mut text = text.to_owned();
+    text.replace_range(place, &element);
+    Ok(text)
+}
+
+fn escape(value: &str) -> String {
+    value
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// UTF-16LE with a byte order mark, as Windows writes it.
+pub(super) fn encode(text: &str) -> Vec<u8> {
+    let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+    units.flat_map(u16::to_le_bytes).collect()
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<String, InfoError> {
     if !bytes.len().is_multiple_of(2) {
         return Err(InfoError::Xml("its length is odd, so it is not UTF-16".into()));
     }

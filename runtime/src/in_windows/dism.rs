@@ -23,6 +23,8 @@ pub struct Job<'a> {
     pub folders: Vec<String>,
     /// Where the list of exclusions can be written.
     pub configuration: PathBuf,
+    /// Sets the properties of the images in a WIM.
+    pub set_properties: fn(&Path, &[CaptureImage]) -> Result<()>,
 }
 
 /// Whether DISM can capture like that.
@@ -227,35 +229,15 @@ fn write(
     let count = job.capture.images.len() as u64;
     for (number, (image, folder)) in job.capture.images.iter().zip(&job.folders).enumerate() {
         progress(&step(Phase::Write, number as u64, count));
-        name_lost(log, image);
         let text = configuration(image);
         machine.write(&job.configuration, text.as_bytes(), 0o600)?;
         let first = (number == 0).then_some(compression);
         let words = words(image, folder, made, first, &job.configuration);
         tools::run(machine, log, PROGRAM, &words, None).with_context(|| format!("capturing {folder}"))?;
     }
-    machine.remove(&job.configuration)
-}
-
-/// DISM has no options for these.
-fn name_lost(log: &Log, image: &CaptureImage) {
-    let lost = [
-        ("creator", &image.creator),
-        ("version", &image.version),
-        ("edition", &image.flags),
-    ];
-    let lost: Vec<&str> = lost
-        .iter()
-        .filter(|(_, value)| value.is_some())
-        .map(|(name, _)| *name)
-        .collect();
-    if !lost.is_empty() {
-        log.warning(format!(
-            "the image \"{}\" is captured without its {}: DISM has no options for them, and the Linux PE has",
-            image.name,
-            lost.join(" and ")
-        ));
-    }
+    machine.remove(&job.configuration)?;
+    // DISM has no options for most of them.
+    (job.set_properties)(made, &job.capture.images).context("writing down what the images say of themselves")
 }
 
 /// The words of the call: the first image makes the file, with a compression, and the others are added to it.

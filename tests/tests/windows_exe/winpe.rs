@@ -1,6 +1,7 @@
 //! Windows PE as the boot image, played by Wine: what the runtime calls there, word by word.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use media_format::state::Next;
@@ -10,15 +11,32 @@ use super::step;
 
 const PATIENCE: Duration = Duration::from_secs(240);
 
+fn wimlib(arguments: &[&str]) -> String {
+    let output = Command::new("wimlib-imagex").args(arguments).output();
+    let output = output.expect("wimlib-imagex (make setup installs it)");
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 #[test]
 fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
     let steps = step("prepare-client-for-capture", "")
         + &step("prepare-os-for-capture", "")
         + &step(
             "capture-operating-system-image",
-            "destination = \"media:captures/a.wim\"\nimage-name = \"Windows reference\"",
+            "destination = \"media:captures/a.wim\"\nimage-name = \"Windows reference\"\nimage-creator = \"somebody\"\nimage-version = \"7\"",
         );
     let machine = Machine::in_winpe(&steps);
+    let image = machine.c("captured.wim");
+    let source = machine.volume("windows").display().to_string();
+    // With a table for the integrity, as DISM writes it.
+    wimlib(&[
+        "capture",
+        &source,
+        &image.display().to_string(),
+        "as DISM names it",
+        "--check",
+    ]);
     let inf = include_bytes!("../../../windows-setup/tests/packages/vmd.inf");
     let folder = machine.c("media-runtime/drivers/vmd");
     fs::create_dir_all(&folder).expect("a folder");
@@ -44,10 +62,19 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
     ];
     assert_eq!(machine.calls(), expected, "{log}");
     let captures = machine.volume("data").join("captures");
-    assert_eq!(
-        fs::read_to_string(captures.join("a.wim")).expect("the image"),
-        "an image"
-    );
+    let wim = captures.join("a.wim").display().to_string();
+    let about = wimlib(&["info", "--check", &wim]);
+    let has = |name: &str, value: &str| {
+        let line = about.lines().find_map(|line| line.strip_prefix(name));
+        assert_eq!(line.map(str::trim), Some(value), "{name} {about}");
+    };
+    has("Name:", "as DISM names it");
+    has("Flags:", "Professional");
+    let xml = wimlib(&["info", "--xml", &wim]).replace('\0', "");
+    for element in ["<CREATOR>somebody</CREATOR>", "<VERSION>7</VERSION>"] {
+        assert!(xml.contains(element), "{element}: {xml}");
+    }
+    wimlib(&["verify", &wim]);
     assert!(captures.join("a.wim.sha256").exists());
     for call in expected.iter().filter(|call| !call.contains("Windows reference")) {
         assert!(

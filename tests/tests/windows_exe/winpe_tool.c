@@ -27,11 +27,7 @@ static void load(void)
 
 static void capture(const wchar_t *path)
 {
-    FILE *file = _wfopen(path, L"wb");
-    if (file) {
-        fputs("an image", file);
-        fclose(file);
-    }
+    CopyFileW(L"C:\\captured.wim", path, FALSE);
 }
 
 int wmain(int count, wchar_t **words)
@@ -47,7 +43,7 @@ int wmain(int count, wchar_t **words)
     fwprintf(file, L"\n");
     fclose(file);
     for (int n = 1; n < count; n++) {
-        if (!wcsncmp(words[n], image, wcslen(image)))
+        if (n > 2 && !wcscmp(words[2], L"/Capture-Image") && !wcsncmp(words[n], image, wcslen(image)))
             capture(words[n] + wcslen(image));
         if (!wcscmp(words[n], L"load"))
             load();

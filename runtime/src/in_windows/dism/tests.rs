@@ -40,6 +40,7 @@ fn job(capture: &Capture) -> Job<'_> {
         capture,
         folders: vec![r"W:\".into(), r"V:\".into()],
         configuration: "X:/media-runtime/WimScript.ini".into(),
+        set_properties: |_, _| Ok(()),
     }
 }
 
@@ -48,6 +49,26 @@ fn machine() -> Fake {
     Fake::default().does("dism.exe", |machine| {
         machine.put_file("E:/captures/a.wim.partial.wim", b"an image");
     })
+}
+
+/// Under the name that the file has until it is complete; what could not be completed goes away.
+#[test]
+fn what_dism_has_no_options_for_is_written_down_before_the_image_gets_its_name() {
+    let (machine, mut capture) = (machine(), two_volumes());
+    capture.images[0].creator = Some("somebody".into());
+    capture.images[1].mount_point = Some("D:".into());
+    let mut job = job(&capture);
+    job.set_properties = |wim, images| {
+        let properties: Vec<_> = images.iter().flat_map(CaptureImage::properties).collect();
+        bail!("{}: {properties:?}", wim.display())
+    };
+    let error = super::capture(&machine, &Log::default(), &job, &mut |_| {}).unwrap_err();
+    let error = format!("{error:#}");
+    let made = "E:/captures/a.wim.partial.wim";
+    let asked =
+        format!(r#"{made}: [("DESCRIPTION", "as it was"), ("CREATOR", "somebody"), ("MOUNTPOINT", "D:")]"#);
+    assert!(error.ends_with(&asked), "{error}");
+    assert!(!machine.exists(Path::new(made)) && !machine.exists(&capture.wim));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Images and hives of a Windows that does not run: only Windows PE touches them.
 
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use media_format::hive::protocol::{Answer, Operation as HiveOperation};
 use media_format::wim::info::WimInfo;
-use media_format::wim::protocol::{Message, Operation, Request, Summary, Volume};
+use media_format::wim::properties;
+use media_format::wim::protocol::{CaptureImage, Message, Operation, Request, Summary, Volume};
 
 use super::{Windows, bindings};
 use crate::in_windows::{dism, offline_hive};
@@ -13,7 +15,7 @@ use crate::platform::{Disks as _, Drivers, Hives, Images, Machine as _, Result};
 
 impl Images for Windows {
     fn image_info(&self, wim: &Path) -> Result<WimInfo> {
-        let file = std::fs::File::open(wim).with_context(|| format!("opening {}", wim.display()))?;
+        let file = File::open(wim).with_context(|| format!("opening {}", wim.display()))?;
         WimInfo::read(&mut std::io::BufReader::new(file))
             .with_context(|| format!("reading {}", wim.display()))
     }
@@ -39,6 +41,7 @@ impl Images for Windows {
                     capture,
                     folders: volumes.collect::<Result<_>>()?,
                     configuration: self.root().join(r"media-runtime\WimScript.ini"),
+                    set_properties,
                 };
                 dism::capture(self, log, &job, progress)
             }
@@ -49,6 +52,12 @@ impl Images for Windows {
             _ => bail!("DISM takes no single files out of an image; use the Linux PE as the boot image"),
         }
     }
+}
+
+fn set_properties(wim: &Path, images: &[CaptureImage]) -> Result<()> {
+    let mut file = File::options().read(true).write(true).open(wim)?;
+    properties::set(&mut file, images)?;
+    Ok(file.sync_all()?)
 }
 
 fn letter(volume: &Volume) -> Result<String> {
