@@ -10,7 +10,7 @@ use task_sequence::{Action, Step};
 
 use crate::context::resolved;
 use crate::in_windows::path::text_in;
-use crate::platform::Result;
+use crate::platform::{Result, System};
 use crate::run::Run;
 use crate::{destination, possible};
 
@@ -133,11 +133,11 @@ fn copy_to(run: &Run<'_>, folder: &Path) -> bool {
 const GONE: &str =
     "nowhere any more: nothing of the run stays in the system, and the media cannot be written to";
 
-/// Where the log itself is, for somebody who comes to the machine later.
-pub fn place(run: &Run<'_>) -> String {
+/// Where the log itself is after the run, for somebody who comes to the machine later.
+pub fn place(run: &Run<'_>, succeeded: bool) -> String {
     let path = run.log.folder().join(crate::log::NAME);
     match (run.here, run.log.folder() == run.log_home) {
-        (Environment::Os, _) if run.log.files().is_empty() => GONE.into(),
+        (Environment::Os, _) if succeeded && run.platform.system() == System::Windows => GONE.into(),
         (Environment::Os, _) => text_in(run.platform.system(), &path),
         (Environment::Pe, true) => format!("{}, in memory until the machine is switched off", path.display()),
         (Environment::Pe, false) => {

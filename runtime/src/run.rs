@@ -521,12 +521,13 @@ impl Run<'_> {
     }
 
     fn report_end(&self, failure: Option<String>) {
+        let succeeded = failure.is_none();
         self.reporter.event(&Event::Ended {
-            succeeded: failure.is_none(),
+            succeeded,
             reason: failure,
             captured: self.journal.saved.captured.clone(),
             log: Some(match self.log_copies.is_empty() {
-                true => logs::place(self),
+                true => logs::place(self, succeeded),
                 false => self.log_copies.join(", "),
             }),
         });

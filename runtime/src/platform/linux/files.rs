@@ -102,7 +102,8 @@ impl Files for Linux {
             let (source, entry) = (self.target_of(from)?, self.entry_of(to, true)?);
             only_files(&source)?;
             let mut source = File::open(source.path())?;
-            let mode = source.metadata()?.permissions().mode() & 0o7777;
+            // On a CD nothing can be written; Windows would take that over as the attribute of a file that nobody may replace.
+            let mode = source.metadata()?.permissions().mode() & 0o7777 | 0o200;
             replace(entry.path(), mode, |file| {
                 std::io::copy(&mut source, file).map(drop)
             })
