@@ -130,8 +130,7 @@ fn copy_to(run: &Run<'_>, folder: &Path) -> bool {
 }
 
 /// A deployed Windows keeps nothing of the run.
-const GONE: &str =
-    "nowhere any more: nothing of the run stays in the system, and the media cannot be written to";
+const GONE: &str = "nowhere any more: nothing of the run stays in the system, and the media took no copy";
 
 /// Where the log itself is after the run, for somebody who comes to the machine later.
 pub fn place(run: &Run<'_>, succeeded: bool) -> String {

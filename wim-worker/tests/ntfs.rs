@@ -46,12 +46,7 @@ fn make_tree(tree: &Path) {
 }
 
 fn from_volume(volume: &Path) -> CaptureImage {
-    let source = Volume::NtfsVolume(volume.into());
-    CaptureImage {
-        source,
-        unix_data: false,
-        ..image(volume, "Windows")
-    }
+    CaptureImage::new(Volume::NtfsVolume(volume.into()), "Windows")
 }
 
 fn to_volume(wim: &Path, volume: &Path) -> Operation {

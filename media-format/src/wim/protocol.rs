@@ -173,6 +173,25 @@ pub struct CaptureImage {
 }
 
 impl CaptureImage {
+    /// All of a source, and nothing said of it but its name.
+    pub fn new(source: Volume, name: impl Into<String>) -> Self {
+        Self {
+            source,
+            name: name.into(),
+            description: None,
+            display_name: None,
+            display_description: None,
+            flags: None,
+            creator: None,
+            version: None,
+            mount_point: None,
+            exclude: vec![],
+            exclude_exceptions: vec![],
+            unix_data: false,
+            one_file_system: false,
+        }
+    }
+
     /// What the image says of itself beside its name: elements of the WIM's XML metadata, and their values.
     pub fn properties(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let all = [

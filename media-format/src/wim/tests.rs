@@ -164,21 +164,7 @@ fn bad_headers_are_named() {
 }
 
 fn captured(name: &str) -> CaptureImage {
-    CaptureImage {
-        source: Volume::NtfsVolume("C:".into()),
-        name: name.into(),
-        description: None,
-        display_name: None,
-        display_description: None,
-        flags: None,
-        creator: None,
-        version: None,
-        mount_point: None,
-        exclude: vec![],
-        exclude_exceptions: vec![],
-        unix_data: false,
-        one_file_system: false,
-    }
+    CaptureImage::new(Volume::NtfsVolume("C:".into()), name)
 }
 
 #[test]

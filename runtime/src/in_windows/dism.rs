@@ -236,8 +236,13 @@ fn write(
         tools::run(machine, log, PROGRAM, &words, None).with_context(|| format!("capturing {folder}"))?;
     }
     machine.remove(&job.configuration)?;
-    // DISM has no options for most of them.
-    (job.set_properties)(made, &job.capture.images).context("writing down what the images say of themselves")
+    // DISM has no options for most of them. Its image is whole without.
+    if let Err(error) = (job.set_properties)(made, &job.capture.images) {
+        log.warning(format!(
+            "the images are captured without creator, version and edition: {error:#}"
+        ));
+    }
+    Ok(())
 }
 
 /// The words of the call: the first image makes the file, with a compression, and the others are added to it.

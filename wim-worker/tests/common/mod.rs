@@ -84,19 +84,8 @@ pub(crate) fn warnings(messages: &[Message]) -> Vec<String> {
 
 pub(crate) fn image(source: &Path, name: &str) -> CaptureImage {
     CaptureImage {
-        source: Volume::Folder(source.into()),
-        name: name.into(),
-        description: None,
-        display_name: None,
-        display_description: None,
-        flags: None,
-        creator: None,
-        version: None,
-        mount_point: None,
-        exclude: Vec::new(),
-        exclude_exceptions: Vec::new(),
         unix_data: true,
-        one_file_system: false,
+        ..CaptureImage::new(Volume::Folder(source.into()), name)
     }
 }
 
