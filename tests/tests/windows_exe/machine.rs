@@ -29,15 +29,18 @@ const ESP: &str = "0aa11bb2-0000-4000-8000-000000000001";
 /// Starting Wine takes seconds, and many of them where other tests run beside it.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// The first start of Wine makes the prefix, which takes half a minute: all tests share it, one at a time.
-static PREFIX: LazyLock<Mutex<tempfile::TempDir>> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().expect("a folder for the prefix");
-    let output = wine(folder.path(), &["wineboot", "-i"], PATIENCE);
-    assert!(folder.path().join("drive_c/windows").is_dir(), "{output:?}");
+/// The first start of Wine makes the prefix, which takes half a minute: all tests share it, one at a time. It is a folder of the
+/// build, which the next run replaces: nothing removes what is static when a program ends.
+static PREFIX: LazyLock<Mutex<PathBuf>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wine-prefix");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder for the prefix");
+    let output = wine(&folder, &["wineboot", "-i"], PATIENCE);
+    assert!(folder.join("drive_c/windows").is_dir(), "{output:?}");
     for program in ["shutdown", "unprivileged"] {
-        compile(program, &folder.path().join("drive_c/windows/system32"));
+        compile(program, &folder.join("drive_c/windows/system32"));
     }
-    end_wine(folder.path());
+    end_wine(&folder);
     Mutex::new(folder)
 });
 
@@ -103,7 +106,7 @@ fn end_wine(prefix: &Path) {
 
 /// The machine of one test.
 pub struct Machine {
-    prefix: MutexGuard<'static, tempfile::TempDir>,
+    prefix: MutexGuard<'static, PathBuf>,
     files: tempfile::TempDir,
     session: Option<Child>,
 }
@@ -225,18 +228,18 @@ impl Machine {
             let added = self.run(&[&["reg"], &key[..]].concat());
             assert!(added.status.success(), "{added:?}");
         }
-        end_wine(self.prefix.path());
+        end_wine(&self.prefix);
     }
 
     /// Starts the runtime as winpeshl.ini does; one that waits at its end is ended after that time.
     pub fn runs_in_winpe(&self, within: Duration) -> Output {
         let program = r"C:\media-runtime\media-runtime.exe";
-        wine(self.prefix.path(), &[program, "start"], within)
+        wine(&self.prefix, &[program, "start"], within)
     }
 
     /// Starts it so until its log has that text; the runtime waits at its end.
     pub fn runs_in_winpe_until(&self, said: &str) {
-        let mut run = command(self.prefix.path())
+        let mut run = command(&self.prefix)
             .args(["--kill-after=5", &PATIENCE.as_secs().to_string(), "wine"])
             .args([r"C:\media-runtime\media-runtime.exe", "start"])
             .stdin(Stdio::null())
@@ -248,7 +251,7 @@ impl Machine {
         while !self.log().contains(said) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(200));
         }
-        end_wine(self.prefix.path());
+        end_wine(&self.prefix);
         let _ = run.kill();
         let _ = run.wait();
     }
@@ -267,14 +270,14 @@ impl Machine {
     fn make_volume(&self, letter: &str, name: &str) {
         let folder = self.volume(name);
         fs::create_dir(&folder).expect("a volume");
-        let link = self.prefix.path().join("dosdevices").join(letter);
+        let link = self.prefix.join("dosdevices").join(letter);
         let _ = fs::remove_file(&link);
         symlink(&folder, link).expect("a drive letter");
     }
 
     /// A path on drive C:.
     pub fn c(&self, path: &str) -> PathBuf {
-        self.prefix.path().join("drive_c").join(path)
+        self.prefix.join("drive_c").join(path)
     }
 
     /// A path on the boot partition.
@@ -415,7 +418,7 @@ impl Machine {
 
     /// Runs a program of this Windows to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        wine(self.prefix.path(), arguments, PATIENCE)
+        wine(&self.prefix, arguments, PATIENCE)
     }
 
     /// Runs the runtime.
@@ -442,7 +445,7 @@ impl Machine {
         for (name, kind, data) in values {
             self.set_value(SERVICE, name, kind, data);
         }
-        end_wine(self.prefix.path());
+        end_wine(&self.prefix);
     }
 
     /// Writes a value of the registry.
@@ -453,7 +456,7 @@ impl Machine {
 
     /// Starts Windows: its services come up, and nobody does anything.
     pub fn start(&mut self) {
-        let session = command(self.prefix.path())
+        let session = command(&self.prefix)
             .args([
                 "--kill-after=5",
                 &PATIENCE.as_secs().to_string(),
@@ -495,7 +498,7 @@ impl Machine {
 
     /// Ends Windows at once.
     pub fn power_off(&mut self) {
-        end_wine(self.prefix.path());
+        end_wine(&self.prefix);
         if let Some(mut session) = self.session.take() {
             let _ = session.kill();
             let _ = session.wait();
@@ -540,9 +543,9 @@ impl Drop for Machine {
         self.run(&["reg", "delete", CONTROL, "/v", "PEFirmwareType", "/f"]);
         self.run(&["reg", "delete", MINI_NT, "/f"]);
         for letter in ["d:", "e:", "s:", "w:"] {
-            let _ = fs::remove_file(self.prefix.path().join("dosdevices").join(letter));
+            let _ = fs::remove_file(self.prefix.join("dosdevices").join(letter));
         }
-        end_wine(self.prefix.path());
+        end_wine(&self.prefix);
     }
 }
 
