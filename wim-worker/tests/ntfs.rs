@@ -261,7 +261,8 @@ fn a_solid_image_is_applied_to_a_volume() {
     assert_holds(&volume, &tree);
 }
 
-/// Gives a file of the volume a reparse point of that kind, as Windows' filters do. A mount needs a namespace of its own.
+/// Gives a file of the volume a reparse point of that kind, as Windows' filters do. A mount needs a namespace of its own, and ntfs-3g
+/// one in which it can give up its groups.
 fn pack(volume: &Path, file: &str, tag: &str) {
     let script = "mkdir -p \"$0.mount\"; ntfs-3g \"$0\" \"$0.mount\"; echo text >\"$0.mount/$1\"; \
                   setfattr -n system.ntfs_reparse_data -v \"0x${2}1000000001000000020000000100000000000000\" \"$0.mount/$1\"; \
@@ -271,7 +272,7 @@ fn pack(volume: &Path, file: &str, tag: &str) {
     let mapped = if as_root {
         &[][..]
     } else {
-        &["--map-root-user"][..]
+        &["--map-root-user", "--map-auto"][..]
     };
     judge("unshare", &[mapped, &shell[..]].concat());
 }
