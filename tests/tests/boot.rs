@@ -5,6 +5,10 @@
 // What cannot go on in a test fails it.
 #![allow(clippy::unwrap_used)]
 
+#[path = "boot/cuts.rs"]
+mod cuts;
+#[path = "boot/recording.rs"]
+mod recording;
 mod support;
 
 use std::fs;
@@ -43,13 +47,33 @@ fn kernel_and_initramfs_take_no_more_than_60_mb() {
     assert!((10_000_000..=60_000_000).contains(&both), "{both} bytes");
 }
 
-/// The stick's run is the beginning of other scenarios: it is done once.
+/// The stick's run is the beginning of other scenarios: it is done once. What it writes is recorded.
 fn captured_on_the_stick() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
     IMAGE.get_or_init(|| {
-        demo(&["media"]);
-        Image::at(&out("demo/media/captures/reference.wim"))
+        support::recorded_demo(&recording(), &["media"]);
+        Image::at(&captured_image())
     })
+}
+
+fn recording() -> PathBuf {
+    out("tests/recording")
+}
+
+fn captured_image() -> PathBuf {
+    out("demo/media/captures/reference.wim")
+}
+
+#[test]
+fn no_power_cut_takes_what_the_target_has_flushed() {
+    captured_on_the_stick();
+    cuts::lose_nothing_of_the_target(&recording());
+}
+
+#[test]
+fn no_power_cut_leaves_an_image_that_has_its_name_and_is_not_complete() {
+    captured_on_the_stick();
+    cuts::lose_nothing_of_the_stick(&recording(), &out("demo/media.img"), &captured_image());
 }
 
 fn deployed() -> &'static System {

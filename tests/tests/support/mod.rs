@@ -95,18 +95,35 @@ const TRANSLATED: &str = "--accelerator=tcg";
 
 /// Runs a scenario of the demonstration to its end, on a machine with one processor; its output is shown when it fails.
 pub fn demo(arguments: &[&str]) {
-    demo_into("out/demo", arguments);
+    run_demo(arguments, &[]);
 }
 
 /// The same, with media and results in another folder: another test looks at those of this scenario.
 pub fn demo_into(folder: &str, arguments: &[&str]) {
+    run_demo(arguments, &[format!("DEMO_OUTPUT={folder}")]);
+}
+
+/// The same, with a log of what the machine writes to its disk and to the stick (`boot/qemu-system-x86_64`).
+pub fn recorded_demo(recording: &Path, arguments: &[&str]) {
+    let _ = fs::remove_dir_all(recording);
+    fs::create_dir_all(recording).expect("a folder for the recording");
+    let recorder = root().join("tests/tests/boot");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let variables = [
+        format!("RECORDING={}", recording.display()),
+        format!("PATH={}:{path}", recorder.display()),
+    ];
+    run_demo(arguments, &variables);
+}
+
+fn run_demo(arguments: &[&str], variables: &[String]) {
     let script = root().join("scripts/demo").display().to_string();
     let (name, others) = arguments.split_first().expect("the name of the scenario");
     // With several, QEMU 7.2 rarely runs an instruction that the guest has just replaced.
     let arguments = [&[script.as_str(), name, TRANSLATED, "--cpus=1"], others].concat();
-    let folder = format!("DEMO_OUTPUT={folder}");
+    let variables: Vec<&str> = variables.iter().map(String::as_str).collect();
     let _held = Processors::take(1);
-    println!("{}", run("env", &[&[folder.as_str()], &arguments[..]].concat()));
+    println!("{}", run("env", &[&variables, &arguments[..]].concat()));
 }
 
 /// Builds a project of `demo/`; gives the image.
