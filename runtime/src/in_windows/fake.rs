@@ -225,6 +225,10 @@ impl Files for Fake {
         Ok(())
     }
 
+    fn wipe(&self, path: &Path) -> Result<()> {
+        self.remove(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let Some(bytes) = self.files.borrow_mut().remove(&place(from)) else {
             bail!("{}: no such file", from.display())

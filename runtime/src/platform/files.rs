@@ -9,7 +9,8 @@ use super::Result;
 pub trait Files {
     /// The content, or nothing where there is no such file.
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>>;
-    /// Replaces or makes a file with the given mode, and the folders that lead to it.
+    /// Replaces or makes a file with the given mode, and the folders that lead to it. One that nobody else may read can hold
+    /// secrets: what it replaces is written over.
     fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()>;
     /// Overwrites bytes of an existing file in place.
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()>;
@@ -17,6 +18,9 @@ pub trait Files {
     fn link(&self, path: &Path, to: &str) -> Result<()>;
     /// Removes a file, a link or a whole folder; nothing happens where there is none.
     fn remove(&self, path: &Path) -> Result<()>;
+    /// Removes a file that may hold secrets, and writes over its bytes before: those of a removed file stay on the volume until
+    /// something else takes their place. Nothing happens where there is none.
+    fn wipe(&self, path: &Path) -> Result<()>;
     /// Removes a folder that is empty; one that is not stays.
     fn remove_empty(&self, folder: &Path) -> Result<()> {
         if self.is_folder(folder) && self.list(folder)?.is_empty() {

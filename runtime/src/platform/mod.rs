@@ -11,6 +11,7 @@ mod images;
 mod machine;
 mod network;
 mod output;
+mod overwritten;
 mod packages;
 mod processes;
 mod registry;

@@ -54,7 +54,7 @@ pub(super) fn run(options: &RunScript, context: &mut Context<'_>) -> Result {
             options.output_variable.as_deref(),
         )
     });
-    temporary.map_or(Ok(()), |file| context.platform.remove(&file))?;
+    temporary.map_or(Ok(()), |file| context.platform.wipe(&file))?;
     done
 }
 

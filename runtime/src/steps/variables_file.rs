@@ -41,7 +41,7 @@ fn place(context: &Context<'_>) -> PathBuf {
 pub(super) fn take(context: &Context<'_>) -> platform::Result<String> {
     let path = place(context);
     let bytes = context.platform.read(&path)?.unwrap_or_default();
-    context.platform.remove(&path)?;
+    context.platform.wipe(&path)?;
     if bytes.len() > MOST_FILE {
         bail!(
             "the file of {NAME} has {} bytes; {MOST_FILE} are the most",

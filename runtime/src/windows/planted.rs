@@ -166,7 +166,7 @@ pub fn remove_answers(platform: &dyn Platform, log: &Log, root: &Path, known: &[
     let places = std::iter::once(unattend::PLACE).chain(unattend::KEPT);
     let removed = places.map(|place| {
         let path = volume::locate(platform, root, place)?;
-        platform.remove(&path)
+        platform.wipe(&path)
     });
     let removed = removed.fold(Ok(()), Result::and);
     removed.and(clean_answers(platform, log, root, known, Unreadable::Goes))
@@ -246,7 +246,7 @@ fn clean_file(
                 "{} cannot be understood, so it is removed with what secrets it may hold: {error}",
                 path.display()
             ));
-            platform.remove(path)
+            platform.wipe(path)
         }
     }
 }

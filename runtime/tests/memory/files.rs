@@ -72,6 +72,9 @@ impl Files for Memory {
         let mut world = self.world_mut();
         let volume = world.volume_mut(&place);
         volume.tree.remove(&format!("{key}.new"));
+        if mode & 0o077 != 0 {
+            volume.free(&key);
+        }
         volume.put(&key, Node::File(Rc::new(bytes.to_vec()), mode));
         Ok(())
     }
@@ -115,9 +118,19 @@ impl Files for Memory {
         let all = self.world().volume(&place).below(&key);
         for name in all {
             self.tick(&format!("remove {} of {}", name, path.display()), |_| {})?;
-            self.world_mut().volume_mut(&place).tree.remove(&name);
+            let mut world = self.world_mut();
+            let volume = world.volume_mut(&place);
+            volume.free(&name);
+            volume.tree.remove(&name);
         }
         Ok(())
+    }
+
+    fn wipe(&self, path: &Path) -> Result<()> {
+        if let Some(Node::File(bytes, _)) = self.node(path) {
+            self.write_at(path, 0, &vec![0; bytes.len()])?;
+        }
+        self.remove(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
@@ -131,6 +144,7 @@ impl Files for Memory {
             .tree
             .remove(&old)
             .with_context(|| format!("renaming {}: no such file", from.display()))?;
+        volume.free(&new);
         volume.put(&new, node);
         Ok(())
     }

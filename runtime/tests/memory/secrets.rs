@@ -87,7 +87,13 @@ pub(crate) fn absent_in_world(world: &World, report: &Report) {
         .iter()
         .filter(|drive| !drive.is_media)
         .flat_map(|drive| &drive.parts);
-    parts.for_each(|part| absent_in_tree(&part.id, &part.volume.tree));
+    for part in parts {
+        absent_in_tree(&part.id, &part.volume.tree);
+        let freed = &part.volume.freed.0;
+        freed
+            .iter()
+            .for_each(|bytes| absent(&format!("what was removed from {}", part.id), bytes));
+    }
     world
         .shares
         .iter()

@@ -37,7 +37,21 @@ pub(crate) struct Volume {
     /// Bytes that it holds besides those of its files here.
     pub(crate) more_bytes: u64,
     pub(crate) tree: Tree,
+    pub(crate) freed: Freed,
 }
+
+/// Bytes of files that were removed or replaced and not written over: they stay on the volume. A cut may leave some that a run
+/// without one does not, so they make no difference where volumes are compared.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Freed(pub(crate) Vec<Rc<Vec<u8>>>);
+
+impl PartialEq for Freed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Freed {}
 
 /// A partition; its volume has no kind before it is formatted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,6 +238,13 @@ impl Volume {
             self.tree.entry(key[..at].to_owned()).or_insert(Node::Folder);
         }
         self.tree.insert(key.to_owned(), node);
+    }
+
+    /// What takes the place of a file, or nothing, leaves its bytes.
+    pub(crate) fn free(&mut self, key: &str) {
+        if let Some(Node::File(bytes, _)) = self.tree.remove(key) {
+            self.freed.0.push(bytes);
+        }
     }
 
     /// Content of a file.

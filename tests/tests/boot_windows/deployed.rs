@@ -134,4 +134,6 @@ fn a_deployed_windows_has_nothing_of_the_run_and_no_password() {
     for place in [files.path(), esp.path()] {
         support::assert_without(place, PASSWORD);
     }
+    // Nor is it in what belongs to no file any more.
+    support::assert_without(&disk(), PASSWORD);
 }

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use super::Linux;
 use super::beneath::Held;
 use super::ntfs_security;
+use crate::platform::overwritten::{Going, is_private};
 use crate::platform::{Files, Result, digest};
 
 impl Files for Linux {
@@ -29,9 +30,12 @@ impl Files for Linux {
     fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         let write = || {
             let entry = self.entry_of(path, true)?;
+            let replaced = Some(entry.path())
+                .filter(|_| is_private(mode))
+                .and_then(Going::at);
             replace(entry.path(), mode, |file| file.write_all(bytes))?;
             flush_folder_of(entry.path());
-            Ok::<(), std::io::Error>(())
+            replaced.map_or(Ok(()), Going::write_over)
         };
         write().with_context(|| format!("writing {}", path.display()))
     }
@@ -68,6 +72,16 @@ impl Files for Linux {
             }
             _ => Ok(()),
         }
+    }
+
+    fn wipe(&self, path: &Path) -> Result<()> {
+        let wipe = || match self.entry_of(path, false) {
+            Ok(entry) => Going::at(entry.path()).map_or(Ok(()), Going::write_over),
+            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) => Err(error),
+        };
+        wipe().with_context(|| format!("writing over {}", path.display()))?;
+        self.remove(path)
     }
 
     /// Not by looking first: what comes into the folder in between would go with it.
@@ -191,6 +205,8 @@ fn replace(
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
+    // What a cut has left of one may hold secrets, too.
+    Going::at(&new).map_or(Ok(()), Going::write_over)?;
     match fs::remove_file(&new) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -329,6 +345,33 @@ mod tests {
         assert!(!root.join("empty").exists());
         assert!(root.join("real/source").exists() && machine.is_link(&root.join("within")));
         assert!(machine.is_link(&root.join("absolute")) && outside.exists());
+    }
+
+    #[test]
+    fn what_may_hold_secrets_is_written_over_when_it_is_replaced_or_wiped() {
+        let Hostile { machine, root, .. } = &hostile();
+        let path = root.join("answers");
+        let open = || File::open(&path).unwrap();
+        let rest = |mut file: File| {
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
+            bytes
+        };
+        machine.write(&path, b"for all", 0o644).unwrap();
+        let public = open();
+        machine.write(&path, b"for all, too", 0o644).unwrap();
+        assert_eq!(rest(public), b"for all");
+        machine.write(&path, b"one", 0o600).unwrap();
+        let first = open();
+        machine.write(&path, b"another", 0o600).unwrap();
+        assert_eq!(machine.read(&path).unwrap().unwrap(), b"another");
+        let second = open();
+        machine.wipe(&path).unwrap();
+        assert!(!machine.exists(&path));
+        assert_eq!((rest(first), rest(second)), (vec![0; 3], vec![0; 7]));
+        machine.wipe(&path).unwrap();
+        machine.wipe(&root.join("nowhere")).unwrap();
+        assert!(!machine.exists(&root.join("nowhere")), "a link goes as itself");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::{Windows, bindings};
+use crate::platform::overwritten::{Going, is_private};
 use crate::platform::{Files, Result, digest};
 
 impl Windows {
@@ -36,8 +37,10 @@ impl Files for Windows {
         }
     }
 
-    fn write(&self, path: &Path, bytes: &[u8], _mode: u32) -> Result<()> {
-        replace(path, |file| file.write_all(bytes)).with_context(|| format!("writing {}", path.display()))
+    fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+        let replaced = Some(path).filter(|_| is_private(mode)).and_then(Going::at);
+        replace(path, replaced, |file| file.write_all(bytes))
+            .with_context(|| format!("writing {}", path.display()))
     }
 
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
@@ -63,6 +66,12 @@ impl Files for Windows {
         remove(path).with_context(|| format!("removing {}", path.display()))
     }
 
+    fn wipe(&self, path: &Path) -> Result<()> {
+        let over = Going::at(path).map_or(Ok(()), Going::write_over);
+        over.with_context(|| format!("writing over {}", path.display()))?;
+        self.remove(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let rename = || {
             OpenOptions::new().write(true).open(from)?.sync_all()?;
@@ -74,7 +83,7 @@ impl Files for Windows {
     fn copy(&self, from: &Path, to: &Path) -> Result<()> {
         let copy = || {
             let mut source = File::open(from)?;
-            replace(to, |file| std::io::copy(&mut source, file).map(drop))
+            replace(to, None, |file| std::io::copy(&mut source, file).map(drop))
         };
         copy().with_context(|| format!("copying {} to {}", from.display(), to.display()))
     }
@@ -135,8 +144,12 @@ fn make_folder_of(path: &Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
-/// Beside the old file and renamed, so that a cut leaves either of the two.
-fn replace(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> std::io::Result<()> {
+/// Beside the old file and renamed, so that a cut leaves either of the two. The old one may have to be written over.
+fn replace(
+    path: &Path,
+    old: Option<Going>,
+    fill: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     make_folder_of(path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -150,6 +163,13 @@ fn replace(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> 
         let _ = fs::remove_file(&new);
     }
     filled?;
+    if let Some(old) = old {
+        if fs::rename(&new, path).is_ok() {
+            return old.write_over();
+        }
+        // Windows before version 10 replaces no file that is open.
+        drop(old);
+    }
     fs::rename(&new, path)
 }
 
