@@ -28,7 +28,7 @@ pub(super) fn check(options: &FormatAndPartitionDisk, context: &Context<'_>) -> 
     }
     let target = select(options, context)?;
     plan(options, context, &target)?;
-    Ok(())
+    refuse_renumbered(options, context, target.disk())
 }
 
 /// A variable that names the disk, or one that a capture goes to, and that an earlier step may still set.
@@ -42,6 +42,7 @@ pub(super) fn run(options: &FormatAndPartitionDisk, context: &mut Context<'_>) -
     let target = select(options, context)?;
     let mut planned = plan(options, context, &target)?;
     refuse_second(context, target.disk())?;
+    refuse_renumbered(options, context, target.disk())?;
     context
         .log
         .info(format!("partitions {}", target::describe(target.disk())));
@@ -80,6 +81,29 @@ fn refuse_second(context: &Context<'_>, disk: &Disk) -> Check {
             target::describe(own)
         )))
     })
+}
+
+/// A number is the only property of a disk that a restart may give to another one, and before the journal is on a disk only its table
+/// says that a run has begun there.
+fn refuse_renumbered(options: &FormatAndPartitionDisk, context: &Context<'_>, disk: &Disk) -> Check {
+    let rule = destination::rule(&options.disk, context.variables)?;
+    let disks = context.platform.disks()?;
+    let begun: Vec<_> = disks
+        .iter()
+        .filter(|disk| own_table::is_interrupted(context, disk))
+        .collect();
+    let (Some(number), Some(other)) = (rule.number, begun.first()) else {
+        return Ok(());
+    };
+    if begun.iter().any(|begun| begun.path == disk.path) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} has the number {number} and was not touched: this media has begun to partition {}, and a restart may have changed the \
+         numbers; name the disk by its serial number, size or bus, or clear the partition table of the one that was begun",
+        target::describe(disk),
+        target::describe(other)
+    )))
 }
 
 fn select(

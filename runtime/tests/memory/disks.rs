@@ -34,9 +34,11 @@ impl Disks for Memory {
         self.tick("erase table", |_| {})?;
         {
             let mut world = self.world_mut();
+            // diskpart leaves nothing; ours first marks the disk as one of this run that is not finished.
+            let mark = if world.winpe { "" } else { &table.id[..8] };
             let drive = &mut world.drives[index];
             drive.parts.clear();
-            drive.table_id.clear();
+            drive.table_id = mark.into();
             drive.boot_sector = BootSector::Empty;
         }
         self.tick("write table", |_| {})?;

@@ -36,6 +36,7 @@ mod random;
 mod readiness;
 mod refusals;
 mod registry;
+mod renumbered;
 mod rpm_systems;
 mod running;
 mod runs;
