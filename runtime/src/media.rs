@@ -50,11 +50,12 @@ struct Place {
     data: PathBuf,
 }
 
-fn place(disks: &[Disk], media_id: &str) -> Option<Place> {
-    let esp = partition_guid(media_id, "esp")?;
-    let data = partition_guid(media_id, "data")?;
+/// Of every disk that carries it.
+fn places(disks: &[Disk], media_id: &str) -> Vec<Place> {
+    let guid = |role| partition_guid(media_id, role).unwrap_or_default();
+    let (esp, data) = (guid("esp"), guid("data"));
     let simple = media_id.replace('-', "").to_ascii_lowercase();
-    disks.iter().find_map(|disk| {
+    let place = |disk: &Disk| {
         if disk.volume_set == simple {
             let path = disk.path.clone();
             return Some(Place {
@@ -63,14 +64,18 @@ fn place(disks: &[Disk], media_id: &str) -> Option<Place> {
                 data: path,
             });
         }
-        let by_id = |id: &str| disk.partitions.iter().find(|partition| partition.id == id);
+        let by_id = |id: &str| {
+            let mut partitions = disk.partitions.iter();
+            partitions.find(|partition| !id.is_empty() && partition.id == id)
+        };
         let (boot, data) = (by_id(&esp)?, by_id(&data)?);
         Some(Place {
             disk: disk.path.clone(),
             boot: boot.path.clone(),
             data: data.path.clone(),
         })
-    })
+    };
+    disks.iter().filter_map(place).collect()
 }
 
 /// The media that a folder is the root of: a stick's data partition names it, and an ISO has the manifest there.
@@ -93,7 +98,7 @@ impl Media {
     /// # Errors
     /// When it is there and cannot be mounted or read.
     pub fn find(platform: &dyn Platform, media_id: &str) -> Result<Option<Self>> {
-        let Some(place) = place(&platform.disks()?, media_id) else {
+        let Some(place) = places(&platform.disks()?, media_id).into_iter().next() else {
             return Ok(None);
         };
         let boot = platform.mount(&place.boot, false)?;
@@ -124,6 +129,27 @@ impl Media {
             verified,
             found: RefCell::default(),
         }))
+    }
+
+    /// Refuses a stick of which the machine has a copy: captures and logs would come onto one of them by chance.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn refuse_copies(&self, disks: &[Disk]) -> Result<()> {
+        let places = places(disks, &self.manifest.media_id);
+        if !self.is_writable() || places.len() < 2 {
+            return Ok(());
+        }
+        let names: Vec<_> = places
+            .iter()
+            .map(|place| place.disk.display().to_string())
+            .collect();
+        bail!(
+            "{} disks of this machine carry this media ({}), and what is captured would come onto one of them by chance; detach \
+             all but one, or clear the copy's partition table",
+            names.len(),
+            names.join(", ")
+        )
     }
 
     /// Whether captures and logs can be written to it.

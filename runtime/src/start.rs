@@ -55,6 +55,7 @@ pub struct Start<'a> {
 /// When the media is damaged, or an earlier part of the run cannot be continued.
 pub fn go(start: &Start<'_>) -> Result<Finished> {
     let media = start.media;
+    media.refuse_copies(&start.platform.disks()?)?;
     let found = match boot_state::find(start.platform, &media.manifest.media_id)? {
         Some((saved, _)) if is_given_up(start, &saved) => {
             start.log.warning(

@@ -109,6 +109,23 @@ fn the_stick_is_not_written_to_where_a_rule_means_it_or_no_disk_at_all() {
     }
 }
 
+/// Nothing of an ISO is written, so a copy of one does no harm.
+#[test]
+fn a_stick_of_which_the_machine_has_a_copy() {
+    let with_copy = |layout| {
+        let mut world = machine(Firmware::Uefi, &MediaBuilder::new(layout, &deploy()));
+        let mut copy = world.drives[1].clone();
+        (copy.path, copy.bus) = ("/dev/sdy".into(), Bus::Ata);
+        world.drives.push(copy);
+        world
+    };
+    refused(
+        &with_copy(MediaLayout::Usb),
+        &["carry this media", "/dev/sdy", "/dev/sdz"],
+    );
+    run_to_end(with_copy(MediaLayout::Iso)).1.assert_succeeded();
+}
+
 #[test]
 fn a_payload_with_another_digest() {
     for path in [
