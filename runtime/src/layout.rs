@@ -83,6 +83,20 @@ pub enum LayoutError {
         "the disk has sectors of {0} bytes and a BIOS starts from sectors of 512 bytes only; start the machine with UEFI"
     )]
     SectorSize(u32),
+    /// FAT32 with fewer clusters is FAT16 for some firmware.
+    #[error(
+        "the partition {number} has {size} bytes, and FAT32 on sectors of {sector_size} bytes has at least {least}; make it larger"
+    )]
+    TooSmallForFat32 {
+        /// Of the partition.
+        number: u32,
+        /// Its bytes.
+        size: u64,
+        /// Of the disk.
+        sector_size: u32,
+        /// Bytes.
+        least: u64,
+    },
     /// Windows has a boot loader for each firmware, and each knows one style.
     #[error(
         "{firmware} starts Windows from {style} disks only; leave `style` out of the step, so that it follows the firmware"
@@ -157,7 +171,35 @@ pub fn plan(options: &FormatAndPartitionDisk, input: &mut Input<'_>) -> Result<P
             .push(partition(wish, place, guid, input.windows));
         planned.settings.push(settings);
     }
+    check_fat32(&planned.table, input.disk.sector_size)?;
     Ok(planned)
+}
+
+/// A cluster has a sector or more.
+fn check_fat32(table: &NewTable, sector_size: u32) -> Result<(), LayoutError> {
+    let least = least_fat32(sector_size);
+    let is_fat32 = |partition: &&NewPartition| partition.file_system.as_deref() == Some("fat32");
+    let mut volumes = table.partitions.iter().filter(is_fat32);
+    match volumes.find(|partition| partition.size < least) {
+        None => Ok(()),
+        Some(partition) => Err(LayoutError::TooSmallForFat32 {
+            number: partition.number,
+            size: partition.size,
+            sector_size,
+            least,
+        }),
+    }
+}
+
+/// Reserved sectors, two tables and the clusters of the smallest FAT32 ("FAT: General Overview of On-Disk Format", 3.5).
+fn least_fat32(sector_size: u32) -> u64 {
+    const CLUSTERS: u64 = 65_525;
+    const RESERVED: u64 = 32;
+    let sector_size = u64::from(sector_size);
+    let table = ((CLUSTERS + 2) * 4).div_ceil(sector_size);
+    let least = (RESERVED + 2 * table + CLUSTERS) * sector_size;
+    // The program that makes it begins the clusters at a track, and partitions have whole ones of these.
+    least.next_multiple_of(MIB)
 }
 
 /// Where a partition lies, and its number.

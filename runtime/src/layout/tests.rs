@@ -337,3 +337,50 @@ fn a_hidden_partition_is_mounted_nowhere() {
         assert_eq!(points[points.len() - 1], (volume.number, of_linux.to_owned()));
     }
 }
+
+fn with_large_sectors(options: &FormatAndPartitionDisk, firmware: Firmware) -> Result<Planned, LayoutError> {
+    let disk = Disk {
+        sector_size: 4096,
+        ..disk(8 << 30)
+    };
+    let mut input = Input {
+        disk: &disk,
+        firmware,
+        windows: false,
+        table_id: "0badcafe-0000-4000-8000-000000000000",
+        guids: &mut || "guid".into(),
+    };
+    plan(options, &mut input)
+}
+
+#[test]
+fn a_bios_does_not_start_from_sectors_of_4096_bytes() {
+    let options = FormatAndPartitionDisk::default();
+    let refused = with_large_sectors(&options, Firmware::Bios).unwrap_err();
+    assert_eq!(refused, LayoutError::SectorSize(4096));
+    assert!(with_large_sectors(&options, Firmware::Uefi).is_ok());
+}
+
+/// Firmware may tell FAT32 by the number of its clusters, and a cluster has a sector or more.
+#[test]
+fn fat32_has_room_for_its_clusters() {
+    let with_efi = |megabytes: u64| FormatAndPartitionDisk {
+        partitions: vec![
+            Partition::new(PartitionKind::Efi, Extent::Bytes(Size(megabytes * MIB))),
+            Partition::new(PartitionKind::Primary, Extent::Rest),
+        ],
+        ..FormatAndPartitionDisk::default()
+    };
+    assert!(planned(&with_efi(33), 8 << 30, Firmware::Uefi).is_ok());
+    assert!(with_large_sectors(&with_efi(257), Firmware::Uefi).is_ok());
+    for refused in [
+        planned(&with_efi(32), 8 << 30, Firmware::Uefi),
+        with_large_sectors(&with_efi(256), Firmware::Uefi),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(error, LayoutError::TooSmallForFat32 { number: 1, .. }),
+            "{error}"
+        );
+    }
+}
