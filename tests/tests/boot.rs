@@ -454,6 +454,40 @@ fn a_fixed_address_reaches_a_share_that_a_step_connects() {
     support::assert_without(&support::results_of(&media), "Canary-7hXq2");
 }
 
+/// What virtual machines and computers of the last twenty years have, as far as QEMU has it.
+#[test]
+fn the_boot_image_finds_controllers_and_network_adapters_of_many_kinds() {
+    let media = project("hardware", "iso", &[]);
+    let disks = (0..8)
+        .map(|number| format!("-drive\nif=none,id=more{number},driver=null-co,size=64M,read-zeroes=on"));
+    let disks: Vec<String> = disks.collect();
+    let devices = [
+        "nvme,drive=more0,serial=MORE0",
+        "virtio-scsi-pci,id=virtio",
+        "scsi-hd,bus=virtio.0,drive=more1",
+        "pvscsi,id=vmware",
+        "scsi-hd,bus=vmware.0,drive=more2",
+        "mptsas1068,id=lsi",
+        "scsi-hd,bus=lsi.0,drive=more3",
+        "megasas-gen2,id=raid",
+        "scsi-hd,bus=raid.0,drive=more4",
+        "qemu-xhci,id=more-usb",
+        "usb-storage,bus=more-usb.0,drive=more5",
+        "usb-uas,id=uas,bus=more-usb.0",
+        "scsi-hd,bus=uas.0,drive=more6",
+        "sdhci-pci,id=slot",
+        "sd-card,drive=more7",
+        "e1000",
+        "e1000e",
+        "vmxnet3",
+        "usb-net,bus=more-usb.0",
+    ];
+    let devices = devices.map(|device| format!("-device\n{device}"));
+    let more: Vec<&str> = disks.iter().chain(&devices).map(String::as_str).collect();
+    let (status, said) = support::try_with_hardware(&media, &["--firmware=uefi"], &more);
+    assert_eq!(status, Some(0), "{said}");
+}
+
 /// Under translation a kernel may panic without a fault of its own, so the machine is started again; not for ever.
 #[test]
 fn a_kernel_that_panics_is_started_again_and_named_at_last() {

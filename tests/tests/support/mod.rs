@@ -107,13 +107,23 @@ pub fn demo_into(folder: &str, arguments: &[&str]) {
 pub fn recorded_demo(recording: &Path, arguments: &[&str]) {
     let _ = fs::remove_dir_all(recording);
     fs::create_dir_all(recording).expect("a folder for the recording");
-    let recorder = root().join("tests/tests/boot");
+    let recorded = format!("RECORDING={}", recording.display());
+    run_demo(arguments, &[recorded, format!("PATH={}", path_with_our_qemu())]);
+}
+
+/// Where a script of ours stands for QEMU and calls it.
+fn path_with_our_qemu() -> String {
     let path = std::env::var("PATH").unwrap_or_default();
-    let variables = [
-        format!("RECORDING={}", recording.display()),
-        format!("PATH={}:{path}", recorder.display()),
-    ];
-    run_demo(arguments, &variables);
+    format!("{}:{path}", root().join("tests/tests/boot").display())
+}
+
+/// Runs media in a machine with more hardware: further arguments of QEMU.
+pub fn try_with_hardware(media: &Path, arguments: &[&str], more: &[&str]) -> (Option<i32>, String) {
+    let mut command = trying(media, arguments);
+    command
+        .env("PATH", path_with_our_qemu())
+        .env("MORE_HARDWARE", more.join("\n"));
+    finish(media, command)
 }
 
 fn run_demo(arguments: &[&str], variables: &[String]) {
@@ -181,8 +191,12 @@ pub fn results_of(media: &Path) -> PathBuf {
 
 /// Runs media; gives the exit status and what was said.
 pub fn try_media(media: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    finish(media, trying(media, arguments))
+}
+
+fn finish(media: &Path, mut command: Command) -> (Option<i32>, String) {
     let _held = Processors::take(1);
-    let output = trying(media, arguments).output().expect("out/bin/media-builder");
+    let output = command.output().expect("out/bin/media-builder");
     let _ = fs::remove_file(media);
     (output.status.code(), text_of(&output))
 }
