@@ -98,7 +98,7 @@ fn run_from_media(
         .context("the kernel's command line names no media (media.id=...)")?;
     let platform = Linux::new();
     let media = find_media(&platform, id, log)?;
-    wait_for_disks()?;
+    wait_for_disks(log)?;
     pe::use_processor_features()?;
     let serial_console = serial.first().cloned();
     let terminals = std::iter::once(SCREEN.to_owned()).chain(serial.iter().cloned());
@@ -121,10 +121,16 @@ fn run_from_media(
 }
 
 /// A disk that is found after the media must be seen when the target is selected, and when the journal is looked for: without it a
-/// run would begin anew.
-fn wait_for_disks() -> Result<()> {
+/// run would begin anew. Disks on USB come last: a copy of the media, or one of two that fit a rule, may be there before the other.
+fn wait_for_disks(log: &Log) -> Result<()> {
+    // What USB has found is announced in turn.
     if pe::settle() {
-        return Ok(());
+        if !pe::settle_usb() {
+            log.warning("a device on USB does not say which disks it has: the run goes on without them");
+        }
+        if pe::settle() {
+            return Ok(());
+        }
     }
     bail!(
         "not all disks are known: a driver still looks for its devices. Look at the controllers and their disks; a driver that does \

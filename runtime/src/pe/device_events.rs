@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with, sockopt};
 
-use super::Error;
 use super::modules::Loader;
+use super::{Error, usb};
 
 /// The kernel's own announcements, not udev's.
 const KERNEL_GROUP: u32 = 1;
@@ -47,6 +47,8 @@ struct State {
     changes: u64,
     /// All drivers for what was there at the start have found their devices.
     complete: bool,
+    /// When something was last plugged in by USB; the hubs of the controllers are, too.
+    usb: Option<Instant>,
 }
 
 /// A thread that loads drivers, and what others may wait for.
@@ -61,6 +63,7 @@ pub(super) struct DeviceEvents {
 struct Event<'a> {
     add: bool,
     alias: Option<&'a str>,
+    usb: bool,
     sequence: u64,
 }
 
@@ -73,6 +76,7 @@ fn parse(message: &[u8]) -> Event<'_> {
         match field.split_once('=') {
             Some(("ACTION", action)) => event.add = action == "add",
             Some(("MODALIAS", alias)) => event.alias = Some(alias),
+            Some(("SUBSYSTEM", subsystem)) => event.usb = subsystem == "usb",
             Some(("SEQNUM", number)) => event.sequence = number.parse().unwrap_or_default(),
             _ => {}
         }
@@ -164,20 +168,23 @@ impl DeviceEvents {
         });
         loader.load(LAST_FOR_MEDIA);
         self.state.lock().unwrap_or_else(PoisonError::into_inner).complete = true;
-        self.note(sequence);
+        self.note(sequence, usb::is_there());
     }
 
     fn handle(&self, event: &Event<'_>, loader: &Loader) {
         if let (true, Some(alias)) = (event.add, event.alias.filter(|alias| !of_processor(alias))) {
             loader.load(alias);
         }
-        self.note(event.sequence);
+        self.note(event.sequence, event.usb);
     }
 
-    fn note(&self, sequence: u64) {
+    fn note(&self, sequence: u64, of_usb: bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.sequence = state.sequence.max(sequence);
         state.changes += 1;
+        if of_usb {
+            state.usb = Some(Instant::now());
+        }
         drop(state);
         self.changed.notify_all();
     }
@@ -199,6 +206,16 @@ impl DeviceEvents {
                 .0;
         }
         true
+    }
+
+    /// Waits until no more comes by USB, and all disks behind it are there; false when that is not so at the limit.
+    pub(super) fn settle_usb(&self, limit: Duration) -> bool {
+        let is_quiet = || {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.usb.is_none_or(|last| last.elapsed() >= usb::QUIET)
+        };
+        let settled = || (is_quiet() && usb::is_scanned()).then_some(());
+        self.wait_for(limit, settled).is_some()
     }
 
     /// Asks again after every change.
@@ -288,15 +305,18 @@ mod tests {
     #[test]
     fn announcements_are_read() {
         let message =
-            b"add@/devices/x\0ACTION=add\0DEVPATH=/devices/x\0MODALIAS=pci:v1\0SEQNUM=1234\0\xff\xfe\0";
+            b"add@/devices/x\0ACTION=add\0DEVPATH=/devices/x\0SUBSYSTEM=usb\0MODALIAS=usb:v1\0SEQNUM=1234\0\xff\xfe\0";
         assert_eq!(
             parse(message),
             Event {
                 add: true,
-                alias: Some("pci:v1"),
+                alias: Some("usb:v1"),
+                usb: true,
                 sequence: 1234
             }
         );
+        // The disks behind it come when all that is to be waited for is over.
+        assert!(!parse(b"ACTION=add\0DEVPATH=/devices/usb1/block/sda\0SUBSYSTEM=block\0").usb);
         assert_eq!(parse(b"libudev\0\xfe\xed"), Event::default());
     }
 
@@ -373,6 +393,23 @@ mod tests {
             assert!(!settles(0, false), "a driver is still at work");
             assert!(settles(0, true), "something announces itself for ever");
         }
+    }
+
+    #[test]
+    fn usb_is_settled_some_time_after_its_last_device_came() {
+        let events = DeviceEvents {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            loader: Arc::default(),
+        };
+        let settles = || events.settle_usb(Duration::from_millis(1));
+        assert!(settles(), "no USB at all");
+        events.note(1, true);
+        assert!(!settles());
+        events.note(2, false);
+        assert!(!settles());
+        events.state.lock().unwrap().usb = Instant::now().checked_sub(usb::QUIET);
+        assert!(settles());
     }
 
     #[test]

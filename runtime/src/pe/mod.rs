@@ -13,6 +13,7 @@ pub mod network;
 mod parameters;
 pub mod power;
 mod shell;
+mod usb;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -104,10 +105,18 @@ pub fn start() -> Result<Environment, Error> {
 const SETTLE_LIMIT: Duration = Duration::from_secs(180);
 
 /// Returns when every driver for the devices known so far is loaded and has found what it drives; false when the longest time is over
-/// that this can take, and drivers of devices that were there at the start have not come to an end. Devices that appear later (USB takes a second) are handled as they come: wait for the thing that is
-/// needed with [`wait_for`].
+/// that this can take, and drivers of devices that were there at the start have not come to an end. Devices that appear later (USB takes
+/// a second) are handled as they come: wait for the thing that is needed with [`wait_for`], or for all of USB with [`settle_usb`].
 pub fn settle() -> bool {
     EVENTS.get().is_none_or(|events| events.settle(SETTLE_LIMIT))
+}
+
+/// A device that does not answer is asked several times.
+const USB_LIMIT: Duration = Duration::from_secs(30);
+
+/// Returns when what is plugged in by USB is known, and its disks; false when the longest time is over that a device may take.
+pub fn settle_usb() -> bool {
+    EVENTS.get().is_none_or(|events| events.settle_usb(USB_LIMIT))
 }
 
 /// Starts to load what the processor has features for, in the background. To be called when nothing waits for the
