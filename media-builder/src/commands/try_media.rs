@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::try_media::follow::{Cut, Limits};
 use crate::try_media::machine::{Accelerator, Attach, Bus, Firmware};
 use crate::try_media::session::Screenshots;
-use crate::try_media::storage::{DiskSource, Size};
+use crate::try_media::storage::Size;
+use crate::try_media::wanted_disk::WantedDisk;
 use crate::try_media::{self, Options};
 
 /// What to try, and how.
@@ -14,6 +15,7 @@ use crate::try_media::{self, Options};
 #[command(after_help = "Examples:
   media-builder try demo.iso --second-disk 4G
   media-builder try demo.img --firmware secure-boot --disk-bus nvme
+  media-builder try demo.img --disk 20G,bus=nvme,sectors=4096 --disk 4G,bus=sata,serial=OTHER
   media-builder try demo.iso --firmware bios --disk-bus sata --share --then-boot")]
 pub struct Args {
     /// The media: an ISO or the image of a stick. It is not changed.
@@ -31,19 +33,20 @@ pub struct Args {
     /// The firmware starts the disks before the media [default: the media first].
     #[arg(long)]
     media_last: bool,
-    /// A disk: its size when it is empty, or a raw image, which is changed. Can be given several times.
-    #[arg(long, value_name = "SIZE|FILE", default_value = "20G")]
-    disk: Vec<DiskSource>,
+    /// A disk: its size when it is empty, or a raw image, which is changed; behind it, each after a comma, what else is to be said
+    /// of this disk: bus=BUS (as --disk-bus), serial=TEXT, sectors=4096. Can be given several times.
+    #[arg(long, value_name = "SIZE|FILE[,...]", default_value = "20G")]
+    disk: Vec<WantedDisk>,
     /// The machine has no disk.
     #[arg(long, conflicts_with_all = ["disk", "then_boot"])]
     no_disk: bool,
-    /// What the disks hang on.
+    /// What the disks hang on that do not say it themselves.
     #[arg(long, value_enum, default_value = "virtio")]
     disk_bus: Bus,
     /// A disk on USB beside the others, such as a stick that somebody forgot: its size, or a raw image, which is changed. Can be
     /// given several times.
-    #[arg(long, value_name = "SIZE|FILE")]
-    usb_disk: Vec<DiskSource>,
+    #[arg(long, value_name = "SIZE|FILE[,serial=TEXT]")]
+    usb_disk: Vec<WantedDisk>,
     /// An additional disk with an empty exFAT volume "CAPTURE".
     #[arg(long, value_name = "SIZE")]
     second_disk: Option<Size>,

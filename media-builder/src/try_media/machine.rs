@@ -68,6 +68,10 @@ pub struct Disk {
     pub path: PathBuf,
     /// What it hangs on.
     pub bus: Bus,
+    /// Its serial number.
+    pub serial: String,
+    /// Bytes of its sectors.
+    pub sector_size: u32,
 }
 
 /// Everything that QEMU is told.
@@ -208,14 +212,19 @@ impl Machine {
         if media_on_usb || self.disks.iter().any(on_usb) {
             args.pair("-device", "qemu-xhci,id=xhci");
         }
-        if let Some(controller) = self.disks.iter().find_map(|disk| disk.bus.scsi_controller()) {
-            args.pair("-device", format!("{controller},id=scsi0"));
+        for controller in [Bus::Scsi, Bus::Pvscsi, Bus::Megasas] {
+            if self.disks.iter().any(|disk| disk.bus == controller) {
+                let name = controller.scsi_controller();
+                args.pair("-device", format!("{name},id={name}"));
+            }
         }
         if let Some((path, attach)) = &self.media {
             media(args, path, *attach, if self.media_first { 1 } else { LAST });
         }
+        let mut port = 0;
         for (number, disk) in self.disks.iter().enumerate() {
-            disk.device(args, number);
+            port += u32::from(disk.bus == Bus::Sata);
+            disk.device(args, number, port);
         }
     }
 }
@@ -247,19 +256,23 @@ fn media(args: &mut Arguments, path: &Path, attach: Attach, boot: u32) {
 }
 
 impl Bus {
-    /// QEMU's name of the controller that SCSI disks hang on.
-    fn scsi_controller(self) -> Option<&'static str> {
+    /// QEMU's name of the controller that disks of that kind hang on, and of the one in this machine.
+    fn scsi_controller(self) -> &'static str {
         match self {
-            Self::Scsi => Some("virtio-scsi-pci"),
-            Self::Pvscsi => Some("pvscsi"),
-            Self::Megasas => Some("megasas"),
-            Self::Virtio | Self::Sata | Self::Nvme | Self::Usb => None,
+            Self::Pvscsi => "pvscsi",
+            Self::Megasas => "megasas",
+            _ => "virtio-scsi-pci",
         }
+    }
+
+    /// Whether QEMU has disks of that kind whose sectors are not those of 512 bytes.
+    pub fn has_large_sectors(self) -> bool {
+        !matches!(self, Self::Sata | Self::Usb)
     }
 }
 
 impl Disk {
-    fn device(&self, args: &mut Arguments, number: usize) {
+    fn device(&self, args: &mut Arguments, number: usize, sata_port: u32) {
         let path = escaped(&self.path);
         args.pair(
             "-drive",
@@ -268,15 +281,21 @@ impl Disk {
         let device = match self.bus {
             Bus::Virtio => "virtio-blk-pci".to_owned(),
             // The CD has the first of the six ports.
-            Bus::Sata => format!("ide-hd,bus=ide.{}", number + 1),
+            Bus::Sata => format!("ide-hd,bus=ide.{sata_port}"),
             Bus::Nvme => "nvme".to_owned(),
-            Bus::Scsi | Bus::Pvscsi | Bus::Megasas => "scsi-hd,bus=scsi0.0".to_owned(),
+            Bus::Scsi | Bus::Pvscsi | Bus::Megasas => {
+                format!("scsi-hd,bus={}.0", self.bus.scsi_controller())
+            }
             Bus::Usb => "usb-storage,bus=xhci.0".to_owned(),
         };
-        let boot = number + 2;
+        let sectors = match self.sector_size {
+            512 => String::new(),
+            size => format!(",logical_block_size={size},physical_block_size={size}"),
+        };
+        let (boot, serial) = (number + 2, &self.serial);
         args.pair(
             "-device",
-            format!("{device},drive=disk{number},serial=DISK{number},bootindex={boot}"),
+            format!("{device},drive=disk{number},serial={serial},bootindex={boot}{sectors}"),
         );
     }
 }
@@ -306,6 +325,15 @@ mod tests {
         }
     }
 
+    fn disk(bus: Bus) -> Disk {
+        Disk {
+            path: "/d0".into(),
+            bus,
+            serial: "DISK0".into(),
+            sector_size: 512,
+        }
+    }
+
     fn machine() -> Machine {
         Machine {
             firmware: Firmware::Uefi,
@@ -320,10 +348,7 @@ mod tests {
             nic: Some("virtio-net-pci".into()),
             share: None,
             media: Some(("/a,b.iso".into(), Attach::Cdrom)),
-            disks: vec![Disk {
-                path: "/d0".into(),
-                bus: Bus::Virtio,
-            }],
+            disks: vec![disk(Bus::Virtio)],
             serial: "/serial".into(),
             monitor: None,
             display: false,
@@ -383,13 +408,45 @@ mod tests {
         for (bus, controller, device) in [
             (Bus::Sata, "", "ide-hd,bus=ide.1,"),
             (Bus::Nvme, "", "nvme,"),
-            (Bus::Scsi, "virtio-scsi-pci,id=scsi0", "scsi-hd,bus=scsi0.0,"),
-            (Bus::Pvscsi, "pvscsi,id=scsi0", "scsi-hd,bus=scsi0.0,"),
-            (Bus::Megasas, "megasas,id=scsi0", "scsi-hd,bus=scsi0.0,"),
+            (
+                Bus::Scsi,
+                "virtio-scsi-pci,id=virtio-scsi-pci",
+                "scsi-hd,bus=virtio-scsi-pci.0,",
+            ),
+            (Bus::Pvscsi, "pvscsi,id=pvscsi", "scsi-hd,bus=pvscsi.0,"),
+            (Bus::Megasas, "megasas,id=megasas", "scsi-hd,bus=megasas.0,"),
             (Bus::Usb, "qemu-xhci,id=xhci", "usb-storage,bus=xhci.0,"),
         ] {
             machine.disks[0].bus = bus;
             assert!(has(&machine, controller) && has(&machine, device), "{bus:?}");
         }
+    }
+
+    #[test]
+    fn disks_of_several_kinds_hang_on_controllers_and_ports_of_their_own() {
+        let mut machine = machine();
+        machine.disks = [Bus::Scsi, Bus::Sata, Bus::Megasas, Bus::Sata].map(disk).to_vec();
+        for part in [
+            "virtio-scsi-pci,id=virtio-scsi-pci",
+            "megasas,id=megasas",
+            "scsi-hd,bus=virtio-scsi-pci.0,drive=disk0",
+            "ide-hd,bus=ide.1,drive=disk1",
+            "scsi-hd,bus=megasas.0,drive=disk2",
+            "ide-hd,bus=ide.2,drive=disk3",
+        ] {
+            assert!(has(&machine, part), "{part}");
+        }
+    }
+
+    #[test]
+    fn a_disk_has_its_serial_number_and_its_sectors() {
+        let mut machine = machine();
+        assert!(!has(&machine, "block_size"));
+        machine.disks[0].serial = "TWIN".into();
+        machine.disks[0].sector_size = 4096;
+        assert!(has(
+            &machine,
+            "serial=TWIN,bootindex=2,logical_block_size=4096,physical_block_size=4096"
+        ));
     }
 }

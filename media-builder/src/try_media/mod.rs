@@ -19,6 +19,7 @@ pub mod serial;
 pub mod session;
 pub mod share;
 pub mod storage;
+pub mod wanted_disk;
 mod work;
 
 use std::path::PathBuf;
@@ -33,7 +34,8 @@ use interrupt::Interrupt;
 use machine::{Accelerator, Attach, Bus, Firmware};
 use serial::Serial;
 use session::{Screenshots, Session};
-use storage::{DiskSource, Size};
+use storage::Size;
+use wanted_disk::WantedDisk;
 use work::Work;
 
 pub use report::Report;
@@ -52,11 +54,11 @@ pub struct Options {
     /// Whether the firmware starts the disks before it.
     pub media_last: bool,
     /// Its disks.
-    pub disks: Vec<DiskSource>,
+    pub disks: Vec<WantedDisk>,
     /// What the disks hang on.
     pub bus: Bus,
     /// Disks on USB beside the others.
-    pub usb_disks: Vec<DiskSource>,
+    pub usb_disks: Vec<WantedDisk>,
     /// Size of an additional disk with an empty exFAT volume.
     pub second_disk: Option<Size>,
     /// What runs the guest's code; without it KVM where it proves to work, else translation.

@@ -14,10 +14,14 @@ use super::machine::{Accelerator, Attach, Bus, Disk, Flash, Machine};
 use super::preflight::QEMU;
 use super::share::{self, Share};
 use super::storage::{DiskSource, copy_sparse, empty, make_folder};
+use super::wanted_disk::WantedDisk;
 use super::{Options, accelerator};
 
 /// A socket's path has at most 107 bytes on Linux.
 const MAX_SOCKET_PATH: usize = 100;
+
+/// Of a disk that nobody says more about.
+const SECTOR_SIZE: u32 = 512;
 
 /// The run's files and its machine.
 pub(super) struct Work {
@@ -34,22 +38,22 @@ impl Work {
         let attach = attach(options)?;
         let (folder, temporary) = folder(options)?;
         let mut disks = Vec::new();
-        let on_bus = options.disks.iter().map(|source| (source, options.bus));
-        let on_usb = options.usb_disks.iter().map(|source| (source, Bus::Usb));
-        for (number, (source, bus)) in on_bus.chain(on_usb).enumerate() {
-            disks.push(Disk {
-                path: disk(source, number, &folder)?,
-                bus,
-            });
+        let on_bus = options.disks.iter().map(|wanted| (wanted, options.bus));
+        let on_usb = options.usb_disks.iter().map(|wanted| (wanted, Bus::Usb));
+        for (number, (wanted, bus)) in on_bus.chain(on_usb).enumerate() {
+            disks.push(disk(wanted, bus, number, &folder)?);
         }
         let second_disk = options
             .second_disk
             .map(|size| super::capture_disk::make(&folder, size))
             .transpose()?;
         // The media's disk stays the first one.
+        let number = disks.len();
         disks.extend(second_disk.iter().map(|path| Disk {
             path: path.clone(),
             bus: Bus::Virtio,
+            serial: format!("DISK{number}"),
+            sector_size: SECTOR_SIZE,
         }));
         let media = media(options, attach, &folder)?;
         let share = options
@@ -170,7 +174,33 @@ fn folder(options: &Options) -> Result<(PathBuf, Option<TempDir>)> {
     }
 }
 
-fn disk(source: &DiskSource, number: usize, folder: &Path) -> Result<PathBuf> {
+fn disk(wanted: &WantedDisk, bus: Bus, number: usize, folder: &Path) -> Result<Disk> {
+    let bus = wanted.bus.unwrap_or(bus);
+    let sector_size = wanted.sector_size.unwrap_or(SECTOR_SIZE);
+    if sector_size != SECTOR_SIZE && !bus.has_large_sectors() {
+        bail!(
+            "QEMU has no disks with sectors of {sector_size} bytes on SATA and USB; give this one another bus, such as bus=nvme"
+        );
+    }
+    let path = image(&wanted.source, number, folder)?;
+    let size = fs::metadata(&path)
+        .with_context(|| format!("looking at {}", path.display()))?
+        .len();
+    if size % u64::from(sector_size) != 0 {
+        bail!(
+            "{} has {size} bytes, which are no whole sectors of {sector_size} bytes",
+            path.display()
+        );
+    }
+    Ok(Disk {
+        path,
+        bus,
+        serial: wanted.serial.clone().unwrap_or_else(|| format!("DISK{number}")),
+        sector_size,
+    })
+}
+
+fn image(source: &DiskSource, number: usize, folder: &Path) -> Result<PathBuf> {
     match source {
         DiskSource::Image(path) => {
             fs::canonicalize(path).with_context(|| format!("finding {}", path.display()))
@@ -204,4 +234,39 @@ fn own_variables(flash: Flash, folder: &Path) -> Result<Flash> {
     let doing = || format!("copying the firmware's variables {}", flash.variables.display());
     fs::copy(&flash.variables, &variables).with_context(doing)?;
     Ok(Flash { variables, ..flash })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(wanted: &str, bus: Bus) -> Result<Disk> {
+        let folder = tempfile::tempdir()?;
+        let wanted: WantedDisk = wanted.parse().map_err(anyhow::Error::msg)?;
+        disk(&wanted, bus, 3, folder.path())
+    }
+
+    #[test]
+    fn a_disk_is_what_it_says_and_else_what_the_others_are() {
+        let plain = made("1M", Bus::Sata).unwrap();
+        assert_eq!(
+            (plain.bus, plain.serial.as_str(), plain.sector_size),
+            (Bus::Sata, "DISK3", 512)
+        );
+        let own = made("1M,bus=scsi,serial=TWIN,sectors=4096", Bus::Sata).unwrap();
+        assert_eq!(
+            (own.bus, own.serial.as_str(), own.sector_size),
+            (Bus::Scsi, "TWIN", 4096)
+        );
+    }
+
+    #[test]
+    fn sectors_that_qemu_does_not_give_the_disk_are_refused() {
+        for (wanted, bus) in [("1M,sectors=4096", Bus::Sata), ("1M,sectors=4096", Bus::Usb)] {
+            let error = made(wanted, bus).unwrap_err().to_string();
+            assert!(error.contains("give this one another bus"), "{error}");
+        }
+        let error = made("1536,sectors=4096", Bus::Nvme).unwrap_err().to_string();
+        assert!(error.contains("no whole sectors"), "{error}");
+    }
 }
