@@ -31,7 +31,7 @@ pub struct DiskSelector {
     /// The only disk of the machine that is neither the media nor removable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<bool>,
-    /// The number of the disk, counted from 0 in the order of the machine.
+    /// The number of the disk, counted from 0 in the order of the machine, which a restart may change.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub number: Setting<u32>,
     /// The name of the variable that contains the number of the disk.
