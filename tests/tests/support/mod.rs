@@ -138,12 +138,16 @@ fn run_demo(arguments: &[&str], variables: &[String]) {
 
 /// Builds a project of `demo/`; gives the image.
 pub fn project(name: &str, format: &str, environment: &[(&str, &str)]) -> PathBuf {
-    let image = own(name, format);
+    build(&root().join(format!("demo/{name}.toml")), format, environment)
+}
+
+/// Builds a project; gives the image.
+pub fn build(project: &Path, format: &str, environment: &[(&str, &str)]) -> PathBuf {
+    let name = project.file_stem().unwrap_or_default().to_string_lossy();
+    let image = own(&name, format);
     let output = Command::new(out("bin/media-builder"))
-        .args([
-            "build".as_ref(),
-            root().join(format!("demo/{name}.toml")).as_os_str(),
-        ])
+        .arg("build")
+        .arg(project)
         .args(["--format", format, "--output"])
         .arg(&image)
         .env("CAPTURE_PASSWORD", "demonstration")
