@@ -1,5 +1,6 @@
 //! From the text of a sequence to the model, with the place of every mistake.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -29,6 +30,9 @@ const GROUP_KEYS: [&str; 2] = ["group", "steps"];
 
 /// Deeper than any sequence that a person writes; recursion stays harmless.
 const DEEPEST: usize = 32;
+
+/// Nobody reads more mistakes at once, and each is shown with its line.
+const MOST_REPORTED: usize = 100;
 
 /// The longest name of a sequence, group or step.
 pub(crate) const LONGEST_NAME: usize = 50;
@@ -69,7 +73,9 @@ struct Reader {
 
 impl Reader {
     fn report(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
-        self.found.push(self.source.diagnostic(span, message, help));
+        if self.found.len() < MOST_REPORTED {
+            self.found.push(self.source.diagnostic(span, message, help));
+        }
     }
 
     fn toml_error(&mut self, error: &toml::de::Error, fallback: Range<usize>, more_keys: &[&str]) {
@@ -78,6 +84,10 @@ impl Reader {
     }
 
     fn unknown_key(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, known: &[&str]) {
+        // The nearest of the known keys takes a while to find.
+        if self.found.len() >= MOST_REPORTED {
+            return;
+        }
         let (message, help) = unknown("key", key.get_ref(), known);
         self.report(key.span(), message, help);
     }
@@ -168,11 +178,9 @@ impl Reader {
             return Vec::new();
         };
         let mut declared: Vec<Declared> = Vec::new();
+        let mut known = BTreeSet::new();
         for (name, value) in table {
-            let known = declared
-                .iter()
-                .any(|other| other.name.to_lowercase() == name.get_ref().to_lowercase());
-            if known {
+            if !known.insert(name.get_ref().to_lowercase()) {
                 self.report(
                     name.span(),
                     format!("variable `{}` is declared twice", name.get_ref()),

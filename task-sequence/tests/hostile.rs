@@ -58,3 +58,9 @@ fn deep_nesting_is_an_error_and_not_a_crash() {
         deep("(", ")")
     ));
 }
+
+#[test]
+fn of_endless_mistakes_the_first_ones_are_reported() {
+    let keys: String = (0..5000).map(|number| format!("x{number} = 1\n")).collect();
+    assert_eq!(parse("hostile.toml", &keys).unwrap_err().len(), 100);
+}

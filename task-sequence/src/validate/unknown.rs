@@ -72,11 +72,11 @@ impl<'a> Known<'a> {
 
     fn look(&self, settings: &Value, own_signs: bool, messages: &mut BTreeSet<String>) {
         match settings {
-            Value::String(text) => messages.extend(
-                references(text)
-                    .filter(|name| is_plain(name))
-                    .filter_map(|name| self.unknown(name, own_signs)),
-            ),
+            Value::String(text) => {
+                // Each name once: the nearest of all known ones takes a while to find.
+                let names: BTreeSet<&str> = references(text).filter(|name| is_plain(name)).collect();
+                messages.extend(names.into_iter().filter_map(|name| self.unknown(name, own_signs)));
+            }
             Value::Array(all) => all.iter().for_each(|one| self.look(one, own_signs, messages)),
             Value::Object(all) => all.iter().for_each(|(key, one)| {
                 self.look(one, own_signs || WITH_OWN_SIGNS.contains(&key.as_str()), messages);
