@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod paths;
 pub mod state;
 pub mod wim;
+pub mod xml_limits;
 
 pub use boot_arguments::boot_arguments;
 pub use manifest::Manifest;

@@ -2,6 +2,8 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+use crate::xml_limits;
+
 use super::info::{ImageInfo, InfoError, WindowsInfo};
 
 /// The metadata of an ordinary WIM takes a few kilobytes: this many elements are an attack.
@@ -43,6 +45,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<ImageInfo>, InfoError> {
 }
 
 fn document(text: &str) -> Result<Document<'_>, InfoError> {
+    if let Some(why) = xml_limits::excess(text) {
+        return Err(InfoError::Xml(why));
+    }
     let options = ParsingOptions {
         nodes_limit: MOST_NODES,
         ..ParsingOptions::default()

@@ -322,15 +322,16 @@ fn same_value(node: Node<'_, '_>, ours: &Element) -> bool {
     }
 }
 
-/// The highest number of the commands in a list.
+/// The highest number of the commands in a list; Windows accepts numbers up to 500, and what is none of u16 is none.
 fn last_order(list: Node<'_, '_>) -> usize {
     let orders = list
         .descendants()
         .filter(|node| node.tag_name().name() == "Order");
     orders
-        .filter_map(|order| text_of(order).trim().parse().ok())
+        .filter_map(|order| text_of(order).trim().parse::<u16>().ok())
         .max()
         .unwrap_or(0)
+        .into()
 }
 
 fn renumber(command: &mut Element, number: usize) {

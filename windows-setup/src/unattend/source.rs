@@ -1,5 +1,6 @@
 //! Answer files as bytes and as text: encodings, where their parts lie, what is wrong and where.
 
+use media_format::xml_limits;
 use roxmltree::{Document, Node, ParsingOptions, TextPos};
 
 use super::Error;
@@ -77,6 +78,9 @@ fn declare_utf8(text: String) -> Result<String, Error> {
 
 /// The elements of a text; a DOCTYPE is refused.
 pub(super) fn parse(text: &str) -> Result<Document<'_>, Error> {
+    if let Some(why) = xml_limits::excess(text) {
+        return Err(Error::Encoding(format!("the file is no answer file: {why}")));
+    }
     let options = ParsingOptions {
         allow_dtd: false,
         nodes_limit: MOST_NODES,
@@ -164,14 +168,10 @@ impl<'a> Piece<'a> {
 pub(super) fn pieces(mut rest: &str) -> Vec<Piece<'_>> {
     const SPECIAL: [(&str, &str); 3] = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
     let mut found = Vec::new();
-    loop {
-        let starts = SPECIAL
-            .iter()
-            .filter_map(|(open, close)| Some((rest.find(open)?, *open, *close)));
-        let Some((start, open, close)) = starts.min_by_key(|(start, _, _)| *start) else {
-            found.push(Piece::Markup(rest));
-            return found;
-        };
+    while let Some((start, open, close)) = rest.match_indices('<').find_map(|(start, _)| {
+        let special = SPECIAL.iter().find(|(open, _)| rest[start..].starts_with(open));
+        special.map(|(open, close)| (start, *open, *close))
+    }) {
         found.push(Piece::Markup(&rest[..start]));
         let inside = start + open.len();
         let end = rest[inside..]
@@ -185,6 +185,8 @@ pub(super) fn pieces(mut rest: &str) -> Vec<Piece<'_>> {
         });
         rest = &rest[end..];
     }
+    found.push(Piece::Markup(rest));
+    found
 }
 
 /// Where the content of an element lies in the text: between its tags; `None` for `<element/>`.
