@@ -75,7 +75,10 @@ fn decode(slot: &[u8]) -> Option<Slot> {
     let sequence = u64::from_le_bytes(header[8..16].try_into().ok()?);
     let length = usize::try_from(u64::from_le_bytes(header[16..24].try_into().ok()?)).ok()?;
     let payload = slot.get(PAYLOAD..PAYLOAD.checked_add(length)?)?;
-    let valid = header.starts_with(MAGIC) && slot.get(HEADER..PAYLOAD)? == digest(header, payload);
+    // After the last number there would be no next one.
+    let valid = sequence < u64::MAX
+        && header.starts_with(MAGIC)
+        && slot.get(HEADER..PAYLOAD)? == digest(header, payload);
     valid.then(|| Slot {
         sequence,
         payload: payload.to_vec(),
