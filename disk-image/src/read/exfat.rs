@@ -197,6 +197,9 @@ impl Exfat {
         }
         usage.add("the root folder", &self.stretches(&self.root, None)?);
         for found in self.walk()? {
+            if usage.is_full() {
+                break;
+            }
             usage.add(
                 &found.path,
                 &self.stretches(&found.node.place, Some(found.node.size))?,

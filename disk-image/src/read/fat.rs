@@ -224,6 +224,9 @@ impl Fat {
             node: self.root(),
         };
         for found in self.walk()?.into_iter().chain([root]) {
+            if usage.is_full() {
+                break;
+            }
             if let Place::Clusters { first, .. } = found.node.place {
                 let size = (!found.node.is_folder()).then_some(found.node.size);
                 usage.add(&found.path, &self.table.stretches(first, false, size)?);

@@ -8,10 +8,16 @@ const MAX_ENTRIES: u32 = 1024;
 /// A partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
+    /// Number of its entry, from 1.
+    pub number: u32,
     /// Its name.
     pub name: String,
     /// Type GUID in the order of its bytes on the disk.
     pub type_guid: [u8; 16],
+    /// Unique GUID in the order of its bytes on the disk.
+    pub unique_guid: [u8; 16],
+    /// Attributes.
+    pub attributes: u64,
     /// Bytes from the start of the disk.
     pub offset: u64,
     /// Bytes.
@@ -23,6 +29,8 @@ pub struct Partition {
 pub struct PartitionTable {
     /// Bytes of a logical sector.
     pub sector: u64,
+    /// GUID of the disk in the order of its bytes on the disk.
+    pub disk_guid: [u8; 16],
     /// The partitions that are in use.
     pub partitions: Vec<Partition>,
     /// What is wrong with the other copy, or between the two.
@@ -40,22 +48,29 @@ impl PartitionTable {
     /// # Errors
     /// When neither copy is valid.
     pub fn read(device: &Device) -> Result<Self, ReadError> {
-        for sector in [512, 4096] {
-            let primary = Copy::read(device, sector, 1);
-            let last = (device.length() / sector).saturating_sub(1);
-            let place = primary.as_ref().map_or(last, |copy| u64_at(&copy.header, 32));
-            let backup = Copy::read(device, sector, place);
-            let problems = compare(&primary, &backup);
-            if let Ok(copy) = primary.or(backup) {
-                let partitions = copy.partitions(device, sector)?;
-                return Ok(Self {
-                    sector,
-                    partitions,
-                    problems,
-                });
-            }
+        match Self::read_in_sectors(device, 512) {
+            Err(ReadError::Unknown) => Self::read_in_sectors(device, 4096),
+            found => found,
         }
-        Err(ReadError::Unknown)
+    }
+
+    /// The same on a disk whose logical sectors have that size.
+    ///
+    /// # Errors
+    /// As [`PartitionTable::read`].
+    pub fn read_in_sectors(device: &Device, sector: u64) -> Result<Self, ReadError> {
+        let primary = Copy::read(device, sector, 1);
+        let last = (device.length() / sector.max(1)).saturating_sub(1);
+        let place = primary.as_ref().map_or(last, |copy| u64_at(&copy.header, 32));
+        let backup = Copy::read(device, sector, place);
+        let problems = compare(&primary, &backup);
+        let copy = primary.or(backup).map_err(|_| ReadError::Unknown)?;
+        Ok(Self {
+            sector,
+            disk_guid: array(&copy.header, 56),
+            partitions: copy.partitions(device, sector)?,
+            problems,
+        })
     }
 }
 
@@ -91,17 +106,19 @@ impl Copy {
 
     fn partitions(&self, device: &Device, sector: u64) -> Result<Vec<Partition>, ReadError> {
         let size = u32_at(&self.header, 84) as usize;
-        let used = self
-            .entries
-            .chunks_exact(size)
-            .filter(|entry| entry[..16] != [0; 16]);
-        used.map(|entry| {
+        let used = (1..)
+            .zip(self.entries.chunks_exact(size))
+            .filter(|(_, entry)| entry[..16] != [0; 16]);
+        used.map(|(number, entry)| {
             let (first, last) = (u64_at(entry, 32), u64_at(entry, 40));
             let offset = first.checked_mul(sector);
             let length = last
                 .checked_sub(first)
                 .and_then(|count| count.checked_add(1)?.checked_mul(sector));
-            let (Some(offset), Some(length)) = (offset, length) else {
+            let ends = offset
+                .zip(length)
+                .and_then(|(offset, length)| offset.checked_add(length));
+            let (Some(offset), Some(length), Some(_)) = (offset, length, ends) else {
                 return Err(device.damaged("partition entry", 0, format!("sectors {first} to {last}")));
             };
             let units: Vec<u16> = entry[56..128]
@@ -110,8 +127,11 @@ impl Copy {
                 .collect();
             let name = String::from_utf16_lossy(&units).trim_end_matches('\0').to_owned();
             Ok(Partition {
+                number,
                 name,
                 type_guid: array(entry, 0),
+                unique_guid: array(entry, 16),
+                attributes: u64_at(entry, 48),
                 offset,
                 length,
             })

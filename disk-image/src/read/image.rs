@@ -6,7 +6,7 @@ use std::path::Path;
 use super::device::{Device, ReadError};
 use super::exfat::Exfat;
 use super::fat::Fat;
-use super::gpt::PartitionTable;
+use super::gpt::{Partition, PartitionTable};
 use super::iso::Iso;
 use super::volume::Volume;
 
@@ -83,6 +83,10 @@ impl Image {
         let table = PartitionTable::read(&device)?;
         let mut problems = table.problems.clone();
         let (mut fat, mut exfat) = (Vec::new(), Vec::new());
+        // A thousand partitions of the same bytes would be a thousand volumes to check.
+        if overlap(&table.partitions) {
+            return Err(device.damaged("partition table", 0, "its partitions overlap".into()));
+        }
         for partition in &table.partitions {
             let opened = device
                 .window(partition.offset, partition.length)
@@ -167,4 +171,12 @@ impl Image {
         }
         problems
     }
+}
+
+fn overlap(partitions: &[Partition]) -> bool {
+    let mut places: Vec<_> = partitions.iter().map(|part| (part.offset, part.length)).collect();
+    places.sort_unstable();
+    places
+        .windows(2)
+        .any(|pair| pair[0].0.saturating_add(pair[0].1) > pair[1].0)
 }

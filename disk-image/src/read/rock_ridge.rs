@@ -6,7 +6,11 @@ use super::volume::{Kind, Node};
 
 /// Continuation areas that one record may have.
 const MAX_CONTINUATIONS: usize = 32;
-const MAX_AREA: u64 = 64 * 1024;
+/// Linux reads a continuation only inside of one block.
+const MAX_AREA: u64 = SECTOR;
+/// Bytes of a name and of a link's target, as in every Unix: many records can lead to the same continuations.
+const MAX_NAME: usize = 255;
+const MAX_TARGET: usize = 4096;
 const CONTINUES: u8 = 0x01;
 const CURRENT: u8 = 0x02;
 const PARENT: u8 = 0x04;
@@ -16,7 +20,8 @@ const ROOT: u8 = 0x08;
 pub(super) fn apply(device: &Device, area: &[u8], node: &mut Node) -> Result<(), ReadError> {
     let (mut name, mut link) = (Vec::new(), None);
     let mut area = area.to_vec();
-    for _ in 0..MAX_CONTINUATIONS {
+    let damaged = |why: &str| device.damaged("Rock Ridge", 0, why.to_owned());
+    for number in 0..MAX_CONTINUATIONS {
         let mut next = None;
         for field in fields(&area) {
             match &field[..2] {
@@ -26,12 +31,19 @@ pub(super) fn apply(device: &Device, area: &[u8], node: &mut Node) -> Result<(),
                 _ => {}
             }
         }
+        let target = link.as_ref().map_or(0, |link: &Link| link.target.len());
+        if name.len() > MAX_NAME || target > MAX_TARGET {
+            return Err(damaged("a name or a link is too long"));
+        }
         match next {
             Some([sector, offset, length]) if length <= MAX_AREA => {
                 area = device.bytes(sector * SECTOR + offset, length)?;
             }
-            Some(_) => return Err(device.damaged("Rock Ridge", 0, "a continuation is too long".into())),
+            Some(_) => return Err(damaged("a continuation is too long")),
             None => break,
+        }
+        if number + 1 == MAX_CONTINUATIONS {
+            return Err(damaged("its continuations have no end"));
         }
     }
     if !name.is_empty() {

@@ -94,6 +94,17 @@ impl Table {
         contiguous: bool,
         size: Option<u64>,
     ) -> Result<Vec<(u32, u32)>, ReadError> {
+        self.some_stretches(first, contiguous, size, u64::MAX)
+    }
+
+    /// The same, as far as they are needed for so many bytes: the rest of a chain may have no end.
+    fn some_stretches(
+        &self,
+        first: u32,
+        contiguous: bool,
+        size: Option<u64>,
+        bytes: u64,
+    ) -> Result<Vec<(u32, u32)>, ReadError> {
         if first == 0 && size == Some(0) {
             return Ok(vec![]);
         }
@@ -108,14 +119,17 @@ impl Table {
                     false => Err(self.broken(first, "starts a run that leaves the volume")),
                 }
             }
-            _ => self.chain(first),
+            _ => self.chain(first, bytes.div_ceil(self.cluster_size)),
         }
     }
 
-    fn chain(&self, first: u32) -> Result<Vec<(u32, u32)>, ReadError> {
+    fn chain(&self, first: u32, most: u64) -> Result<Vec<(u32, u32)>, ReadError> {
         let mut stretches: Vec<(u32, u32)> = Vec::new();
         let mut cluster = first;
-        for _ in 0..self.clusters {
+        for number in 0..self.clusters {
+            if u64::from(number) == most {
+                return Ok(stretches);
+            }
             match stretches.last_mut() {
                 Some((start, count)) if *start + *count == cluster => *count += 1,
                 _ => stretches.push((cluster, 1)),
@@ -137,8 +151,12 @@ impl Table {
             .damaged("cluster chain", 0, format!("cluster {cluster} {why}"))
     }
 
-    /// The runs of a file or folder; `size` is unknown for folders of FAT.
+    /// The runs of a file or folder, as far as `size` bytes need them; that is unknown for folders of FAT.
     pub(super) fn runs(&self, place: &Place, size: Option<u64>) -> Result<Vec<Run>, ReadError> {
+        self.some_runs(place, size, size.unwrap_or(u64::MAX))
+    }
+
+    fn some_runs(&self, place: &Place, size: Option<u64>, bytes: u64) -> Result<Vec<Run>, ReadError> {
         let (first, contiguous, valid) = match place {
             Place::Runs(runs) => return Ok(runs.clone()),
             Place::Clusters {
@@ -149,7 +167,7 @@ impl Table {
         };
         let mut left = valid;
         let mut runs = Vec::new();
-        for (start, count) in self.stretches(first, contiguous, size)? {
+        for (start, count) in self.some_stretches(first, contiguous, size, bytes)? {
             let offset = self.heap + u64::from(start - 2) * self.cluster_size;
             let length = u64::from(count) * self.cluster_size;
             let written = length.min(left);
@@ -169,7 +187,8 @@ impl Table {
 
     /// All bytes of a folder.
     pub(super) fn folder(&self, place: &Place, size: Option<u64>, cap: u64) -> Result<Vec<u8>, ReadError> {
-        let runs = self.runs(place, size)?;
+        // One cluster more than is allowed tells that it is too long.
+        let runs = self.some_runs(place, size, cap + self.cluster_size)?;
         let total: u64 = runs.iter().map(|run| run.length).sum();
         if total > cap {
             return Err(self
@@ -197,18 +216,28 @@ impl Table {
 /// Which clusters the files and folders of a volume use.
 pub(super) struct Usage {
     used: Vec<bool>,
-    pub(super) problems: Vec<String>,
+    /// Clusters that all files together have.
+    total: u64,
+    problems: Vec<String>,
 }
 
 impl Usage {
     pub(super) fn new(clusters: u32) -> Self {
         Self {
             used: vec![false; clusters as usize],
+            total: 0,
             problems: vec![],
         }
     }
 
+    /// Whether there are more clusters in files than on the volume: following more chains that share their clusters would
+    /// take as long as somebody likes.
+    pub(super) fn is_full(&self) -> bool {
+        self.total > self.used.len() as u64
+    }
+
     pub(super) fn add(&mut self, who: &str, stretches: &[(u32, u32)]) {
+        self.total += stretches.iter().map(|(_, count)| u64::from(*count)).sum::<u64>();
         for (start, count) in stretches {
             for cluster in *start..*start + *count {
                 match self.used.get_mut(cluster as usize - 2) {

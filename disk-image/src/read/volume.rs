@@ -6,6 +6,8 @@ use super::device::{Content, Device, ReadError, Run};
 const MAX_DEPTH: usize = 64;
 /// More files and folders than this are an attack.
 const MAX_ENTRIES: usize = 2_000_000;
+/// So are paths that take more bytes together.
+const MAX_PATHS: usize = 512 << 20;
 
 /// What an entry of a folder is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,12 +165,25 @@ pub trait Volume {
     fn walk(&self) -> Result<Vec<Found>, ReadError> {
         let mut found = Vec::new();
         let mut folders = vec![(String::new(), self.root(), 0)];
+        let mut unread = self.device().length();
+        let mut paths = 0_usize;
+        let damaged =
+            |path: &str, why: &str| Err(self.device().damaged("folder", 0, format!("{path}: {why}")));
         while let Some((prefix, folder, depth)) = folders.pop() {
-            for node in self.list(&folder)? {
+            let nodes = self.list(&folder)?;
+            let bytes = self.runs(&folder)?.iter().map(|run| run.length).sum();
+            match unread.checked_sub(bytes) {
+                Some(rest) => unread = rest,
+                None => return damaged(&prefix, "folders have more bytes than the volume: a loop"),
+            }
+            for node in nodes {
                 let path = format!("{prefix}{}", node.name);
-                if depth >= MAX_DEPTH || found.len() >= MAX_ENTRIES {
-                    let why = "more than 64 folders deep or 2,000,000 entries: a loop".to_owned();
-                    return Err(self.device().damaged("folder", 0, format!("{path}: {why}")));
+                paths = paths.saturating_add(path.len());
+                if depth >= MAX_DEPTH || found.len() >= MAX_ENTRIES || paths > MAX_PATHS {
+                    return damaged(
+                        &path,
+                        "more than 64 folders deep, 2,000,000 entries or 512 MiB of paths: a loop",
+                    );
                 }
                 if node.is_folder() {
                     folders.push((format!("{path}/"), node.clone(), depth + 1));
