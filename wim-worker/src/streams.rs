@@ -42,11 +42,14 @@ impl Blobs {
         file.read_exact_at(&mut bytes, 0)?;
         let header = Header::parse(&bytes).map_err(io::Error::other)?;
         let table = header.blob_table;
-        let end = table.offset.checked_add(table.size);
-        if header.solid
-            || table.is_compressed()
-            || end.is_none_or(|end| file.metadata().is_ok_and(|m| m.len() < end))
-        {
+        let length = file.metadata()?.len();
+        let is_inside = |place: Resource| {
+            place
+                .offset
+                .checked_add(place.size)
+                .is_some_and(|end| end <= length)
+        };
+        if header.solid || table.is_compressed() || !is_inside(table) {
             return Ok(None);
         }
         let mut bytes = vec![0; table.size as usize];
@@ -55,14 +58,16 @@ impl Blobs {
         blobs.sort_by_key(|blob| blob.place.offset);
         let plain = blobs
             .iter()
-            .all(|blob| blob.place.flags & (FLAG_SOLID | FLAG_SPANNED) == 0);
+            .all(|blob| blob.place.flags & (FLAG_SOLID | FLAG_SPANNED) == 0 && is_inside(blob.place));
         Ok(plain.then_some(Self { file, header, blobs }))
     }
 
     /// Compares every blob with its SHA-1.
     pub(crate) fn verify(&self, report: &Report) -> Result<(), Failure> {
         let work = Work {
-            total: self.blobs.iter().map(|blob| blob.place.original_size).sum(),
+            total: self.blobs.iter().fold(0, |total, blob| {
+                u64::saturating_add(total, blob.place.original_size)
+            }),
             next: AtomicUsize::new(0),
             done: AtomicU64::new(0),
             stop: AtomicBool::new(false),
@@ -291,5 +296,15 @@ mod tests {
                 file.write_all_at(&byte, at).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn a_blob_that_says_it_is_longer_than_the_file_is_left_to_libwim() {
+        let folder = tempfile::tempdir().unwrap();
+        let wim = foreign_wim(folder.path(), "lzx");
+        let table = Blobs::open(&wim).unwrap().unwrap().header.blob_table.offset;
+        let file = File::options().write(true).open(&wim).unwrap();
+        file.write_all_at(&[0xFF; 7], table).unwrap();
+        assert!(Blobs::open(&wim).unwrap().is_none());
     }
 }
