@@ -1,6 +1,6 @@
 //! The boot image as a file: an uncompressed tar archive, so that a media builder can copy members by their offsets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -154,6 +154,7 @@ pub fn inspect(path: &Path) -> Result<BootImage> {
         why,
     };
     let file = File::open(path).map_err(Error::io("opening", path))?;
+    let length = file.metadata().map_err(Error::io("reading", path))?.len();
     let mut archive = tar::Archive::new(file);
     let entries = archive
         .entries_with_seek()
@@ -167,6 +168,13 @@ pub fn inspect(path: &Path) -> Result<BootImage> {
         if manifest.is_none() {
             manifest = Some(read_manifest(&name, &mut entry).map_err(&bad)?);
             continue;
+        }
+        if !entry.header().entry_type().is_file() {
+            return Err(bad(format!("{name} is no file")));
+        }
+        let end = entry.raw_file_position().checked_add(entry.size());
+        if end.is_none_or(|end| end > length) {
+            return Err(bad(format!("it ends inside of {name}: it was cut off")));
         }
         sizes.insert(name.clone(), entry.size());
         if offsets.insert(name.clone(), entry.raw_file_position()).is_some() {
@@ -198,7 +206,16 @@ fn read_manifest(name: &str, entry: &mut tar::Entry<'_, File>) -> std::result::R
 }
 
 fn check_members(manifest: &Manifest, sizes: &BTreeMap<String, u64>) -> std::result::Result<(), String> {
+    let names: BTreeSet<&str> = manifest
+        .members
+        .iter()
+        .map(|member| member.path.as_str())
+        .collect();
     for member in &manifest.members {
+        // Members get their places on media by their names.
+        if member.path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(format!("{:?} is no name of a member", member.path));
+        }
         match sizes.get(&member.path) {
             Some(size) if *size == member.size => {}
             Some(size) => {
@@ -210,9 +227,11 @@ fn check_members(manifest: &Manifest, sizes: &BTreeMap<String, u64>) -> std::res
             None => return Err(format!("{} is missing", member.path)),
         }
     }
-    match sizes.len() == manifest.members.len() {
+    match sizes.len() == names.len() && names.len() == manifest.members.len() {
         true => Ok(()),
-        false => Err(format!("it has members that {MANIFEST} does not name")),
+        false => Err(format!(
+            "it has members that {MANIFEST} does not name, or names twice"
+        )),
     }
 }
 
