@@ -15,10 +15,13 @@ use crate::{system_place, volumes, wim_files};
 /// Bytes that the largest operating system of the sequence needs.
 pub fn needed(context: &Context<'_>) -> u64 {
     let systems = systems(context);
-    let sizes = systems
-        .iter()
-        .map(|system| system.iter().map(ImageInfo::disk_bytes).sum());
+    let sizes = systems.iter().map(|system| total(system.iter()));
     sizes.max().unwrap_or(0)
+}
+
+/// Images say of themselves how large they are: what they say must not become small again.
+fn total<'a>(images: impl Iterator<Item = &'a ImageInfo>) -> u64 {
+    images.map(ImageInfo::disk_bytes).fold(0, u64::saturating_add)
 }
 
 /// Compares the images with the volumes that they come onto.
@@ -41,7 +44,7 @@ pub fn check(context: &Context<'_>, planned: &Planned) -> Result<()> {
         }
         for (point, size) in &volumes {
             let images = system.iter().filter(|image| home(image, &volumes) == point);
-            let bytes = images.map(ImageInfo::disk_bytes).sum();
+            let bytes = total(images);
             fits(bytes, *size, &format!("the volume for {point} has"))?;
         }
     }
@@ -172,6 +175,15 @@ fn images(context: &Context<'_>, options: &ApplyOperatingSystemImage) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_that_say_they_are_huge_do_not_become_small_together() {
+        let image = ImageInfo {
+            total_bytes: 1 << 63,
+            ..ImageInfo::default()
+        };
+        assert_eq!(total([&image, &image].into_iter()), u64::MAX);
+    }
 
     /// A volume as its own program makes it, seen by `statfs`, has no more room than we say, and not much less.
     #[test]

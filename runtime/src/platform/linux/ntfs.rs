@@ -22,6 +22,8 @@ const NO_CLIENT: u64 = 0xFFFF;
 const PROTECTED: usize = 512;
 /// No record and no page of a log is larger.
 const LARGEST: u64 = 64 << 10;
+/// Windows makes none larger.
+const LARGEST_CLUSTER: u64 = 2 << 20;
 
 /// Set when the volume is to be checked before it is used.
 pub(super) fn is_dirty(file: &File) -> Result<bool> {
@@ -39,7 +41,8 @@ pub(super) fn has_open_log(file: &File) -> Result<bool> {
     let start = volume.first_run(attribute(&record, DATA)?)?;
     let mut newest: Option<(u64, bool)> = None;
     for page in 0..2 {
-        if let Some(found) = restart_area(file, start + page * 4096)? {
+        let place = start.checked_add(page * 4096).ok_or_else(damaged)?;
+        if let Some(found) = restart_area(file, place)? {
             newest = newest.max(Some(found));
         }
     }
@@ -75,13 +78,16 @@ impl<'a> Volume<'a> {
         file.read_exact_at(&mut boot, 0)
             .context("reading the boot sector of an NTFS volume")?;
         let sector = number(&boot, 0x0B, 2)?;
-        let cluster = sector * power(boot[0x0D], 0x80);
+        let cluster = sector.saturating_mul(power(boot[0x0D], 0x80));
+        if cluster == 0 || cluster > LARGEST_CLUSTER {
+            return Err(damaged());
+        }
         let record = match boot[0x40] {
             clusters @ 0..0x80 => cluster * u64::from(clusters),
             size => 1_u64.checked_shl(256 - u32::from(size)).unwrap_or(0),
         };
         let records = number(&boot, 0x30, 8)?.checked_mul(cluster).ok_or_else(damaged)?;
-        if !(PROTECTED as u64..=LARGEST).contains(&record) || cluster == 0 {
+        if !(PROTECTED as u64..=LARGEST).contains(&record) {
             return Err(damaged());
         }
         Ok(Self {

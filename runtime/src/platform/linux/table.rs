@@ -1,12 +1,12 @@
 //! Partition tables: read to know the disks, written to make the target's.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use disk_image::partition_table::{GptParams, GptPartition, plan_gpt};
+use disk_image::read::{Device, PartitionTable};
 use disk_image::{Content, Layout};
 use uuid::Uuid;
 
@@ -41,23 +41,20 @@ pub(super) fn read(device: &File, sector_size: u32) -> Option<Table> {
     read_gpt(device, sector_size).or_else(|| mbr::read(device, sector_size))
 }
 
-fn read_gpt(mut file: &File, sector_size: u32) -> Option<Table> {
-    file.seek(SeekFrom::Start(0)).ok()?;
-    let gpt = gptman::GPT::read_from(&mut file, u64::from(sector_size)).ok()?;
+fn read_gpt(file: &File, sector_size: u32) -> Option<Table> {
+    let device = Device::new(file.try_clone().ok()?).ok()?;
+    let gpt = PartitionTable::read_in_sectors(&device, sector_size.into()).ok()?;
     let text = |guid: [u8; 16]| Uuid::from_bytes_le(guid).to_string();
-    let entries = gpt
-        .iter()
-        .filter(|(_, entry)| entry.is_used())
-        .map(|(number, entry)| Entry {
-            number,
-            id: text(entry.unique_partition_guid),
-            kind: text(entry.partition_type_guid),
-            start: entry.starting_lba,
-            name: entry.partition_name.as_str().to_owned(),
-            attributes: entry.attribute_bits,
-        });
+    let entries = gpt.partitions.into_iter().map(|partition| Entry {
+        number: partition.number,
+        id: text(partition.unique_guid),
+        kind: text(partition.type_guid),
+        start: partition.offset / gpt.sector,
+        name: partition.name,
+        attributes: partition.attributes,
+    });
     Some(Table {
-        id: text(gpt.header.disk_guid),
+        id: text(gpt.disk_guid),
         gpt: true,
         entries: entries.collect(),
     })
