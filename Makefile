@@ -18,7 +18,7 @@ PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/hive-worker out/bin
 BOOT_IMAGE := out/boot-image/linux-pe.tar
 REFERENCE := out/reference/reference.wim
 
-.PHONY: help setup build programs windows reference stand-in demo test test-boot bench lint docs
+.PHONY: help setup build programs windows reference stand-in demo test test-boot fuzz bench lint docs
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -68,6 +68,16 @@ test: build stand-in ## Run all tests, those that boot machines too.
 
 test-boot: build stand-in ## Run only the tests that boot machines.
 	@$(CARGO) test --locked --package tests --test 'boot*'
+
+# A fifth of the time is for what reads disks before they are mounted, the rest for all other parsers.
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= $(shell date +%s)
+fuzz: ## Change valid input at random, for FUZZ_SECONDS (600), and give it to every parser.
+	@export FUZZ_SEED=$(FUZZ_SEED); \
+	    FUZZ_SECONDS=$$(($(FUZZ_SECONDS) / 5)) $(CARGO) test --quiet --locked --package runtime --lib \
+	        -- --nocapture mutated_disks_are_harmless; \
+	    FUZZ_SECONDS=$$(($(FUZZ_SECONDS) * 4 / 5)) $(CARGO) test --quiet --locked --package tests --test hostile \
+	        -- --nocapture mutations_are_harmless
 
 bench: build stand-in ## Measure beside other tools.
 	@scripts/bench

@@ -16,6 +16,8 @@ mod files;
 mod grub2;
 pub mod hardware_ids;
 mod hives;
+#[cfg(test)]
+mod hostile_tests;
 mod identity;
 mod images;
 mod mounts;
