@@ -69,15 +69,14 @@ test: build stand-in ## Run all tests, those that boot machines too.
 test-boot: build stand-in ## Run only the tests that boot machines.
 	@$(CARGO) test --locked --package tests --test 'boot*'
 
-# A fifth of the time is for what reads disks before they are mounted, the rest for all other parsers.
+# The time is for what reads disks before they are mounted (a fifth), for each of the workers (a tenth), and for all other parsers.
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= $(shell date +%s)
+FUZZ = FUZZ_SEED=$(FUZZ_SEED) FUZZ_SECONDS=$$(($(FUZZ_SECONDS) * $(1) / 10)) $(CARGO) test --quiet --locked $(2) -- --nocapture mutat
 fuzz: ## Change valid input at random, for FUZZ_SECONDS (600), and give it to every parser.
-	@export FUZZ_SEED=$(FUZZ_SEED); \
-	    FUZZ_SECONDS=$$(($(FUZZ_SECONDS) / 5)) $(CARGO) test --quiet --locked --package runtime --lib \
-	        -- --nocapture mutated_disks_are_harmless; \
-	    FUZZ_SECONDS=$$(($(FUZZ_SECONDS) * 4 / 5)) $(CARGO) test --quiet --locked --package tests --test hostile \
-	        -- --nocapture mutations_are_harmless
+	@$(call FUZZ,2,--package runtime --lib)
+	@$(call FUZZ,1,--package hive-worker --package wim-worker --test hostile)
+	@$(call FUZZ,6,--package tests --test hostile)
 
 bench: build stand-in ## Measure beside other tools.
 	@scripts/bench

@@ -2,7 +2,7 @@
 //! end, nor take memory because a number says so. `make fuzz` changes valid input for as long as somebody likes.
 //!
 //! What reads disks before they are mounted is private to the runtime: `runtime/src/platform/linux/hostile_tests.rs`. The workers,
-//! which read WIMs and hives by C libraries, have theirs in their own tests.
+//! which read WIMs and hives by C libraries: `wim-worker/tests/hostile.rs` and `hive-worker/tests/hostile.rs`.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![allow(clippy::too_many_lines, reason = "lists of cases")]
 
