@@ -32,6 +32,18 @@ const HIVE: Parser = Parser {
     },
 };
 
+/// For mutations, those of the first block would end at its checksum.
+const SUMMED: Parser = Parser {
+    name: "hive-with-sum",
+    read: |bytes| {
+        let mut hive = bytes.to_vec();
+        if hive.len() >= 512 {
+            sum(&mut hive);
+        }
+        (HIVE.read)(&hive)
+    },
+};
+
 fn ended(operation: Operation) -> Result<(), String> {
     let request = Request {
         memory_limit: Some(512 << 20),
@@ -110,5 +122,5 @@ fn hostile_hives_are_harmless() {
 
 #[test]
 fn mutated_hives_are_harmless() {
-    fuzz(&[(HIVE, vec![hive()])]);
+    fuzz(&[(HIVE, vec![hive()]), (SUMMED, vec![hive()])]);
 }

@@ -13,8 +13,22 @@ const EXFAT: Parser = Parser {
     read: |bytes| volume(&Exfat::open(device(bytes)).map_err(said)?),
 };
 
+/// For mutations, most of which would end at a checksum.
+const SUMMED: Parser = Parser {
+    name: "exfat-with-sums",
+    read: |bytes| {
+        let mut image = bytes.to_vec();
+        for at in (0..image.len().saturating_sub(256 * 32)).step_by(32) {
+            if image[at] == 0x85 {
+                sum(&mut image, at);
+            }
+        }
+        (EXFAT.read)(&image)
+    },
+};
+
 pub(crate) fn parsers() -> Vec<Seeded> {
-    vec![(EXFAT, vec![image()])]
+    vec![(EXFAT, vec![image()]), (SUMMED, vec![image()])]
 }
 
 pub(crate) fn check() -> usize {
