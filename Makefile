@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 # Tools such as sgdisk and fsck.fat are not in an ordinary user's PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
+# Foreign tools that judge our work read names of files by it.
+export LC_ALL := C.UTF-8
 # The programs' places below must not depend on the user's own settings.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 # A registry may be out of reach for a moment.

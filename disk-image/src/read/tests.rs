@@ -10,7 +10,8 @@ use super::*;
 const BIG: usize = 3_000_000;
 
 fn run(program: &str, args: &[&str]) {
-    let output = Command::new(program).args(args).output().unwrap();
+    let output = Command::new(program).args(args).env("LC_ALL", "C.UTF-8").output();
+    let output = output.unwrap();
     assert!(
         output.status.success(),
         "{program} {args:?}: {}",
@@ -78,7 +79,7 @@ fn fat(folder: &Path, bits: &str, size: u64) -> Device {
     let mut args = vec!["-s", "-i", image];
     args.extend(sources.iter().map(|path| path.to_str().unwrap()));
     args.push("::/");
-    run("env", &[&["LC_ALL=C.UTF-8", "mcopy"], args.as_slice()].concat());
+    run("mcopy", &args);
     Device::new(Cursor::new(fs::read(image).unwrap())).unwrap()
 }
 
