@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -75,13 +75,17 @@ impl Files for Linux {
     }
 
     fn wipe(&self, path: &Path) -> Result<()> {
-        let wipe = || match self.entry_of(path, false) {
+        let write_over = |path: &Path| match self.entry_of(path, false) {
             Ok(entry) => Going::at(entry.path()).map_or(Ok(()), Going::write_over),
             Err(error) if is_absent(&error) => Ok(()),
             Err(error) => Err(error),
         };
-        wipe().with_context(|| format!("writing over {}", path.display()))?;
-        self.remove(path)
+        // A cut may have left the other one.
+        for path in [path, &new_beside(path)] {
+            write_over(path).with_context(|| format!("writing over {}", path.display()))?;
+            self.remove(path)?;
+        }
+        Ok(())
     }
 
     /// Not by looking first: what comes into the folder in between would go with it.
@@ -195,6 +199,12 @@ fn remove(path: &Path) -> std::io::Result<()> {
     }
 }
 
+fn new_beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
+}
+
 /// Beside the old file and renamed, so that a cut leaves either of the two. What lies at the place of the new file is
 /// removed, never followed: an applied image may hold a link or a device there. The old file's owner stays.
 fn replace(
@@ -202,9 +212,7 @@ fn replace(
     mode: u32,
     fill: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
+    let new = new_beside(path);
     // What a cut has left of one may hold secrets, too.
     Going::at(&new).map_or(Ok(()), Going::write_over)?;
     match fs::remove_file(&new) {
@@ -236,7 +244,6 @@ fn flush_folder_of(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     /// A volume whose links lead out of it, beside what must not be touched.
     struct Hostile {
@@ -369,7 +376,9 @@ mod tests {
         machine.wipe(&path).unwrap();
         assert!(!machine.exists(&path));
         assert_eq!((rest(first), rest(second)), (vec![0; 3], vec![0; 7]));
+        fs::write(root.join("answers.new"), "torn").unwrap();
         machine.wipe(&path).unwrap();
+        assert!(!root.join("answers.new").exists());
         machine.wipe(&root.join("nowhere")).unwrap();
         assert!(!machine.exists(&root.join("nowhere")), "a link goes as itself");
     }

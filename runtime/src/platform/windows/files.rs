@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::os::windows::fs::FileTypeExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -38,8 +38,7 @@ impl Files for Windows {
     }
 
     fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-        let replaced = Some(path).filter(|_| is_private(mode)).and_then(Going::at);
-        replace(path, replaced, |file| file.write_all(bytes))
+        replace(path, is_private(mode), |file| file.write_all(bytes))
             .with_context(|| format!("writing {}", path.display()))
     }
 
@@ -67,9 +66,12 @@ impl Files for Windows {
     }
 
     fn wipe(&self, path: &Path) -> Result<()> {
-        let over = Going::at(path).map_or(Ok(()), Going::write_over);
-        over.with_context(|| format!("writing over {}", path.display()))?;
-        self.remove(path)
+        // A cut may have left the other two.
+        for path in [path, &beside(path, ".new"), &beside(path, ".old")] {
+            write_over(path).with_context(|| format!("writing over {}", path.display()))?;
+            self.remove(path)?;
+        }
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
@@ -83,7 +85,7 @@ impl Files for Windows {
     fn copy(&self, from: &Path, to: &Path) -> Result<()> {
         let copy = || {
             let mut source = File::open(from)?;
-            replace(to, None, |file| std::io::copy(&mut source, file).map(drop))
+            replace(to, false, |file| std::io::copy(&mut source, file).map(drop))
         };
         copy().with_context(|| format!("copying {} to {}", from.display(), to.display()))
     }
@@ -144,16 +146,24 @@ fn make_folder_of(path: &Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
-/// Beside the old file and renamed, so that a cut leaves either of the two. The old one may have to be written over.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+fn write_over(path: &Path) -> std::io::Result<()> {
+    Going::at(path).map_or(Ok(()), Going::write_over)
+}
+
+/// Beside the old file and renamed, so that a cut leaves either of the two. The bytes of a private one are written over.
 fn replace(
     path: &Path,
-    old: Option<Going>,
+    private: bool,
     fill: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
     make_folder_of(path)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
+    let new = beside(path, ".new");
     let filled = File::create(&new).and_then(|mut file| {
         fill(&mut file)?;
         file.sync_all()
@@ -163,14 +173,25 @@ fn replace(
         let _ = fs::remove_file(&new);
     }
     filled?;
-    if let Some(old) = old {
-        if fs::rename(&new, path).is_ok() {
-            return old.write_over();
-        }
-        // Windows before version 10 replaces no file that is open.
-        drop(old);
+    match private && path.is_file() {
+        true => replace_private(path, &new),
+        false => fs::rename(&new, path),
     }
-    fs::rename(&new, path)
+}
+
+/// The old file comes under a name of its own first: not every Windows replaces one that is open.
+fn replace_private(path: &Path, new: &Path) -> std::io::Result<()> {
+    let old = beside(path, ".old");
+    let clear = || {
+        write_over(&old)?;
+        remove(&old)
+    };
+    clear()?;
+    match bindings::replace_keeping(path, new, &old) {
+        Ok(()) => clear(),
+        // What a file system cannot do must not keep the new file from its place.
+        Err(_) => fs::rename(new, path),
+    }
 }
 
 /// A file that is in use, such as our own program, goes when the system starts next, and so does the folder that it

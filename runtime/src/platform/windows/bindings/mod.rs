@@ -40,7 +40,8 @@ use windows_sys::Win32::Security::Cryptography::{BCRYPT_USE_SYSTEM_PREFERRED_RNG
 use windows_sys::Win32::Storage::FileSystem::{
     FindFirstVolumeW, FindNextVolumeW, FindVolumeClose, GetDiskFreeSpaceExW, GetDriveTypeW, GetLogicalDrives,
     GetVolumeInformationW, GetVolumeNameForVolumeMountPointW, GetVolumePathNamesForVolumeNameW,
-    MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW, SetVolumeMountPointW,
+    MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW, REPLACEFILE_IGNORE_MERGE_ERRORS, ReplaceFileW,
+    SetVolumeMountPointW,
 };
 use windows_sys::Win32::System::IO::DeviceIoControl;
 use windows_sys::Win32::System::Ioctl::FSCTL_IS_VOLUME_DIRTY;
@@ -224,6 +225,17 @@ pub(super) fn remove_at_next_start(path: &Path) -> Result<()> {
     let name = wide(&path.display().to_string());
     // SAFETY: the name ends with a zero; no second name means removal.
     if unsafe { MoveFileExW(name.as_ptr(), null(), MOVEFILE_DELAY_UNTIL_REBOOT) } == 0 {
+        return Err(Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Puts a file into the place of another one, which comes under a third name.
+pub(super) fn replace_keeping(path: &Path, new: &Path, old: &Path) -> Result<()> {
+    let [path, new, old] = [path, new, old].map(|path| wide(&path.display().to_string()));
+    let flags = REPLACEFILE_IGNORE_MERGE_ERRORS;
+    // SAFETY: all names end with a zero and outlive the call; nothing is excluded, and the last pointer is reserved.
+    if unsafe { ReplaceFileW(path.as_ptr(), new.as_ptr(), old.as_ptr(), flags, null(), null()) } == 0 {
         return Err(Error::last_os_error());
     }
     Ok(())
