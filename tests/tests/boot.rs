@@ -51,7 +51,7 @@ fn kernel_and_initramfs_take_no_more_than_60_mb() {
 fn captured_on_the_stick() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
     IMAGE.get_or_init(|| {
-        support::recorded_demo(&recording(), &["media"]);
+        support::our_qemu::recorded_demo(&recording(), &["media"]);
         Image::at(&captured_image())
     })
 }
@@ -484,7 +484,7 @@ fn the_boot_image_finds_controllers_and_network_adapters_of_many_kinds() {
     ];
     let devices = devices.map(|device| format!("-device\n{device}"));
     let more: Vec<&str> = disks.iter().chain(&devices).map(String::as_str).collect();
-    let (status, said) = support::try_with_hardware(&media, &["--firmware=uefi"], &more);
+    let (status, said) = support::our_qemu::try_with_hardware(&media, &["--firmware=uefi"], &more);
     assert_eq!(status, Some(0), "{said}");
 }
 

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub)] // A module of a test program has no outside.
 
 pub mod firmware;
+pub mod our_qemu;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -101,29 +102,6 @@ pub fn demo(arguments: &[&str]) {
 /// The same, with media and results in another folder: another test looks at those of this scenario.
 pub fn demo_into(folder: &str, arguments: &[&str]) {
     run_demo(arguments, &[format!("DEMO_OUTPUT={folder}")]);
-}
-
-/// The same, with a log of what the machine writes to its disk and to the stick (`boot/qemu-system-x86_64`).
-pub fn recorded_demo(recording: &Path, arguments: &[&str]) {
-    let _ = fs::remove_dir_all(recording);
-    fs::create_dir_all(recording).expect("a folder for the recording");
-    let recorded = format!("RECORDING={}", recording.display());
-    run_demo(arguments, &[recorded, format!("PATH={}", path_with_our_qemu())]);
-}
-
-/// Where a script of ours stands for QEMU and calls it.
-fn path_with_our_qemu() -> String {
-    let path = std::env::var("PATH").unwrap_or_default();
-    format!("{}:{path}", root().join("tests/tests/boot").display())
-}
-
-/// Runs media in a machine with more hardware: further arguments of QEMU.
-pub fn try_with_hardware(media: &Path, arguments: &[&str], more: &[&str]) -> (Option<i32>, String) {
-    let mut command = trying(media, arguments);
-    command
-        .env("PATH", path_with_our_qemu())
-        .env("MORE_HARDWARE", more.join("\n"));
-    finish(media, command)
 }
 
 fn run_demo(arguments: &[&str], variables: &[String]) {
