@@ -454,7 +454,7 @@ fn a_fixed_address_reaches_a_share_that_a_step_connects() {
     support::assert_without(&support::results_of(&media), "Canary-7hXq2");
 }
 
-/// What virtual machines and computers of the last twenty years have, as far as QEMU has it.
+/// Most drivers of the boot image for which QEMU has the hardware.
 #[test]
 fn the_boot_image_finds_controllers_and_network_adapters_of_many_kinds() {
     let media = project("hardware", "iso", &[]);

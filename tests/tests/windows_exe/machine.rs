@@ -142,12 +142,16 @@ impl Machine {
         machine
     }
 
-    fn new(steps: &str, packages: Vec<Content>) -> Self {
-        let machine = Self {
+    fn without_volumes() -> Self {
+        Self {
             prefix: PREFIX.lock().unwrap_or_else(PoisonError::into_inner),
             files: tempfile::tempdir().expect("a folder for the volumes"),
             session: None,
-        };
+        }
+    }
+
+    fn new(steps: &str, packages: Vec<Content>) -> Self {
+        let machine = Self::without_volumes();
         machine.make_volume("d:", "media");
         machine.make_volume("s:", "esp");
         machine.make_media(MediaLayout::Iso, &sequence(steps), packages, None);
@@ -157,11 +161,7 @@ impl Machine {
     /// A Windows PE that was started from a stick, on a machine with a generalized Windows as W:. The programs of Windows PE
     /// are played, and write down their calls.
     pub fn in_winpe(steps: &str) -> Self {
-        let machine = Self {
-            prefix: PREFIX.lock().unwrap_or_else(PoisonError::into_inner),
-            files: tempfile::tempdir().expect("a folder for the volumes"),
-            session: None,
-        };
+        let machine = Self::without_volumes();
         machine.make_volume("d:", "media");
         machine.make_volume("e:", "data");
         machine.make_volume("w:", "windows");
