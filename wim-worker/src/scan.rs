@@ -1,6 +1,7 @@
 //! What is captured of a source: every file that the exclusions leave is asked about here, before data is written.
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -56,11 +57,13 @@ impl Rules {
         if file == self.root {
             return Verdict::Continue;
         }
-        if !name_is_text(file) || !link_is_text(file) {
+        // One that is gone meanwhile is libwim's to find.
+        let found = file.symlink_metadata().ok();
+        if !name_is_text(file) || found.as_ref().is_some_and(|found| !link_is_text(file, found)) {
             self.bad.add(path);
             return Verdict::Exclude;
         }
-        if self.is_elsewhere(file) {
+        if found.is_some_and(|found| self.is_elsewhere(file, &found)) {
             Verdict::Exclude
         } else {
             Verdict::Continue
@@ -68,10 +71,11 @@ impl Rules {
     }
 
     /// Below a mount point; the mount point itself belongs to the volume.
-    fn is_elsewhere(&self, file: &Path) -> bool {
+    fn is_elsewhere(&self, file: &Path, found: &Metadata) -> bool {
         let Some(device) = self.device else { return false };
-        let on_other = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.dev() != device);
-        on_other(file) && file.parent().is_some_and(on_other)
+        let on_other = |found: &Metadata| found.dev() != device;
+        let parent = || file.parent().and_then(|parent| parent.symlink_metadata().ok());
+        on_other(found) && parent().as_ref().is_some_and(on_other)
     }
 }
 
@@ -80,8 +84,8 @@ fn name_is_text(file: &Path) -> bool {
 }
 
 /// The target of a symbolic link is stored as UTF-16 too. Other files have no target.
-fn link_is_text(file: &Path) -> bool {
-    std::fs::read_link(file).map_or(true, |target| target.to_str().is_some())
+fn link_is_text(file: &Path, found: &Metadata) -> bool {
+    !found.is_symlink() || std::fs::read_link(file).map_or(true, |target| target.to_str().is_some())
 }
 
 /// Judges a file by the rules in force; without rules all are kept.
