@@ -68,7 +68,7 @@ pub enum MediaLayout {
 pub struct Options {
     /// Starts without a question.
     pub unattended: bool,
-    /// Allows a shell on the machine.
+    /// Allows a shell in the boot image, which F8 shows.
     pub shell: bool,
     /// What the machine does when the run has ended well.
     pub finish: Finish,

@@ -54,7 +54,7 @@ pub struct Settings {
     /// Starts on the machine without a question.
     #[serde(default)]
     pub unattended: bool,
-    /// Allows a shell on the machine.
+    /// Allows a shell in the boot image, which F8 shows.
     #[serde(default)]
     pub shell: bool,
     /// What the machine does when the run has ended well: `shutdown`, `restart` or `wait`.

@@ -69,9 +69,14 @@ fn in_boot_image() -> ExitCode {
             .for_each(|problem| log.warning(problem));
         pe::network::start(command_line.network.clone())?;
         let consoles = Consoles::open(&serial, Some(SCREEN));
+        if let Err(error) = pe::open_shell(&command_line) {
+            log.warning(format!(
+                "opening a shell on the screen's second terminal: {error}"
+            ));
+        }
         let finished = run_from_media(&command_line, &serial, &log, &consoles);
         let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
-        end_in_boot_image(&finished, &command_line)
+        end_in_boot_image(&finished)
     });
     if let Err(error) = outcome {
         pe::console::say(&format!("error: {error:#}"));
@@ -171,7 +176,7 @@ fn over(log: &Log, consoles: &Consoles, error: &anyhow::Error) -> Finished {
     }
 }
 
-fn end_in_boot_image(finished: &Finished, command_line: &pe::CommandLine) -> Result<()> {
+fn end_in_boot_image(finished: &Finished) -> Result<()> {
     let ended = match finished {
         Finished::Restart(_)
         | Finished::Over {
@@ -185,14 +190,9 @@ fn end_in_boot_image(finished: &Finished, command_line: &pe::CommandLine) -> Res
         } => pe::power::power_off(),
         Finished::Over {
             finish: Finish::Wait, ..
-        } => {
-            if command_line.shell {
-                pe::open_shell(command_line)?;
-            }
-            loop {
-                std::thread::park();
-            }
-        }
+        } => loop {
+            std::thread::park();
+        },
     };
     ended
         .map(|never| match never {})

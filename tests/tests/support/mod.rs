@@ -3,6 +3,7 @@
 
 pub mod firmware;
 pub mod our_qemu;
+pub mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
