@@ -7,7 +7,8 @@ mod common;
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -247,6 +248,48 @@ fn a_build_killed_at_any_time_leaves_the_old_image_or_the_new_one() {
     fixture.succeed(&["build", "-o", "media.iso"]);
     assert!(!fixture.path("media.iso.partial").exists());
     assert!(fs::read(fixture.path("media.iso")).unwrap() == new);
+}
+
+/// What firmware looks for first: the mark of an MBR, and the descriptors of a disc.
+fn may_boot(image: &Path) -> bool {
+    let file = fs::File::open(image).unwrap();
+    let mut start = vec![0; 40 << 10];
+    file.read_exact_at(&mut start, 0).unwrap();
+    start[510..512] == [0x55, 0xAA] || &start[0x8001..0x8006] == b"CD001"
+}
+
+#[test]
+fn what_a_killed_build_leaves_does_not_boot() {
+    let fixture = Fixture::new();
+    let size = 300 << 20;
+    let content: Vec<u8> = (0..size as u32 / 4).flat_map(u32::to_le_bytes).collect();
+    fs::write(fixture.path("tool/large.bin"), content).unwrap();
+    for (format, percent) in [("iso", 10), ("iso", 60), ("usb", 30), ("usb", 80)] {
+        let mut child = fixture
+            .command(&["build", "--format", format, "-o", "media"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let partial = fixture.path("media.partial");
+        let written = || fs::metadata(&partial).map_or(0, |found| found.blocks() * 512);
+        let started = Instant::now();
+        while written() < size / 100 * percent {
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "{format}: {} bytes",
+                written()
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!may_boot(&partial), "{format}, killed at {percent} %");
+        assert!(!fixture.path("media").exists(), "{format}, {percent} %");
+    }
+    for format in ["iso", "usb"] {
+        fixture.succeed(&["build", "--format", format, "-o", "media"]);
+        assert!(may_boot(&fixture.path("media")), "{format}");
+    }
 }
 
 #[test]
