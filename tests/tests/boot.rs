@@ -267,6 +267,15 @@ fn what_was_captured_from_several_volumes_deploys_to_several() {
     assert!(boot.exists("/grub/grub.cfg") && !boot.exists("/grub/custom.cfg"));
     assert!(!var.exists("/lib/media-runtime"));
     judge_notes(&var, &volume(5));
+    for (file, line) in [
+        ("/etc/locale.conf", "LANG=nl_NL.UTF-8"),
+        ("/etc/locale.conf", "LC_TIME=de_DE.UTF-8"),
+        ("/etc/machine-info", "REGISTERED_ORGANIZATION=\"Example\""),
+        ("/etc/default/keyboard", "XKBLAYOUT=\"be\""),
+    ] {
+        let text = root.text(file);
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
     let status = var.text("/lib/dpkg/status");
     assert!(status.contains("Package: demo-editor"), "{status}");
     // The administrator's password opens the account and lies nowhere on the disk.
@@ -295,6 +304,9 @@ fn judge_notes(var: &System, data: &System) {
     let readme = fs::read_to_string(out("../demo/deploy-volumes-data/readme.txt")).unwrap();
     assert_eq!([data.text("/readme.txt"), note("data")], [readme.clone(), readme]);
     assert!(!var.exists("/lib/demo/no-data"));
+    assert!(note("addresses").contains(" 192.0.2.7/24"), "{}", note("addresses"));
+    assert!(note("dns").contains("192.0.2.53"), "{}", note("dns"));
+    assert_eq!(note("who"), "daemon\ndaemon\n");
     // The kernel draws an id at each start.
     let starts = [note("first-start"), note("second-start")];
     assert!(starts.iter().all(|id| id.trim().len() == 36), "{starts:?}");
