@@ -82,8 +82,8 @@ impl Console {
         self.press("ret");
     }
 
-    /// How many pixels of the screen are red and how many cyan: what the runtime writes a failure, and its unimportant lines, with.
-    pub(super) fn red_and_cyan(&mut self) -> (usize, usize) {
+    /// How many pixels of the screen are red and how many green: what the runtime writes a failure with, and a step that is done.
+    pub(super) fn red_and_green(&mut self) -> (usize, usize) {
         let picture = own("console", "ppm");
         self.monitor(&format!("screendump {}", picture.display()));
         let began = Instant::now();
@@ -98,7 +98,7 @@ impl Console {
         let count = |color: fn(&[u8; 3]) -> bool| pixels.iter().filter(|pixel| color(pixel)).count();
         (
             count(|[red, green, blue]| *red > 120 && *green < 60 && *blue < 60),
-            count(|[red, green, blue]| *red < 60 && *green > 120 && *blue > 120),
+            count(|[red, green, blue]| *red < 60 && *green > 120 && *blue < 60),
         )
     }
 }

@@ -82,8 +82,8 @@ fn tree(root: &Path) -> (usize, usize) {
         "several.dots.in.it",
         "UPPER and lower",
         "caf\u{e9} \u{65e5}\u{672c}\u{8a9e} \u{1f600}",
-        "it's #100%, & (so on); [yes] {no} = +1~!@$^`",
-        "CON.txt",
+        "it's #100%, & (so on) [yes] {no} = +1~!@$^`",
+        "CONSOLE.txt",
         "1234567890123.TXT",
     ];
     for name in names.into_iter().chain(long.iter().map(String::as_str)) {
