@@ -9,6 +9,7 @@ use std::path::Path;
 
 use common::*;
 use media_format::wim::protocol::{Apply, CaptureImage, Extract, Find, Operation, Volume};
+use media_format::wim::warnings::leaves_content_whole;
 
 fn make_volume(path: &Path) {
     fs::File::create(path).unwrap().set_len(64 << 20).unwrap();
@@ -120,6 +121,45 @@ fn a_volume_is_applied_and_captured_without_a_mount() {
     assert_eq!(fs::read(out.join("na\u{ef}ve \u{4f60}.txt")).unwrap(), b"text");
 }
 
+fn utf16(name: &str) -> Vec<u8> {
+    name.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// Where in the volume those bytes are.
+fn places(volume: &[u8], bytes: &[u8]) -> Vec<usize> {
+    let found = volume.windows(bytes.len()).enumerate();
+    found
+        .filter(|(_, window)| *window == bytes)
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// Makes a file read-only, hidden and a file of the system, by the standard information of its record, which comes first there.
+fn set_attributes(volume: &mut [u8], name: &str) {
+    let mut set = 0;
+    for record in volume.chunks_exact_mut(1024) {
+        if record.starts_with(b"FILE") && !places(record, &utf16(name)).is_empty() {
+            let first = usize::from(record[0x14]);
+            assert_eq!(record[first], 0x10, "its standard information");
+            record[first + usize::from(record[first + 0x14]) + 0x20] |= 0x7;
+            set += 1;
+        }
+    }
+    assert_eq!(set, 1, "records of {name}");
+}
+
+/// What are two links of a file becomes the long and the short name of one, in its record and in its folder: in front of a name are its
+/// length and its kind.
+fn make_short_name(volume: &mut [u8], long: &str, short: &str) {
+    for (name, kind) in [(long, 1), (short, 2)] {
+        let length = u8::try_from(name.encode_utf16().count()).unwrap();
+        let places = places(volume, &[&[length, 0], &utf16(name)[..]].concat());
+        assert!(places.len() >= 2, "{name} is at {places:?}");
+        places.iter().for_each(|at| volume[at + 1] = kind);
+    }
+}
+
+/// The runtime puts up with these on FAT, and with nothing else.
 #[test]
 fn what_a_folder_cannot_hold_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
@@ -131,26 +171,48 @@ fn what_a_folder_cannot_hold_is_a_warning() {
         path("second.wim"),
     );
     make_tree(&tree);
+    let (long, short) = ("A long name.txt", "ALONGN~1.TXT");
+    fs::write(tree.join(long), "text").unwrap();
+    fs::hard_link(tree.join(long), tree.join(short)).unwrap();
     make_volume(&volume);
     done(&run(Operation::Capture(capture(
         &first,
         vec![image(&tree, "Windows")],
     ))));
     done(&run(to_volume(&first, &volume)));
+    let mut content = fs::read(&volume).unwrap();
+    set_attributes(&mut content, "PageFile.sys");
+    make_short_name(&mut content, long, short);
+    fs::write(&volume, content).unwrap();
     done(&run(Operation::Capture(capture(
         &second,
         vec![from_volume(&volume)],
     ))));
     let out = path("out");
     fs::create_dir(&out).unwrap();
-    let messages = run(Operation::Apply(apply(&second, 1, &out)));
+    let messages = run(Operation::Apply(Apply {
+        unix_data: false,
+        ..apply(&second, 1, &out)
+    }));
     let count = done(&messages).warnings;
     let warnings = warnings(&messages);
-    assert!(
-        warnings.iter().any(|text| text.contains("security descriptors")),
-        "{warnings:?}"
-    );
-    assert_eq!(count, warnings.len() as u64);
+    for lost in [
+        "FILE_ATTRIBUTE_READONLY of 1 ",
+        "FILE_ATTRIBUTE_HIDDEN of 1 ",
+        "FILE_ATTRIBUTE_SYSTEM of 1 ",
+        "security descriptors of ",
+        "DOS names of 1 ",
+    ] {
+        assert!(
+            warnings.iter().any(|text| text.contains(lost)),
+            "{lost}: {warnings:?}"
+        );
+    }
+    assert_eq!((count, warnings.len()), (5, 5), "{warnings:?}");
+    let known = |text: &String| text.strip_prefix("-: ").is_some_and(leaves_content_whole);
+    assert!(warnings.iter().all(known), "{warnings:?}");
+    assert_eq!(fs::read(out.join(long)).unwrap(), b"text");
+    assert!(!out.join(short).exists(), "it is no file of its own");
 }
 
 #[test]

@@ -7,4 +7,5 @@ pub mod protocol;
 pub mod reparse;
 #[cfg(test)]
 mod tests;
+pub mod warnings;
 mod xml;

@@ -6,6 +6,7 @@ use anyhow::{anyhow, bail};
 use media_format::manifest::PackageKind;
 use media_format::wim::info::ImageInfo;
 use media_format::wim::protocol::{Apply, Message, Operation, Request, Volume as Where};
+use media_format::wim::warnings::leaves_content_whole;
 use task_sequence::steps::VolumeSelector;
 
 use super::user_state;
@@ -17,6 +18,9 @@ use crate::{image_places, system_place, volumes, wim_files};
 
 /// Cap on the worker's address space: LZX and XPRESS need far less, a crafted header asks for more.
 pub(super) const MEMORY_LIMIT: u64 = 2 << 30;
+
+/// They have no security, and libwim, which writes through a mount, sets neither attributes nor short names there.
+const FAT: [&str; 3] = ["fat32", "vfat", "exfat"];
 
 /// The WIM of a package.
 pub(super) fn wim(context: &Context<'_>, package: &str) -> Result<PathBuf> {
@@ -145,7 +149,7 @@ fn apply_plain(context: &Context<'_>, wim: &Path, image: &ImageInfo, volume: &jo
         inside: vec![],
         unix_data: false,
     };
-    extract(context, apply)
+    extract(context, apply, FAT.contains(&volume.file_system.as_str()))
 }
 
 /// Applies one image to a place.
@@ -159,10 +163,11 @@ pub(super) fn apply(context: &Context<'_>, wim: &Path, image: &ImageInfo, place:
         inside: place.inside.clone(),
         unix_data: true,
     };
-    extract(context, apply)
+    extract(context, apply, false)
 }
 
-fn extract(context: &Context<'_>, apply: Apply) -> Result<()> {
+/// On FAT it is enough that the content of all files is there.
+fn extract(context: &Context<'_>, apply: Apply, on_fat: bool) -> Result<()> {
     let request = Request {
         memory_limit: Some(MEMORY_LIMIT),
         operation: Operation::Apply(apply),
@@ -173,6 +178,11 @@ fn extract(context: &Context<'_>, apply: Apply) -> Result<()> {
         .image_request(&request, &mut |message| match message {
             Message::Progress { phase, done, total } => {
                 context.progress(&format!("applying: {phase:?}").to_lowercase(), *done, *total);
+            }
+            Message::Warning { path: None, text } if on_fat && leaves_content_whole(text) => {
+                context
+                    .log
+                    .warning(format!("not kept on FAT32 and exFAT: {text}"));
             }
             Message::Warning { path, text } => {
                 warnings.push(format!("{} {text}", path.clone().unwrap_or_default()))

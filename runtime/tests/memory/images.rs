@@ -278,6 +278,9 @@ impl Memory {
                 total,
             });
         }
+        for text in self.world().apply_warnings.clone() {
+            progress(&Message::Warning { path: None, text });
+        }
         self.tick("flush the volume", |_| {})?;
         Ok(Summary {
             files: total,

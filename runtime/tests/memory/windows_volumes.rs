@@ -1,9 +1,11 @@
 //! A Windows on several volumes: which image comes where, and whether it has room there.
 
 use media_format::manifest::MediaLayout;
+use runtime::platform::Firmware;
 
 use crate::driver::{run_to_end, run_to_system};
-use crate::frames::deploy_windows;
+use crate::fixture::machine;
+use crate::frames::{deploy_windows, deploys_then};
 use crate::images::{Image, Part, Wim};
 use crate::windows::{info, installation};
 use crate::windows_runs::{media, with_controller};
@@ -149,6 +151,49 @@ fn each_image_is_compared_with_the_volume_that_it_comes_onto() {
         let (_, report) = run_to_end(with(&layout.join(", "), destination, sizes));
         report.assert_succeeded();
     }
+}
+
+#[test]
+fn what_is_not_kept_on_fat_is_said_and_lost_content_fails_the_step() {
+    let metadata = [
+        "Ignoring FILE_ATTRIBUTE_HIDDEN of 3 files",
+        "Ignoring Windows NT security descriptors of 9 files",
+        "Ignoring DOS names of 1 files",
+    ];
+    let deploy = |kind: &str, warnings: &[&str]| {
+        let other = partition("1 GB", "").replace("ntfs", kind);
+        let layout = [partition("4 GB", ""), other, partition("1 GB", "")].join(", ");
+        let mut world = with(&layout, "", (10, 10));
+        world.apply_warnings = warnings.iter().map(|text| (*text).to_owned()).collect();
+        run_to_end(world)
+    };
+    for kind in ["fat32", "exfat"] {
+        let (world, report) = deploy(kind, &metadata);
+        report.assert_succeeded();
+        assert_eq!(held(&world), ["Windows/explorer.exe", "last.txt"]);
+        for text in metadata {
+            assert!(report.log.contains(text), "{text}: {}", report.log);
+        }
+        let streams = "Ignoring named data streams of 1 files";
+        let (_, report) = deploy(kind, &[&metadata[..], &[streams]].concat());
+        let reason = report.reason();
+        assert!(
+            reason.contains(streams) && !reason.contains("DOS names"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_kept_on_a_file_system_of_linux_fails_the_step() {
+    let mut world = machine(Firmware::Uefi, &deploys_then(""));
+    world.apply_warnings = vec!["Ignoring DOS names of 1 files".into()];
+    let (_, report) = run_to_end(world);
+    let reason = report.reason();
+    assert!(
+        reason.contains("applied with warnings") && reason.contains("DOS names"),
+        "{reason}"
+    );
 }
 
 /// A part of a split image, which has the images of all parts as its first one has them.

@@ -176,6 +176,8 @@ pub(crate) struct World {
     pub(crate) commands: Vec<Command>,
     /// What the worker of images was asked for.
     pub(crate) requests: Vec<Request>,
+    /// What libwim warns of when it applies an image to a folder.
+    pub(crate) apply_warnings: Vec<String>,
     /// Until when each of these had to end.
     pub(crate) request_deadlines: Vec<Option<Deadline>>,
     /// How long the machine has waited, each time.
@@ -383,6 +385,7 @@ impl World {
             faults: BTreeSet::new(),
             commands: vec![],
             requests: vec![],
+            apply_warnings: vec![],
             request_deadlines: vec![],
             waits: vec![],
             unflushed: vec![],
