@@ -137,6 +137,7 @@ impl Exfat {
                 contiguous: stream[1] & NO_CHAIN != 0,
                 valid,
             },
+            attributes: 0,
         })
     }
 
@@ -238,6 +239,7 @@ impl Volume for Exfat {
             kind: Kind::Folder,
             size: 0,
             place: self.root.clone(),
+            attributes: 0,
         }
     }
 

@@ -12,6 +12,9 @@ const MAX_FOLDER: u64 = 65_536 * 32;
 const END: u8 = 0;
 const DELETED: u8 = 0xe5;
 const LONG_NAME: u8 = 0x0f;
+const READ_ONLY: u8 = 0x01;
+const HIDDEN: u8 = 0x02;
+const SYSTEM: u8 = 0x04;
 const VOLUME_LABEL: u8 = 0x08;
 const FOLDER: u8 = 0x10;
 
@@ -172,7 +175,21 @@ impl Fat {
                 contiguous: false,
                 valid: u64::MAX,
             },
+            attributes: entry[11],
         }
+    }
+
+    /// The paths of what is read-only, hidden or a file of the system.
+    ///
+    /// # Errors
+    /// When a folder is damaged.
+    pub fn marked(&self) -> Result<Vec<String>, ReadError> {
+        let is_marked = |node: &Node| node.attributes & (READ_ONLY | HIDDEN | SYSTEM) != 0;
+        let found = self.walk()?.into_iter();
+        Ok(found
+            .filter(|found| is_marked(&found.node))
+            .map(|found| found.path)
+            .collect())
     }
 
     fn compare_tables(&self) -> Result<Vec<String>, ReadError> {
@@ -251,6 +268,7 @@ impl Volume for Fat {
             kind: Kind::Folder,
             size: 0,
             place: self.root.clone(),
+            attributes: FOLDER,
         }
     }
 

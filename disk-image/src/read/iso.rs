@@ -267,6 +267,7 @@ fn node_of(device: &Device, record: &[u8]) -> Result<Node, String> {
             offset: Some(offset),
             length,
         }]),
+        attributes: 0,
     })
 }
 

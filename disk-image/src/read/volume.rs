@@ -44,6 +44,8 @@ pub struct Node {
     /// Bytes; 0 for a folder.
     pub size: u64,
     pub(super) place: Place,
+    /// FAT: its attributes. The others are not asked for theirs.
+    pub(super) attributes: u8,
 }
 
 impl Node {

@@ -166,6 +166,11 @@ pub trait Disks {
     fn make_file_system(&self, target: &ConfirmedTarget, partition: &NewPartition) -> Result<()>;
     /// Content of a small file on an unmounted FAT volume, if it is there. Nothing is mounted to look at it.
     fn peek(&self, partition: &Path, file: &str) -> Result<Option<Vec<u8>>>;
+    /// The paths of files and folders of a FAT volume that are read-only, hidden or of the system, where images that are captured here
+    /// do not keep that.
+    fn files_losing_attributes(&self, _partition: &Path) -> Result<Vec<String>> {
+        Ok(vec![])
+    }
     /// Mounts a volume by its device node and gives the folder; mounting it again gives the same folder. A mount that
     /// is not writable changes nothing of the volume: no journal is replayed.
     fn mount(&self, device: &Path, writable: bool) -> Result<PathBuf>;

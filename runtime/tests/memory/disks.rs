@@ -83,6 +83,14 @@ impl Disks for Memory {
         Ok(world.volume(&place).bytes(file).cloned())
     }
 
+    fn files_losing_attributes(&self, partition: &Path) -> Result<Vec<String>> {
+        let world = self.world();
+        let place = world.device(partition).context("no such device")?;
+        let volume = world.volume(&place);
+        anyhow::ensure!(volume.kind == "vfat", "{} is not FAT", partition.display());
+        Ok(volume.marked.clone())
+    }
+
     fn mount(&self, device: &Path, writable: bool) -> Result<PathBuf> {
         let mut world = self.world_mut();
         let place = world

@@ -199,6 +199,33 @@ fn the_partition_that_starts_windows_is_captured_only_with_something_else_on_it(
 }
 
 #[test]
+fn the_files_of_a_fat32_volume_that_lose_attributes_are_counted() {
+    let warnings = |marked: &[&str]| {
+        let mut world = existing(GENERALIZED);
+        world.drives[0].parts[2].volume.marked = marked.iter().map(|path| (*path).to_owned()).collect();
+        let (_, report) = run_to_end(world);
+        report.assert_succeeded();
+        let lines = report
+            .log
+            .lines()
+            .filter(|line| line.contains("read-only, hidden or"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // What Windows makes on each volume, and no image has.
+    let made = [
+        "System Volume Information",
+        "$RECYCLE.BIN",
+        "$RECYCLE.BIN/desktop.ini",
+    ];
+    assert_eq!(warnings(&made), [""; 0]);
+    let kept = ["Recyclers", "notes.txt"];
+    let named = warnings(&[&made[..], &kept].concat());
+    assert_eq!(named.len(), 1, "{named:?}");
+    let expected = "2 files and folders of /dev/vda3, such as Recyclers, are";
+    assert!(named[0].contains(expected), "{named:?}");
+}
+
+#[test]
 fn an_existing_windows_is_captured_volume_by_volume_and_not_changed() {
     let before = existing(GENERALIZED);
     let (world, report) = run_to_end(before.clone());

@@ -37,6 +37,8 @@ pub(crate) struct Volume {
     /// Bytes that it holds besides those of its files here.
     pub(crate) more_bytes: u64,
     pub(crate) tree: Tree,
+    /// Files and folders that are read-only, hidden or of the system.
+    pub(crate) marked: Vec<String>,
     pub(crate) freed: Freed,
 }
 

@@ -104,6 +104,10 @@ impl Disks for Linux {
         fat_peek::peek(partition, file)
     }
 
+    fn files_losing_attributes(&self, partition: &Path) -> Result<Vec<String>> {
+        fat_peek::marked(partition)
+    }
+
     fn mount(&self, device: &Path, writable: bool) -> Result<PathBuf> {
         self.mount_volume(device, writable)
     }

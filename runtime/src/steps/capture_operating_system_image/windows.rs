@@ -65,6 +65,7 @@ pub(super) fn images(
     let installation = installation(context)?;
     let (mut images, mut used) = (Vec::new(), 0);
     for volume in kept {
+        name_lost_attributes(context, &volume)?;
         let (taken, bytes) = take(context, volume)?;
         used += bytes;
         let of_system = (taken.volume.id == target.system).then_some(&installation);
@@ -101,6 +102,42 @@ fn name_certificates(context: &Context<'_>, certificates: Option<&Key>) {
              running Windows"
         ));
     }
+}
+
+/// What lies on a FAT32 volume is read through a mount, which shows neither attributes nor short names.
+fn name_lost_attributes(context: &Context<'_>, volume: &Volume) -> platform::Result<()> {
+    if volume.file_system == NTFS {
+        return Ok(());
+    }
+    let (_, device, _) = context.partition(&volume.id)?;
+    // The capture itself does not need to know, and says what is wrong with a damaged volume.
+    let marked = match context.platform.files_losing_attributes(&device) {
+        Ok(marked) => marked,
+        Err(error) => {
+            context.log.warning(format!("{error:#}"));
+            return Ok(());
+        }
+    };
+    let lost: Vec<_> = marked.iter().filter(|path| !is_left_out(path)).collect();
+    if let Some(first) = lost.first() {
+        context.log.warning(format!(
+            "{} files and folders of {}, such as {first}, are read-only, hidden or of the system: the image of a FAT32 volume does not \
+             keep that; set it again where the image is deployed (attrib), or convert the volume in Windows before the capture \
+             (convert D: /fs:ntfs)",
+            lost.len(),
+            device.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a file of a volume is one that no image has, or lies in such a folder.
+fn is_left_out(path: &str) -> bool {
+    let path = format!("/{path}").to_lowercase();
+    NOT_CAPTURED.iter().any(|pattern| {
+        let rest = path.strip_prefix(&pattern.to_lowercase());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 /// NTFS is read by libwim itself and must not be mounted meanwhile.
