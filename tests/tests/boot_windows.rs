@@ -16,6 +16,8 @@ mod listing;
 mod secure_boot;
 #[path = "boot_windows/start_up.rs"]
 mod start_up;
+#[path = "boot_windows/two_volumes.rs"]
+mod two_volumes;
 
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -245,6 +247,25 @@ fn windows_started_from_the_boot_files_that_the_sequence_asks_for() {
     assert!(!serial.contains("stand-in: (hd"), "that of 2011 has started");
 }
 
+/// What the XML metadata says of the system comes from its registry, and the rest from the step.
+const SAID_OF_WINDOWS: [&str; 6] = [
+    "<NAME>Windows reference</NAME>",
+    "<FLAGS>Professional</FLAGS>",
+    "<EDITIONID>Professional</EDITIONID>",
+    "<MAJOR>10</MAJOR><MINOR>0</MINOR><BUILD>19045</BUILD>",
+    "<CREATOR>media-builder</CREATOR>",
+    "<VERSION>1</VERSION>",
+];
+
+#[test]
+fn the_captured_image_says_what_it_is() {
+    let xml = support::xml_of(captured());
+    let description = "<DESCRIPTION>Built and captured by media-builder</DESCRIPTION>";
+    for said in SAID_OF_WINDOWS.iter().chain(&[description]) {
+        assert!(xml.contains(said), "{said}: {xml}");
+    }
+}
+
 /// The application's exit code 3010 was followed by a restart before the run went on.
 #[test]
 fn an_application_that_asks_for_a_restart_got_it() {
@@ -328,11 +349,34 @@ fn a_sysprep_without_result_fails_with_its_reason() {
     assert!(said.contains("Prepare the operating system"), "{said}");
 }
 
+/// The image has the files of the volume of data, and no others.
+fn assert_data(wim: &Path) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (wim, into) = (wim.display().to_string(), folder.path().display().to_string());
+    support::run("wimlib-imagex", &["apply", &wim, "2", &into]);
+    start_up::assert_same(&existing::data(), &folder);
+}
+
+/// Two images: that of Windows, and that of the volume of data, which is no system.
+fn assert_says_both(wim: &Path) {
+    let xml = support::xml_of(wim);
+    let (windows, data) = xml.split_once("<IMAGE INDEX=\"2\">").expect("two images");
+    assert!(!data.contains("<IMAGE"), "{data}");
+    let description = "<DESCRIPTION>Captured by media-builder</DESCRIPTION>";
+    for said in SAID_OF_WINDOWS.iter().chain(&[description]) {
+        assert!(windows.contains(said), "{said}: {windows}");
+    }
+    for said in ["<NAME>Windows reference (volume 3)</NAME>", description] {
+        assert!(data.contains(said), "{said}: {data}");
+    }
+    assert!(!data.contains("<FLAGS>") && !data.contains("<WINDOWS>"), "{data}");
+}
+
 /// The NTFS and the FAT32 volume become an image each; ext4, the ESP, the media's stick and one that somebody forgot do not.
 #[test]
 fn an_existing_windows_is_captured_with_its_volumes() {
     let (disk, stick) = (existing::disk(&install_wim(), Left::Off), existing::stick());
-    let before = support::digest(&stick);
+    let before = [&disk, &stick].map(|path| support::digest(path));
     let media = project("windows-capture-existing", "usb", &[]);
     let (disk_path, stick_path) = (disk.display().to_string(), stick.display().to_string());
     let machine = ["--firmware=uefi", "--disk", &disk_path, "--usb-disk", &stick_path];
@@ -340,18 +384,31 @@ fn an_existing_windows_is_captured_with_its_volumes() {
     assert_eq!(status, Some(0), "{said}");
     let results = results_of(&media);
     let wim = results.join("captures/existing.wim");
-    let output = Command::new("wimlib-imagex").arg("info").arg(&wim).output();
-    let about = output.expect("wimlib-imagex").stdout;
-    let about = String::from_utf8_lossy(&about);
-    assert!(about.contains("Image Count:    2"), "{about}");
-    assert_kept(&Listing::of(&install_wim(), 1), &Listing::of(&wim, 1));
-    assert!(Listing::of(&wim, 2).entries.contains_key("/kept.txt"));
+    assert_says_both(&wim);
+    let (applied, windows) = (Listing::of(&install_wim(), 1), Listing::of(&wim, 1));
+    assert_kept(&applied, &windows);
+    let more = windows
+        .entries
+        .keys()
+        .filter(|path| !applied.entries.contains_key(*path));
+    assert_eq!(more.collect::<Vec<_>>(), [""; 0], "of the running machine");
+    assert_data(&wim);
     let log = support::files_below(&results, "smsts.log");
     let log = std::fs::read_to_string(log.first().expect("the log came back")).expect("the log");
-    assert!(log.contains("ext4"), "the skipped volume is not named: {log}");
-    let names_it = |line: &str| line.contains("(another disk)") && line.contains("DISK1");
-    assert!(log.lines().any(names_it), "the stick is not named: {log}");
-    assert_eq!(support::digest(&stick), before, "the stick was changed");
+    for parts in [
+        ["not captured: /dev/vda1 (vfat)", "it is no volume of the system"],
+        ["not captured: /dev/vda4 (ext4)", "it is no volume of the system"],
+        ["serial DISK1", "(another disk)"],
+        [
+            "2 files and folders of /dev/vda3",
+            "read-only, hidden or of the system",
+        ],
+    ] {
+        let names_it = |line: &str| parts.iter().all(|part| line.contains(part));
+        assert!(log.lines().any(names_it), "{parts:?}: {log}");
+    }
+    let after = [&disk, &stick].map(|path| support::digest(path));
+    assert_eq!(after, before, "the machine's disk or the stick was changed");
     std::fs::remove_file(disk).expect("removing the disk");
     std::fs::remove_file(stick).expect("removing the stick");
 }
@@ -384,7 +441,8 @@ fn a_running_windows_is_captured_by_the_program_on_the_media() {
     for trace in TRACES {
         assert!(!after.entries.contains_key(trace), "{trace} was captured");
     }
-    assert!(Listing::of(&wim, 2).entries.contains_key("/kept.txt"));
+    assert_says_both(&wim);
+    assert_data(&wim);
     let state = registry(
         &wim,
         "SOFTWARE",
@@ -430,15 +488,17 @@ fn a_hibernated_windows_is_refused_and_its_disk_not_changed() {
     std::fs::remove_file(disk).expect("removing the disk");
 }
 
-/// Under Secure Boot: firmware, shim, GRUB and the boot manager of Windows each start what they trust, and nothing else.
+/// Under Secure Boot: firmware, shim, GRUB and the boot manager of Windows each start what they trust, and nothing else. The machine
+/// gets two volumes, of which the second is FAT32, from images of NTFS.
 #[test]
 fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
-    let media = project("windows-sysprep-never-ends", "usb", &[]);
+    let (media, files) = two_volumes::media("windows-sysprep-never-ends", &install_wim());
     secure_boot::sign_loader(&media);
+    let disk = support::empty_disk_of("two-volumes", 4 << 30);
     let firmware = ["--firmware=secure-boot", secure_boot::VARIABLES];
     let said = failing_try(
         &media,
-        &[&firmware[..], &["--disk-bus=sata", CPU, "--disk=4G"]].concat(),
+        &[&firmware[..], &["--disk-bus=sata", CPU, "--disk", &disk]].concat(),
     );
     assert!(
         said.contains("sysprep.exe was stopped: it had not ended after 60 seconds"),
@@ -457,6 +517,16 @@ fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
         log.contains("Windows starts from Windows/Boot/EFI/bootmgfw.efi: the firmware trusts it"),
         "{log}"
     );
+    for lost in [
+        "FILE_ATTRIBUTE_HIDDEN of",
+        "Windows NT security descriptors of",
+        "DOS names of",
+    ] {
+        let said = format!("not kept on FAT32 and exFAT: Ignoring {lost}");
+        assert!(log.contains(&said), "{said}: {log}");
+    }
+    two_volumes::assert_deployed(&disk, files.path());
+    std::fs::remove_file(disk).expect("removing the disk");
 }
 
 /// The same stick on a machine that trusts Microsoft: it starts, and Windows would not.

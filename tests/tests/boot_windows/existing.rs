@@ -17,6 +17,35 @@ const PARTITIONS: [(&str, &str, u64); 4] = [
     ("linux", "L", 32),
 ];
 
+/// One of each kind that no image has, written otherwise than the runtime names them.
+const LEFT_OUT: [&str; 12] = [
+    "$Ntfs.Log",
+    "HIBERFIL.SYS",
+    "PageFile.sys",
+    "SwapFile.SYS",
+    "DUMPSTACK.LOG",
+    "dumpstack.log.TMP",
+    "system volume information/tracking.log",
+    "Recycler/S-1-5-21/INFO2",
+    "$RECYCLE.BIN/S-1-5-21/desktop.ini",
+    "Windows/csc/v2.0.6/pq",
+    "ProgramData/Media-Runtime/note.txt",
+    "Windows/smscfg.INI",
+];
+
+/// What the volume of data holds besides those: in a folder the name of one of them means nothing, and the folders themselves stay.
+const DATA: [(&str, &str); 3] = [
+    ("kept.txt", "kept"),
+    (
+        "Photos/2024/A name that is longer than eight and three.txt",
+        "photo",
+    ),
+    ("Photos/pagefile.sys", "no page file"),
+];
+const EMPTY: [&str; 2] = ["Windows", "ProgramData"];
+/// Attributes that are given there, by what is read-only, hidden or of the system.
+const ATTRIBUTES: [(&str, &str); 2] = [("+h", "::/Photos"), ("+r", "::/kept.txt")];
+
 pub(super) fn run(program: &str, arguments: &[&str]) {
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
     let output = Command::new(program).args(arguments).env("PATH", path).output();
@@ -40,7 +69,32 @@ pub(super) fn esp_of(disk: &Path) -> String {
     format!("{}@@1M", disk.display())
 }
 
-/// A Windows volume, a FAT32 volume with a file, an ext4 volume; on a disk of one gigabyte.
+fn put(folder: &Path, path: &str, content: &str) {
+    let path = folder.join(path);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("its folder");
+    fs::write(path, content).expect("a file");
+}
+
+/// What an image of the volume of data has.
+pub(crate) fn data() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (path, content) in DATA {
+        put(folder.path(), path, content);
+    }
+    for name in EMPTY {
+        fs::create_dir_all(folder.path().join(name)).expect("a folder");
+    }
+    folder
+}
+
+fn left_out(folder: &Path) {
+    for path in LEFT_OUT {
+        put(folder, path, "of the running machine");
+    }
+}
+
+/// A Windows volume, a FAT32 volume with files, an ext4 volume; on a disk of one gigabyte. On the volume of a Windows that was shut
+/// down, and on that of data, lies what is left out.
 pub(crate) fn disk(wim: &Path, left: Left) -> PathBuf {
     let disk = super::support::own("existing-windows", "raw");
     let file = File::create(&disk).expect("the disk");
@@ -51,6 +105,11 @@ pub(crate) fn disk(wim: &Path, left: Left) -> PathBuf {
         let volume = disk.with_extension(name);
         let content = File::create(&volume).expect("a volume");
         content.set_len(size * MEGABYTE).expect("its size");
+        let planted = volume.with_extension("wim");
+        let wim = match (name, left) {
+            ("windows", Left::Off) => with_left_out(wim, &planted),
+            _ => wim,
+        };
         format(name, &volume.display().to_string(), start, wim);
         match (name, left) {
             ("windows", Left::Hibernated) => hibernate(&volume),
@@ -60,9 +119,36 @@ pub(crate) fn disk(wim: &Path, left: Left) -> PathBuf {
         }
         copy(&volume, &file, start * MEGABYTE);
         fs::remove_file(&volume).expect("removing the volume");
+        let _ = fs::remove_file(planted);
         start += size;
     }
     disk
+}
+
+/// The image with what is left out: a volume of NTFS itself gets no folders without a mount.
+fn with_left_out<'a>(wim: &Path, planted: &'a Path) -> &'a Path {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    left_out(folder.path());
+    let (from, to) = (wim.display().to_string(), planted.display().to_string());
+    run("wimlib-imagex", &["export", &from, "1", &to]);
+    let add = format!("--command=add '{}' /", folder.path().display());
+    run("wimlib-imagex", &["update", &to, "1", &add]);
+    planted
+}
+
+fn fill_data(volume: &str) {
+    let folder = data();
+    left_out(folder.path());
+    let names = fs::read_dir(folder.path()).expect("the folder");
+    let paths: Vec<String> = names
+        .map(|entry| entry.expect("an entry").path().display().to_string())
+        .collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    run("mcopy", &[&["-s", "-i", volume][..], &paths, &["::/"]].concat());
+    let hidden = [("+h", "::/system volume information")];
+    for (attribute, path) in ATTRIBUTES.iter().chain(&hidden) {
+        run("mattrib", &["-i", volume, attribute, path]);
+    }
 }
 
 /// A stick that somebody forgot in the machine, with a FAT32 volume.
@@ -125,7 +211,7 @@ fn format(name: &str, volume: &str, start: u64, wim: &Path) {
         }
         "data" => {
             run("mkfs.vfat", &["-F", "32", "-n", "DATA", volume]);
-            run("mcopy", &["-i", volume, "/etc/hostname", "::/kept.txt"]);
+            fill_data(volume);
         }
         _ => run("mke2fs", &["-q", "-F", "-t", "ext4", volume]),
     }

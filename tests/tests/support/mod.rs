@@ -353,6 +353,16 @@ const NAMES_ITS_VOLUME: [&str; 4] = [
     "/boot/grub/x86_64-efi/load.cfg",
 ];
 
+/// The XML metadata of a WIM.
+pub fn xml_of(wim: &Path) -> String {
+    let about = run_for_bytes("wimlib-imagex", &["info", "--xml", &wim.display().to_string()]);
+    let units: Vec<u16> = about
+        .chunks_exact(2)
+        .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+        .collect();
+    String::from_utf16(&units).expect("the WIM's XML")
+}
+
 /// An image of a captured WIM, seen through wimlib-imagex.
 pub struct Image {
     path: String,
@@ -368,12 +378,7 @@ impl Image {
 
     /// The image of the volume that was mounted there.
     pub fn of_volume(path: &Path, mount_point: &str) -> Self {
-        let about = run_for_bytes("wimlib-imagex", &["info", "--xml", &path.display().to_string()]);
-        let units: Vec<u16> = about
-            .chunks_exact(2)
-            .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
-            .collect();
-        let xml = String::from_utf16(&units).expect("the WIM's XML");
+        let xml = xml_of(path);
         let wanted = format!("<MOUNTPOINT>{mount_point}</MOUNTPOINT>");
         let index = xml
             .split("<IMAGE INDEX=\"")
