@@ -98,6 +98,68 @@ pub enum Event {
 }
 
 impl Event {
+    /// The event with its texts changed: those that are made of what people wrote, or of what happened.
+    #[must_use]
+    pub fn map_texts(self, change: impl Fn(&str) -> String) -> Self {
+        let text = |text: String| change(&text);
+        match self {
+            Self::Started {
+                media,
+                organization,
+                sequence,
+                environment,
+                resumed,
+                elapsed,
+            } => Self::Started {
+                media,
+                organization: text(organization),
+                sequence: text(sequence),
+                environment,
+                resumed,
+                elapsed,
+            },
+            Self::Step {
+                number,
+                of,
+                name,
+                kind,
+            } => Self::Step {
+                number,
+                of,
+                name: text(name),
+                kind,
+            },
+            Self::Progress { phase, done, total } => Self::Progress {
+                phase: text(phase),
+                done,
+                total,
+            },
+            Self::StepEnded {
+                name,
+                outcome,
+                code,
+                reason,
+            } => Self::StepEnded {
+                name: text(name),
+                outcome,
+                code,
+                reason: reason.map(text),
+            },
+            Self::Ended {
+                succeeded,
+                reason,
+                captured,
+                log,
+            } => Self::Ended {
+                succeeded,
+                reason: reason.map(text),
+                captured: captured.map(text),
+                log: log.map(text),
+            },
+            Self::Working | Self::Restart { .. } | Self::ShutDown { .. } => self,
+        }
+    }
+
     /// The line, without its end.
     ///
     /// # Panics

@@ -23,6 +23,21 @@ pub trait Reporter {
     fn event(&self, event: &Event);
 }
 
+/// What is reported, without secrets: whatever says it, and wherever it comes from.
+pub struct Masked<'a> {
+    /// Screen and serial port.
+    pub reporter: &'a dyn Reporter,
+    /// The log, which knows the secrets.
+    pub log: &'a Log,
+}
+
+impl Reporter for Masked<'_> {
+    fn event(&self, event: &Event) {
+        let masked = event.clone().map_texts(|text| self.log.mask(text));
+        self.reporter.event(&masked);
+    }
+}
+
 /// Why a step failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {

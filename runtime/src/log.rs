@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use task_sequence::Hidden;
+
 /// The name that ConfigMgr's users look for.
 pub const NAME: &str = "smsts.log";
 const ROTATE_AT: u64 = 5 * 1024 * 1024;
@@ -35,7 +37,7 @@ struct Inner {
     file: Option<File>,
     /// The last line could not be written.
     failing: bool,
-    secrets: Vec<String>,
+    secrets: Hidden,
 }
 
 impl Inner {
@@ -131,19 +133,14 @@ impl Log {
         self.inner.borrow().folder.clone()
     }
 
-    /// Values that no line may contain; longer ones are looked for first.
-    pub fn hide(&self, mut secrets: Vec<String>) {
-        secrets.retain(|secret| !secret.is_empty());
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    /// Values that no line may contain.
+    pub fn hide(&self, secrets: Hidden) {
         self.inner.borrow_mut().secrets = secrets;
     }
 
     /// The text without secrets.
     pub fn mask(&self, text: &str) -> String {
-        let inner = self.inner.borrow();
-        inner.secrets.iter().fold(text.to_owned(), |masked, secret| {
-            masked.replace(secret, "********")
-        })
+        self.inner.borrow().secrets.mask(text)
     }
 
     /// Adds a line.
@@ -244,7 +241,7 @@ mod tests {
         let first = tempfile::tempdir().unwrap();
         let second = tempfile::tempdir().unwrap();
         let log = Log::open(first.path());
-        log.hide(vec!["geheim".into(), "geheim-lang".into()]);
+        log.hide(Hidden::new(["geheim", "geheim-lang"]));
         log.info("password geheim-lang geheim");
         log.move_to(second.path());
         log.warning("after");

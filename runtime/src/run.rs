@@ -89,6 +89,7 @@ impl Run<'_> {
     /// Runs to the next restart or to the end. Every failure is in the result, the log and the events.
     pub fn go(&mut self) -> Finished {
         let resumed = self.journal.is_attached();
+        self.hide_secrets();
         self.reporter.event(&Event::Started {
             media: self.media.manifest.media_id.clone(),
             organization: self.media.manifest.organization.clone(),
@@ -114,7 +115,6 @@ impl Run<'_> {
 
     fn prepare(&mut self, resumed: bool) -> Result<()> {
         variables::set_machine(self);
-        self.hide_secrets();
         let place = if self.here == Environment::Pe {
             "the boot image"
         } else {
@@ -382,6 +382,11 @@ impl Run<'_> {
         outcome: Outcome,
     ) -> Result<Option<(Leaving, Environment)>> {
         let name = program.steps[index].step.name();
+        let outcome = match outcome {
+            // The journal keeps it.
+            Outcome::Skipped(reason) => Outcome::Skipped(self.variables.mask(&reason)),
+            other => other,
+        };
         let progress = &mut self.journal.saved.progress;
         let (word, reason) = match &outcome {
             Outcome::Done => ("done", None),
@@ -436,7 +441,6 @@ impl Run<'_> {
     }
 
     fn report_step_end(&self, name: &str, outcome: &str, code: i64, reason: Option<String>) {
-        let reason = reason.map(|reason| self.variables.mask(&reason));
         self.reporter.event(&Event::StepEnded {
             name: name.into(),
             outcome: outcome.into(),
@@ -445,11 +449,9 @@ impl Run<'_> {
         });
     }
 
-    /// No line of the log may contain them.
+    /// No line of the log, and nothing that is reported, may contain them.
     pub fn hide_secrets(&self) {
-        let secrets = self.variables.iter().filter(|(_, _, secret)| *secret);
-        self.log
-            .hide(secrets.map(|(_, value, _)| value.to_owned()).collect());
+        self.log.hide(self.variables.hidden());
     }
 
     fn variables_changed(&mut self) {

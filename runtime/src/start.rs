@@ -9,7 +9,7 @@ use media_format::manifest::{SequenceEntry, hex};
 use sha2::{Digest as _, Sha256};
 use task_sequence::{Action, Declared, TaskSequence, Variables};
 
-use crate::context::Reporter;
+use crate::context::{Masked, Reporter};
 use crate::journal::{Journal, Saved};
 use crate::log::Log;
 use crate::media::Media;
@@ -86,6 +86,10 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
     let questions = Questions::new(start.operator, media);
     let variables = variables(start, &questions, &sequence, &journal)?;
     let began = (Instant::now(), journal.saved.elapsed);
+    let reporter = Masked {
+        reporter: start.reporter,
+        log: start.log,
+    };
     let mut run = Run {
         platform: start.platform,
         media,
@@ -97,7 +101,7 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
         log_on_target: start.log_on_target,
         log_copies: Vec::new(),
         destination: Default::default(),
-        reporter: start.reporter,
+        reporter: &reporter,
         journal,
         variables,
         questions,

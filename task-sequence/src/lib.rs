@@ -8,6 +8,7 @@
 pub mod condition;
 mod diagnostic;
 mod embed;
+mod hidden;
 mod model;
 mod package;
 mod parse;
@@ -22,6 +23,7 @@ mod variables;
 pub use condition::{Condition, Facts, Firmware};
 pub use diagnostic::{Diagnostic, masked, plain, render, without_secrets};
 pub use embed::{Embedded, embed};
+pub use hidden::Hidden;
 pub use model::{
     AfterCut, Common, Declared, EnabledStep, Group, Node, OperatingSystem, Retry, Step, TaskSequence,
 };

@@ -7,6 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+use crate::hidden::Hidden;
 use crate::setting::MASK;
 
 /// Variables with case-insensitive names; the first spelling of a name is kept.
@@ -257,18 +258,15 @@ impl Variables {
         expanded
     }
 
-    /// Replaces every secret value that occurs in the text by asterisks.
+    /// Replaces every secret value that occurs in the text, also a line of one, by asterisks.
     pub fn mask(&self, text: &str) -> String {
-        let mut secrets: Vec<&str> = self
-            .iter()
-            .filter(|(_, value, secret)| *secret && !value.is_empty())
-            .map(|v| v.1)
-            .collect();
-        // The longest first: one secret may be the beginning of another.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets
-            .iter()
-            .fold(text.to_owned(), |masked, secret| masked.replace(secret, MASK))
+        self.hidden().mask(text)
+    }
+
+    /// The values that no text may show.
+    pub fn hidden(&self) -> Hidden {
+        let secrets = self.iter().filter(|(_, _, secret)| *secret);
+        Hidden::new(secrets.map(|(_, value, _)| value))
     }
 }
 

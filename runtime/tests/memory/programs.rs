@@ -155,14 +155,9 @@ impl Memory {
             ["ccmsetup.exe" | "own-script.cmd", words @ ..] => {
                 windows::begin_client_setup(self, words.contains(&"FAILS"))
             }
-            ["flood", bytes] => Ok(Output {
-                stdout: "x".repeat(bytes.parse()?),
-                ..Output::default()
-            }),
-            ["say", rest @ ..] => Ok(Output {
-                stdout: rest.join(" "),
-                ..Output::default()
-            }),
+            ["flood", bytes] => Ok(said("x".repeat(bytes.parse()?))),
+            ["say", words @ ..] => Ok(said(words.join(" "))),
+            ["print", words @ ..] => Ok(said(words.join("\n"))),
             ["fail-times", name, times, code] => {
                 let mut world = self.world_mut();
                 let count = world.counters.entry((*name).to_owned()).or_default();
@@ -209,6 +204,13 @@ fn pairs(text: &str) -> Vec<(String, String)> {
             .map(|(name, version)| (name.to_owned(), version.to_owned()))
     };
     text.lines().filter_map(split).collect()
+}
+
+fn said(stdout: String) -> Output {
+    Output {
+        stdout,
+        ..Output::default()
+    }
 }
 
 fn ended(code: i64) -> Output {

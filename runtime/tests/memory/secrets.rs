@@ -1,10 +1,12 @@
 //! Passwords are nowhere where they could be found later.
 
+use media_format::event::Event;
 use media_format::manifest::MediaLayout;
 use runtime::platform::Firmware;
 
 use crate::driver::{Report, run_to_cut, run_to_end};
 use crate::fixture::{ADMIN_CANARY, CAPTURE_CANARY, JOIN_CANARY, build_and_capture, deploy, machine};
+use crate::frames::deploys_then;
 use crate::images::Wim;
 use crate::runs::with_account;
 use crate::world::{Node, Tree, World};
@@ -203,5 +205,56 @@ fn a_deployment_that_is_cut_leaves_no_password_either() {
         world.cuts.insert(cut);
         let (off, report) = run_to_cut(world);
         absent_in_world(&off, &report);
+    }
+}
+
+#[test]
+fn what_the_machine_says_before_a_restart_shows_no_password() {
+    let step = "[[steps]]\ntype = \"restart-computer\"\n";
+    for (message, variable) in [
+        ("message = \"for %OSDLocalAdminPassword%\"\n", ""),
+        ("", "SMSRebootMessage"),
+    ] {
+        let mut media =
+            deploys_then(&format!("{step}{message}")).secret("OSDLocalAdminPassword", ADMIN_CANARY);
+        if !variable.is_empty() {
+            let variables = &mut media.options.variables;
+            variables.insert(variable.into(), "for %OSDLocalAdminPassword%".into());
+        }
+        let (world, report) = run_to_end(machine(Firmware::Uefi, &media));
+        report.assert_succeeded();
+        let mut phases = report.events.iter().filter_map(|event| match event {
+            Event::Progress { phase, .. } => Some(phase.as_str()),
+            _ => None,
+        });
+        assert!(
+            phases.any(|phase| phase.contains("********")),
+            "{:?}",
+            report.events
+        );
+        absent_in_world(&world, &report);
+    }
+}
+
+#[test]
+fn a_key_of_several_lines_is_masked_wherever_a_program_shows_a_line_of_it() {
+    const LINES: [&str; 4] = [
+        "-----BEGIN-KEY-----",
+        "Canary-Key-1",
+        "Canary-Key-2",
+        "-----END-KEY-----",
+    ];
+    let shows = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"print %Key%\"\n";
+    let fails = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"no-such-program %Key%\"\n";
+    let media = deploys_then(&format!("{shows}{fails}continue-on-error = true\n"));
+    let media = media.secret("Key", &LINES.join("\n"));
+    let (_, report) = run_to_end(machine(Firmware::Uefi, &media));
+    report.assert_succeeded();
+    let shown = report.log.matches("<![LOG[********]LOG]!>").count();
+    assert!(shown >= LINES.len(), "{}", report.log);
+    let events: String = report.events.iter().map(Event::to_line).collect();
+    for line in LINES {
+        assert!(!report.log.contains(line), "{line} in {}", report.log);
+        assert!(!events.contains(line), "{line} in {events}");
     }
 }
