@@ -3,6 +3,7 @@
 //! [`engine`] decides (pure), [`run`] does, [`steps`] are what it does, [`platform`] is the machine they do it to.
 
 pub mod afterwards;
+pub mod attempt;
 pub mod boot_state;
 pub mod connections;
 pub mod context;

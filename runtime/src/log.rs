@@ -76,14 +76,22 @@ impl Inner {
     fn rotate(&mut self) {
         self.file = None;
         let current = self.folder.join(NAME);
-        let stamp: String = date_and_time(now())
-            .iter()
-            .map(|part| format!("{part:02}"))
-            .collect();
-        let _ = std::fs::rename(&current, self.folder.join(format!("smsts-{stamp}.log")));
+        let _ = std::fs::rename(&current, free_name(&self.folder, now()));
         self.file = append(&current).ok();
         remove_oldest(&self.folder);
     }
+}
+
+/// The name of a rotated file has its time, and a number, because a second may fill more than one.
+fn free_name(folder: &Path, time: (i64, u32)) -> PathBuf {
+    let stamp: String = date_and_time(time)
+        .iter()
+        .map(|part| format!("{part:02}"))
+        .collect();
+    (1..100)
+        .map(|number| folder.join(format!("smsts-{stamp}-{number:02}.log")))
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| folder.join(format!("smsts-{stamp}-99.log")))
 }
 
 /// The names of rotated files begin with the same letters and go on with their time.
@@ -113,19 +121,17 @@ impl Log {
             return;
         }
         let _ = std::fs::create_dir_all(folder);
-        let target = folder.join(NAME);
         if inner.file.take().is_some() {
-            let old = inner.folder.join(NAME);
-            let earlier = std::fs::read(&old).unwrap_or_default();
-            if append(&target)
-                .and_then(|mut file| file.write_all(&earlier))
-                .is_ok()
-            {
-                let _ = std::fs::remove_file(old);
+            for (name, lines) in files(&inner.folder) {
+                let moved = append(&folder.join(&name)).and_then(|mut file| file.write_all(&lines));
+                if moved.is_ok() {
+                    let _ = std::fs::remove_file(inner.folder.join(name));
+                }
             }
+            remove_oldest(folder);
         }
         inner.folder = folder.to_owned();
-        inner.file = append(&target).ok();
+        inner.file = append(&folder.join(NAME)).ok();
     }
 
     /// The folder of the log.
@@ -166,18 +172,21 @@ impl Log {
 
     /// Everything of this run, oldest first, as files by name.
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let folder = self.folder();
-        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut names: Vec<_> = names
-            .filter(|name| name.starts_with("smsts") && name.ends_with(".log"))
-            .collect();
-        names.sort();
-        names
-            .into_iter()
-            .filter_map(|name| Some((name.clone(), std::fs::read(folder.join(name)).ok()?)))
-            .collect()
+        files(&self.folder())
     }
+}
+
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<_> = names
+        .filter(|name| name.starts_with("smsts") && name.ends_with(".log"))
+        .collect();
+    names.sort();
+    names
+        .into_iter()
+        .filter_map(|name| Some((name.clone(), std::fs::read(folder.join(name)).ok()?)))
+        .collect()
 }
 
 fn append(path: &Path) -> std::io::Result<File> {
@@ -232,7 +241,11 @@ mod tests {
             text.starts_with("<![LOG[it failed]LOG]!><time=\"22:13:20.042+000\" date=\"11-14-2023\""),
             "{text}"
         );
-        assert!(text.contains("type=\"3\"") && text.ends_with("\r\n"));
+        let rest = format!(
+            " component=\"media-runtime\" context=\"\" type=\"3\" thread=\"{}\" file=\"\">\r\n",
+            std::process::id()
+        );
+        assert!(text.ends_with(&rest), "{text}");
         assert_eq!(date_and_time((951_782_400, 0)), [2000, 2, 29, 0, 0, 0]);
     }
 
@@ -297,14 +310,37 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_full_log_is_rotated() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = Log::open(folder.path());
-        for _ in 0..6 {
-            log.info("x".repeat(1024 * 1024));
+    /// Fills files faster than seconds pass.
+    fn with_files(folder: &Path, count: usize) -> Log {
+        let log = Log::open(folder);
+        for number in 0..count {
+            log.info(format!("{number} is full {}", "x".repeat(5 * 1024 * 1024)));
         }
         log.info("last");
-        assert_eq!(log.files().len(), 2);
+        log
+    }
+
+    fn beginnings(log: &Log) -> Vec<String> {
+        let files = log.files().into_iter();
+        let beginning = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes[7..11]).into_owned();
+        files.map(|(_, bytes)| beginning(bytes)).collect()
+    }
+
+    #[test]
+    fn a_full_log_is_rotated_however_soon_that_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = with_files(folder.path(), 3);
+        assert_eq!(beginnings(&log), ["0 is", "1 is", "2 is", "last"]);
+    }
+
+    #[test]
+    fn a_log_moves_with_all_its_files() {
+        let first = tempfile::tempdir().unwrap();
+        let second = tempfile::tempdir().unwrap();
+        let log = with_files(first.path(), 2);
+        log.move_to(second.path());
+        log.info("after");
+        assert_eq!(beginnings(&log), ["0 is", "1 is", "last"]);
+        assert!(files(first.path()).is_empty());
     }
 }

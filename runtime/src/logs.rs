@@ -10,7 +10,9 @@ use task_sequence::{Action, Step};
 
 use crate::context::resolved;
 use crate::in_windows::path::text_in;
-use crate::platform::{Result, System};
+use crate::log::Log;
+use crate::media::Media;
+use crate::platform::{Platform, Result, System};
 use crate::run::Run;
 use crate::{destination, possible};
 
@@ -97,29 +99,44 @@ fn is_within_reach(run: &Run<'_>, action: &Action) -> bool {
     }
 }
 
+/// The same where a start has failed before there was a run: onto the media, unless a copy of it may be meant.
+pub fn copy_of_start(platform: &dyn Platform, media: &Media, log: &Log) -> Option<String> {
+    let disks = platform.disks().ok()?;
+    media.refuse_copies(&disks).ok()?;
+    let folder = media.is_writable().then(|| (media.data.clone(), ON_MEDIA))?;
+    copy_into(platform, log, UNNAMED, &[folder]).pop()
+}
+
+/// A machine that has no name yet.
+const UNNAMED: &str = "machine";
+const ON_MEDIA: &str = "on the media";
+
 /// Onto the media, and into that folder.
 fn copy_everywhere(run: &Run<'_>, further: Option<(PathBuf, &'static str)>) -> Vec<String> {
-    let name = run
-        .variables
-        .get("OSDComputerName")
-        .filter(|name| !name.is_empty())
-        .unwrap_or("machine");
-    let mut folders: Vec<(PathBuf, &str)> = Vec::new();
-    if run.media.is_writable() {
-        folders.push((run.media.data.join(paths::LOGS).join(name), "on the media"));
-    }
-    folders.extend(further.map(|(folder, whose)| (folder.join(paths::LOGS).join(name), whose)));
-    let copied = folders.iter().filter(|(folder, _)| copy_to(run, folder));
+    let name = run.variables.get("OSDComputerName");
+    let name = name.filter(|name| !name.is_empty()).unwrap_or(UNNAMED);
+    let media = run
+        .media
+        .is_writable()
+        .then(|| (run.media.data.clone(), ON_MEDIA));
+    let folders: Vec<_> = media.into_iter().chain(further).collect();
+    copy_into(run.platform, run.log, name, &folders)
+}
+
+fn copy_into(platform: &dyn Platform, log: &Log, name: &str, folders: &[(PathBuf, &str)]) -> Vec<String> {
+    let copied = folders
+        .iter()
+        .filter(|(folder, _)| copy_to(platform, log, &folder.join(paths::LOGS).join(name)));
     copied
         .map(|(_, whose)| format!("{}/{name}/{} {whose}", paths::LOGS, crate::log::NAME))
         .collect()
 }
 
-fn copy_to(run: &Run<'_>, folder: &Path) -> bool {
+fn copy_to(platform: &dyn Platform, log: &Log, folder: &Path) -> bool {
     let mut copied = true;
-    for (name, bytes) in run.log.files() {
-        if let Err(error) = run.platform.write(&folder.join(name), &bytes, 0o644) {
-            run.log.warning(format!(
+    for (name, bytes) in log.files() {
+        if let Err(error) = platform.write(&folder.join(name), &bytes, 0o644) {
+            log.warning(format!(
                 "the log could not be copied to {}: {error:#}",
                 folder.display()
             ));
@@ -132,13 +149,26 @@ fn copy_to(run: &Run<'_>, folder: &Path) -> bool {
 /// A deployed Windows keeps nothing of the run.
 const GONE: &str = "nowhere any more: nothing of the run stays in the system, and the media took no copy";
 
+/// Where the log of a start is that has failed before there was a run.
+pub fn place_of_start(platform: &dyn Platform, log: &Log, here: Environment) -> String {
+    let path = log.folder().join(crate::log::NAME);
+    match (here, platform.system()) {
+        (Environment::Os, System::Windows) => text_in(System::Windows, &path),
+        _ => in_memory(&path),
+    }
+}
+
+fn in_memory(path: &Path) -> String {
+    format!("{}, in memory until the machine is switched off", path.display())
+}
+
 /// Where the log itself is after the run, for somebody who comes to the machine later.
 pub fn place(run: &Run<'_>, succeeded: bool) -> String {
     let path = run.log.folder().join(crate::log::NAME);
     match (run.here, run.log.folder() == run.log_home) {
         (Environment::Os, _) if succeeded && run.platform.system() == System::Windows => GONE.into(),
         (Environment::Os, _) => text_in(run.platform.system(), &path),
-        (Environment::Pe, true) => format!("{}, in memory until the machine is switched off", path.display()),
+        (Environment::Pe, true) => in_memory(&path),
         (Environment::Pe, false) => {
             let folder = run
                 .log

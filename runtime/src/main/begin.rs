@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use media_format::event::Environment;
 use runtime::boot_state;
 use runtime::log::Log;
+use runtime::logs;
 use runtime::media::{self, Media};
 use runtime::platform::Result;
 use runtime::platform::windows::Windows;
@@ -39,7 +40,10 @@ pub(super) fn run() -> Result<()> {
         operator: &Console,
         serial_console: None,
     });
-    let finished = finished.inspect_err(|error| log.error(format!("{error:#}")))?;
+    let finished = finished.inspect_err(|error| {
+        log.error(format!("{error:#}"));
+        logs::copy_of_start(&platform, &media, &log);
+    })?;
     super::end(&platform, finished)
 }
 

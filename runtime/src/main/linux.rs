@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use media_format::event::{Environment, Event};
+use media_format::event::Environment;
 use media_format::manifest::Finish;
 use media_format::paths;
-use runtime::context::Reporter as _;
+use runtime::attempt::Attempt;
 use runtime::log::Log;
 use runtime::media::Media;
 use runtime::pe;
@@ -75,7 +75,6 @@ fn in_boot_image() -> ExitCode {
             ));
         }
         let finished = run_from_media(&command_line, &serial, &log, &consoles);
-        let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
         end_in_boot_image(&finished)
     });
     if let Err(error) = outcome {
@@ -96,13 +95,23 @@ fn run_from_media(
     serial: &[String],
     log: &Log,
     consoles: &Consoles,
-) -> Result<Finished> {
-    let id = command_line
-        .media_id
-        .as_deref()
-        .context("the kernel's command line names no media (media.id=...)")?;
+) -> Finished {
     let platform = Linux::new();
-    let media = find_media(&platform, id, log)?;
+    let attempt = Attempt {
+        platform: &platform,
+        here: Environment::Pe,
+        log,
+        reporter: consoles,
+    };
+    let id = command_line.media_id.as_deref();
+    let media = id
+        .context("the kernel's command line names no media (media.id=...)")
+        .and_then(|id| find_media(&platform, id, log));
+    attempt.go(media, |media| begin(&attempt, media, serial))
+}
+
+fn begin(attempt: &Attempt<'_>, media: &Media, serial: &[String]) -> Result<Finished> {
+    let log = attempt.log;
     wait_for_disks(log)?;
     pe::use_processor_features()?;
     let serial_console = serial.first().cloned();
@@ -111,15 +120,14 @@ fn run_from_media(
         terminals: terminals.collect(),
         prompts: None,
     };
-    let here = Environment::Pe;
     start::go(&Start {
-        platform: &platform,
-        media: &media,
-        here,
+        platform: attempt.platform,
+        media,
+        here: attempt.here,
         begins: false,
         log,
         log_on_target: true,
-        reporter: consoles,
+        reporter: attempt.reporter,
         operator: &operator,
         serial_console,
     })
@@ -159,23 +167,6 @@ fn find_media(platform: &dyn Platform, id: &str, log: &Log) -> Result<Media> {
     }
 }
 
-/// A start that ends before a run exists ends like a run that failed.
-fn over(log: &Log, consoles: &Consoles, error: &anyhow::Error) -> Finished {
-    let reason = log.mask(&format!("{error:#}"));
-    log.error(&reason);
-    let path = log.folder().join(runtime::log::NAME).display().to_string();
-    consoles.event(&Event::Ended {
-        succeeded: false,
-        reason: Some(reason.clone()),
-        captured: None,
-        log: Some(path),
-    });
-    Finished::Over {
-        failure: Some(reason),
-        finish: Finish::Wait,
-    }
-}
-
 fn end_in_boot_image(finished: &Finished) -> Result<()> {
     let ended = match finished {
         Finished::Restart(_)
@@ -206,8 +197,15 @@ fn in_installed_system() -> Result<()> {
     let platform = Linux::new();
     let serial = runtime::boot_state::serial_console(&platform, id.trim());
     let consoles = Consoles::open(&serial, Some(SCREEN));
-    let finished = continue_run(&platform, id.trim(), &log, &consoles, serial);
-    let finished = finished.unwrap_or_else(|error| over(&log, &consoles, &error));
+    let attempt = Attempt {
+        platform: &platform,
+        here: Environment::Os,
+        log: &log,
+        reporter: &consoles,
+    };
+    load_file_systems(&platform, &log);
+    let media = find_media_again(&platform, id.trim(), &log);
+    let finished = attempt.go(media, |media| continue_run(&attempt, &platform, media, serial));
     let verb = match finished {
         Finished::Restart(_)
         | Finished::Over {
@@ -236,27 +234,23 @@ fn in_installed_system() -> Result<()> {
 }
 
 fn continue_run(
+    attempt: &Attempt<'_>,
     platform: &Linux,
-    id: &str,
-    log: &Log,
-    consoles: &Consoles,
+    media: &Media,
     serial: Vec<String>,
 ) -> Result<Finished> {
-    load_file_systems(platform, log);
-    let media = find_media_again(platform, id, log)?;
-    let here = Environment::Os;
     let operator = Person {
         terminals: std::iter::once(SCREEN.to_owned()).chain(serial).collect(),
         prompts: Some(platform),
     };
     start::go(&Start {
         platform,
-        media: &media,
-        here,
+        media,
+        here: attempt.here,
         begins: false,
-        log,
+        log: attempt.log,
         log_on_target: true,
-        reporter: consoles,
+        reporter: attempt.reporter,
         operator: &operator,
         serial_console: None,
     })

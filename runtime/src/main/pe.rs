@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use media_format::event::Environment;
 use media_format::manifest::Finish;
+use runtime::attempt::Attempt;
 use runtime::in_windows::{drvload, winpe};
 use runtime::log::Log;
 use runtime::media::Media;
@@ -25,10 +26,15 @@ pub(super) fn run() -> Result<()> {
     if let Err(error) = drvload::load(&platform, &*log, &folder.join("drivers")) {
         log.warning(format!("loading drivers: {error:#}"));
     }
+    let attempt = Attempt {
+        platform: &platform,
+        here: Environment::Pe,
+        log: &log,
+        reporter: &Console,
+    };
     let media = find_media(&platform, &log);
     let shell = media.as_ref().is_ok_and(|media| media.manifest.options.shell);
-    let finished = media.and_then(|media| go(&platform, &media, &log));
-    let finished = finished.unwrap_or_else(|error| over(&log, &error));
+    let finished = attempt.go(media, |media| go(&platform, media, &log));
     end(&platform, &log, &finished, shell)
 }
 
@@ -70,16 +76,6 @@ fn go(platform: &Windows, media: &Media, log: &Log) -> Result<Finished> {
         operator: &Console,
         serial_console: None,
     })
-}
-
-/// A start that ends before a run exists ends like a run that failed.
-fn over(log: &Log, error: &anyhow::Error) -> Finished {
-    let reason = log.mask(&format!("{error:#}"));
-    log.error(&reason);
-    Finished::Over {
-        failure: Some(reason),
-        finish: Finish::Wait,
-    }
 }
 
 /// When this program ends, Windows PE restarts the machine: one that waits does not end.

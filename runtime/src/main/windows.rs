@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use media_format::event::{Environment, Event};
+use media_format::event::Environment;
 use media_format::manifest::Finish;
 use media_format::paths;
-use runtime::context::Reporter;
+use runtime::attempt::Attempt;
 use runtime::in_windows::{installed, power, winpe};
 use runtime::log::Log;
 use runtime::media::Media;
@@ -90,13 +90,19 @@ fn go_on() -> Result<()> {
         .filter_map(|name| power::serial_port(name))
         .collect();
     let reporter = Notice::besides(Consoles::open(&serial, None), &log);
-    let finished = continue_run(&platform, id.trim(), &log, &reporter);
-    let finished = finished.unwrap_or_else(|error| {
+    let attempt = Attempt {
+        platform: &platform,
+        here: Environment::Os,
+        log: &log,
+        reporter: &reporter,
+    };
+    let clean = |_: &anyhow::Error| {
         if let Err(error) = planted::clean_own_answers(&platform, &log) {
             log.error(format!("{error:#}"));
         }
-        over(&log, &reporter, &error)
-    });
+    };
+    let media = find_media(&platform, id.trim(), &log).inspect_err(clean);
+    let finished = attempt.go(media, |media| continue_run(&attempt, media).inspect_err(clean));
     end(&platform, finished)
 }
 
@@ -120,16 +126,15 @@ fn end(platform: &Windows, finished: Finished) -> Result<()> {
     }
 }
 
-fn continue_run(platform: &Windows, id: &str, log: &Log, reporter: &dyn Reporter) -> Result<Finished> {
-    let media = find_media(platform, id, log)?;
+fn continue_run(attempt: &Attempt<'_>, media: &Media) -> Result<Finished> {
     start::go(&Start {
-        platform,
-        media: &media,
-        here: Environment::Os,
+        platform: attempt.platform,
+        media,
+        here: attempt.here,
         begins: false,
-        log,
+        log: attempt.log,
         log_on_target: true,
-        reporter,
+        reporter: attempt.reporter,
         operator: &Nobody,
         serial_console: None,
     })
@@ -148,23 +153,6 @@ fn find_media(platform: &dyn Platform, id: &str, log: &Log) -> Result<Media> {
             );
         }
         std::thread::sleep(Duration::from_millis(500));
-    }
-}
-
-/// A start that ends before a run exists ends like a run that failed.
-fn over(log: &Log, reporter: &dyn Reporter, error: &anyhow::Error) -> Finished {
-    let reason = log.mask(&format!("{error:#}"));
-    log.error(&reason);
-    let path = log.folder().join(runtime::log::NAME).display().to_string();
-    reporter.event(&Event::Ended {
-        succeeded: false,
-        reason: Some(reason.clone()),
-        captured: None,
-        log: Some(path),
-    });
-    Finished::Over {
-        failure: Some(reason),
-        finish: Finish::Wait,
     }
 }
 

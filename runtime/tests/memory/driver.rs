@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use media_format::event::{Environment, Event};
 use media_format::manifest::Finish;
+use runtime::attempt::Attempt;
 use runtime::context::Reporter;
 use runtime::log::Log;
 use runtime::media::Media;
@@ -233,18 +234,32 @@ fn once(
             "the runtime does not run"
         );
     }
-    let Some(media) = Media::find(machine, MEDIA)? else {
-        bail!("the media is on none of the disks")
-    };
-    start::go(&Start {
+    let refused = RefCell::new(None);
+    let note = |error: &anyhow::Error| *refused.borrow_mut() = Some(format!("{error:#}"));
+    let attempt = Attempt {
         platform: machine,
-        media: &media,
         here,
-        begins,
         log,
-        log_on_target: false,
         reporter: recorder,
-        operator,
-        serial_console: None,
-    })
+    };
+    let media =
+        Media::find(machine, MEDIA).and_then(|media| media.context("the media is on none of the disks"));
+    let finished = attempt.go(media.inspect_err(note), |media| {
+        let finished = start::go(&Start {
+            platform: machine,
+            media,
+            here,
+            begins,
+            log,
+            log_on_target: false,
+            reporter: recorder,
+            operator,
+            serial_console: None,
+        });
+        finished.inspect_err(note)
+    });
+    match refused.take() {
+        Some(reason) => bail!("{reason}"),
+        None => Ok(finished),
+    }
 }

@@ -10,7 +10,7 @@ use crate::fixture::{MEDIA, MediaBuilder, SHARE, deploy, machine};
 use crate::frames::{self, deploy_then, deploys_then, with_first, with_late};
 use crate::images::{Image, Wim};
 use crate::runs::to_share;
-use crate::world::{Node, World, file};
+use crate::world::{Drive, Node, World, file};
 
 /// A deployment with further steps, inside the installed system.
 fn with_steps(steps: &str) -> (World, Report) {
@@ -388,4 +388,54 @@ fn a_destination_that_is_gone_is_one_warning_and_no_second_failure() {
     );
     let warning = "could not be copied to the destination of the capture";
     assert_eq!(report.log.matches(warning).count(), 1, "{}", report.log);
+}
+
+/// What the machine says of the log of a start that found its sequence damaged, and the machine then.
+fn with_damaged_sequence(layout: MediaLayout, copies: bool) -> (World, String) {
+    let mut world = machine(Firmware::Uefi, &MediaBuilder::new(layout, &deploy()));
+    let media = world.drives.len() - 1;
+    let carrier = &mut world.drives[media];
+    let volume = match &mut carrier.whole {
+        Some(whole) => whole,
+        None => &mut carrier.parts[0].volume,
+    };
+    volume.put(&format!("{}/main.toml", paths::SEQUENCES), file("another"));
+    if copies {
+        let copy = carrier.clone();
+        world.drives.push(Drive {
+            path: "/dev/sdy".into(),
+            ..copy
+        });
+    }
+    let (world, report) = run_to_end(world);
+    assert!(matches!(report.ended, Ended::Refused(_)), "{:?}", report.ended);
+    let Some(Event::Ended {
+        log: Some(place),
+        reason: Some(reason),
+        ..
+    }) = report.events.last()
+    else {
+        panic!("{:?}", report.events)
+    };
+    assert_eq!(reason, report.reason());
+    (world, place.clone())
+}
+
+#[test]
+fn a_start_that_fails_before_its_run_leaves_its_log_on_a_media_that_can_be_written() {
+    let log = "logs/machine/smsts.log";
+    let (world, place) = with_damaged_sequence(MediaLayout::Usb, false);
+    assert_eq!(place, format!("{log} on the media"));
+    let copied = world.drives[1].parts[1].volume.bytes(log).expect("the log");
+    assert!(String::from_utf8_lossy(copied).contains("differs from what was built"));
+    // Two sticks of the same media: which of them is meant nobody knows.
+    for (layout, copies) in [(MediaLayout::Iso, false), (MediaLayout::Usb, true)] {
+        let (world, place) = with_damaged_sequence(layout, copies);
+        assert!(
+            place.ends_with("smsts.log, in memory until the machine is switched off"),
+            "{place}"
+        );
+        let volumes = world.drives.iter().flat_map(|drive| &drive.parts);
+        assert!(volumes.into_iter().all(|part| part.volume.bytes(log).is_none()));
+    }
 }
