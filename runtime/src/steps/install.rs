@@ -25,6 +25,19 @@ pub(super) enum Installed {
     },
 }
 
+impl Installed {
+    /// An exit code that is neither success nor restart, as the failure of what has that name.
+    pub(super) fn judged(self, name: &str) -> std::result::Result<(), Failure> {
+        match self {
+            Self::Done | Self::NeedsRestart => Ok(()),
+            Self::Failed { code } => Err(Failure {
+                code,
+                reason: format!("{name} ended with {}", code_text(code)),
+            }),
+        }
+    }
+}
+
 /// Installs a package by its own command or from its repository; `properties` follow the command.
 pub(super) fn package(context: &mut Context<'_>, id: &str, properties: &str) -> Result<Installed> {
     let package = context.package(id)?.clone();

@@ -6,7 +6,7 @@ use task_sequence::steps::InstallApplications;
 
 use super::install::{self, Installed};
 use super::{Check, Result, package_tools};
-use crate::context::{Context, Failure, code_text};
+use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::variables;
 
@@ -62,10 +62,10 @@ fn install_all(options: &InstallApplications, context: &mut Context<'_>) -> Resu
     for (position, id) in order.iter().enumerate().skip(first) {
         let installed = one(context, id);
         let restart = installed == Ok(Installed::NeedsRestart);
-        match failure(id, installed) {
-            Some(failure) if !options.continue_with_next.unwrap_or(false) => return Err(failure),
-            Some(failure) => pass_over(context, id, &failure),
-            None => {}
+        match installed.and_then(|installed| installed.judged(&format!("application \"{id}\""))) {
+            Err(failure) if !options.continue_with_next.unwrap_or(false) => return Err(failure),
+            Err(failure) => pass_over(context, id, &failure),
+            Ok(()) => {}
         }
         install::keep_next(context, NEXT, position + 1)?;
         if restart {
@@ -85,17 +85,6 @@ fn one(context: &mut Context<'_>, id: &str) -> std::result::Result<Installed, Fa
         )));
     }
     Ok(install::package(context, id, "")?)
-}
-
-fn failure(id: &str, installed: std::result::Result<Installed, Failure>) -> Option<Failure> {
-    match installed {
-        Ok(Installed::Done | Installed::NeedsRestart) => None,
-        Ok(Installed::Failed { code }) => Some(Failure {
-            code,
-            reason: format!("application \"{id}\" ended with {}", code_text(code)),
-        }),
-        Err(failure) => Some(failure),
-    }
 }
 
 /// The list goes on, and the step remembers over restarts that it is not complete.

@@ -5,7 +5,7 @@ use task_sequence::steps::InstallPackage;
 
 use super::install::{self, Installed};
 use super::{Check, Result};
-use crate::context::{Context, Failure, code_text};
+use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 
 const NEXT: &str = "_TSPackageInstallNext";
@@ -38,29 +38,33 @@ pub(super) fn run(options: &InstallPackage, context: &mut Context<'_>) -> Result
     }
     let first = install::next(context, NEXT);
     for (position, (package, name)) in list.iter().enumerate().skip(first) {
-        let line = program(context, package, name.as_deref())?;
-        let entry = context.package(package)?.clone();
-        let installed = install::command(context, &entry, &line)?;
-        match installed {
-            Installed::Done | Installed::NeedsRestart => {}
-            Installed::Failed { code } if options.continue_with_next.unwrap_or(false) => {
-                context.log.warning(format!(
-                    "\"{package}\" ended with {}; the list goes on",
-                    code_text(code)
-                ));
-            }
-            Installed::Failed { code } => {
-                let reason = format!("package \"{package}\" ended with {}", code_text(code));
-                return Err(Failure { code, reason });
-            }
+        let installed = one(context, package, name.as_deref());
+        let restart = installed == Ok(Installed::NeedsRestart);
+        match installed.and_then(|installed| installed.judged(&format!("package \"{package}\""))) {
+            Err(failure) if !options.continue_with_next.unwrap_or(false) => return Err(failure),
+            Err(failure) => context.log.warning(format!(
+                "package \"{package}\" is not installed, and the list goes on: {}",
+                failure.reason
+            )),
+            Ok(()) => {}
         }
         install::keep_next(context, NEXT, position + 1)?;
-        if installed == Installed::NeedsRestart {
+        if restart {
             return Ok(Outcome::RestartThenRetry(Environment::Os));
         }
     }
     context.variables.unset_by_engine(NEXT);
     Ok(Outcome::Done)
+}
+
+fn one(
+    context: &mut Context<'_>,
+    package: &str,
+    name: Option<&str>,
+) -> std::result::Result<Installed, Failure> {
+    let line = program(context, package, name)?;
+    let entry = context.package(package)?.clone();
+    Ok(install::command(context, &entry, &line)?)
 }
 
 /// The command line of a package's program; without a name the only one.

@@ -27,6 +27,7 @@ fn media(variables: &[(&str, &str)], steps: &str) -> MediaBuilder {
             ("two", "append /two"),
             ("three", "append /three"),
             ("broken", "exit 1603"),
+            ("late", "outlast"),
             ("restarts", "fail-times restarts 1 3010"),
             ("restarts always", "exit 3010"),
         ],
@@ -138,13 +139,38 @@ fn a_list_of_packages_goes_on_after_a_failure_only_where_the_step_says_so() {
     report.assert_succeeded();
     assert_eq!(times(&world, ["one", "two"]), [1, 1]);
     assert!(
-        report
-            .log
-            .contains("\"files\" ended with 1603 (0x00000643); the list goes on"),
+        report.log.contains(
+            "\"files\" is not installed, and the list goes on: package \"files\" ended with 1603 (0x00000643)"
+        ),
         "{}",
         report.log
     );
     assert!(is_forgotten(&world));
+}
+
+/// As a list of applications does.
+#[test]
+fn a_list_of_packages_that_goes_on_passes_over_whatever_fails() {
+    for (wrong, why) in [
+        ("gone:one", "package \"gone\" is not on the media"),
+        ("files:nothing", "package \"files\" has not program \"nothing\""),
+        ("files:late", "its time limit"),
+    ] {
+        let variables = [
+            ("PKG001", "files:one"),
+            ("PKG002", wrong),
+            ("PKG003", "files:two"),
+        ];
+        let (world, report) = run(&variables, &format!("{LIST}continue-with-next = true\n{NEXT}"));
+        report.assert_succeeded();
+        assert_eq!(times(&world, ["one", "two"]), [1, 1], "{wrong}");
+        assert!(report.log.contains("and the list goes on"), "{}", report.log);
+        assert!(report.log.contains(why), "{}", report.log);
+        assert!(is_forgotten(&world));
+        let (world, report) = run(&variables, LIST);
+        assert!(report.reason().contains(why), "{}", report.reason());
+        assert_eq!(times(&world, ["one", "two"]), [1, 0], "{wrong}");
+    }
 }
 
 #[test]

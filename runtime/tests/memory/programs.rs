@@ -142,6 +142,7 @@ impl Memory {
                 let words = if first { words } else { &[] };
                 self.shell(&format!("tell {}", words.join(" ")), command)
             }
+            ["outlast"] => bail!("it had not ended after 1 seconds, its time limit"),
             // A disk that does not answer holds the program, which cannot be stopped.
             ["hang"] => {
                 self.world_mut().volatile.hangs = true;
