@@ -48,14 +48,15 @@ pub(super) fn run(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) ->
     }
     match options.join.unwrap_or(JoinKind::Workgroup) {
         JoinKind::Workgroup => {
-            leave_domain(context)?;
+            let left = leave_domain(context)?;
             let root = context.system_root(true)?;
-            set_workgroup(
-                context,
-                &root,
-                options.workgroup.as_deref().unwrap_or("WORKGROUP"),
-            )?;
-            Ok(Outcome::Done)
+            let workgroup = options.workgroup.as_deref().unwrap_or("WORKGROUP");
+            if set_workgroup(context, &root, workgroup)? || left {
+                return Ok(Outcome::Done);
+            }
+            Ok(Outcome::Skipped(
+                "the system has no Samba and is in no domain".into(),
+            ))
         }
         JoinKind::Domain => {
             let changed = join_domain(options, context)?;
@@ -98,17 +99,18 @@ fn windows(options: &JoinDomainOrWorkgroup, context: &mut Context<'_>) -> Result
     Ok(Outcome::RestartThenContinue(Environment::Os))
 }
 
-/// The workgroup is Samba's; a system without Samba has none, and the log says so.
-pub(super) fn set_workgroup(context: &Context<'_>, root: &Path, workgroup: &str) -> platform::Result<()> {
+/// The workgroup is Samba's; a system without Samba has none, and the log says so. Gives whether it has.
+pub(super) fn set_workgroup(context: &Context<'_>, root: &Path, workgroup: &str) -> platform::Result<bool> {
     let path = root.join("etc/samba/smb.conf");
     let Some(bytes) = context.platform.read(&path)? else {
         context.log.info(format!(
             "the system has no Samba, so there is no workgroup {workgroup} to join"
         ));
-        return Ok(());
+        return Ok(false);
     };
     let text = with_workgroup(&String::from_utf8_lossy(&bytes), workgroup);
-    context.platform.write(&path, text.as_bytes(), 0o644)
+    context.platform.write(&path, text.as_bytes(), 0o644)?;
+    Ok(true)
 }
 
 fn with_workgroup(text: &str, workgroup: &str) -> String {
@@ -132,11 +134,13 @@ fn with_workgroup(text: &str, workgroup: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-fn leave_domain(context: &Context<'_>) -> std::result::Result<(), Failure> {
+/// Gives whether it was in one.
+fn leave_domain(context: &Context<'_>) -> std::result::Result<bool, Failure> {
     let Some(name) = context.platform.domain()? else {
-        return Ok(());
+        return Ok(false);
     };
-    realm(context, vec!["leave".into(), name], b"")
+    realm(context, vec!["leave".into(), name], b"")?;
+    Ok(true)
 }
 
 /// Gives whether that changed anything: after a cut the system may be in the domain already.

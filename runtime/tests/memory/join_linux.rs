@@ -1,6 +1,7 @@
 //! A Linux joins a domain or a workgroup, and leaves one.
 
 use media_format::event::Environment::{Os, Pe};
+use media_format::event::Event;
 use runtime::platform::{Command, Firmware};
 
 use crate::driver::{Report, run_to_end};
@@ -98,4 +99,26 @@ fn who_joins_a_workgroup_leaves_the_domain() {
     let (world, report) = run(WORKGROUP, None, "");
     report.assert_succeeded();
     assert!(realms(&world).is_empty());
+    assert_eq!(report.trace().last().unwrap(), "Join Domain or Workgroup: done");
+}
+
+#[test]
+fn a_workgroup_without_samba_is_skipped_unless_a_domain_was_left_for_it() {
+    for (member, outcome) in [(None, "skipped"), (Some("corp.example"), "done")] {
+        let mut media = deploys_then(WORKGROUP);
+        media.put_into_reference(&[("usr/sbin/realm", "program")]);
+        let mut world = machine(Firmware::Uefi, &media);
+        world.domain = member.map(str::to_owned);
+        let (_, report) = run_to_end(world);
+        report.assert_succeeded();
+        let last = report.events.iter().rev().find_map(|event| match event {
+            Event::StepEnded { outcome, reason, .. } => Some((outcome.as_str(), reason.as_deref())),
+            _ => None,
+        });
+        let reason = member
+            .is_none()
+            .then_some("the system has no Samba and is in no domain");
+        assert_eq!(last, Some((outcome, reason)));
+        assert!(report.log.contains("there is no workgroup LAB to join"));
+    }
 }

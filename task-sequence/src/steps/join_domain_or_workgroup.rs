@@ -15,7 +15,7 @@ pub struct JoinDomainOrWorkgroup {
     /// What the machine becomes a member of.
     #[serde(skip_serializing_if = "Setting::is_absent")]
     pub join: Setting<JoinKind>,
-    /// The workgroup.
+    /// The workgroup; on a Linux that of its Samba: without Samba, and in no domain, the step is skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workgroup: Option<String>,
     /// The domain.
