@@ -266,6 +266,7 @@ fn what_was_captured_from_several_volumes_deploys_to_several() {
     assert!(!root.exists("/var/lib") && !root.exists("/boot/grub"));
     assert!(boot.exists("/grub/grub.cfg") && !boot.exists("/grub/custom.cfg"));
     assert!(!var.exists("/lib/media-runtime"));
+    assert_eq!(root.boot_partition(), ["::/COMPLETE.TXT"]);
     judge_notes(&var, &volume(5));
     for (file, line) in [
         ("/etc/locale.conf", "LANG=nl_NL.UTF-8"),

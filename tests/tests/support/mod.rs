@@ -577,6 +577,12 @@ impl System {
         version_in(&self.text("/var/lib/dpkg/status"), package)
     }
 
+    /// Everything on the first partition, with its folders.
+    pub fn boot_partition(&self) -> Vec<String> {
+        let listed = run("mdir", &["-/", "-a", "-b", "-i", &self.boot, "::/"]);
+        listed.lines().map(str::to_owned).collect()
+    }
+
     pub fn boot_partition_has(&self, path: &str) -> bool {
         let output = Command::new("mdir")
             .args(["-b", "-i", &self.boot, &format!("::/{path}")])
