@@ -8,6 +8,7 @@ mod common;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
+use std::process::Command;
 
 use common::{Fixture, compare, judge};
 use disk_image::Content;
@@ -252,6 +253,44 @@ fn digests_that_are_remembered_are_right() {
     assert!(cache.lines().count() > 2, "{cache}");
     fixture.succeed(&["build", "-o", "second.iso"]);
     assert!(fs::read(fixture.path("first.iso")).unwrap() == fs::read(fixture.path("second.iso")).unwrap());
+}
+
+#[test]
+fn content_with_a_remembered_digest_is_not_hashed_again() {
+    let fixture = Fixture::new();
+    std::thread::sleep(std::time::Duration::from_millis(2200));
+    fixture.succeed(&["build", "-o", "first.iso"]);
+    // A wrong digest shows whether it is believed: reading the image back is what finds it then.
+    let cache = "cache/media-builder/digests";
+    let text = fs::read_to_string(fixture.path(cache)).unwrap();
+    let large = text.lines().find(|line| line.contains(" 5000001 ")).unwrap();
+    let (key, digest) = large.rsplit_once(' ').unwrap();
+    let wrong: String = digest.chars().rev().collect();
+    fixture.edit(cache, large, &format!("{key} {wrong}"));
+    let said = fixture.fail(&["build", "-o", "second.iso"]);
+    assert!(said.contains("large.bin"), "{said}");
+    assert!(!fixture.path("second.iso").exists());
+    fs::remove_file(fixture.path(cache)).unwrap();
+    fixture.succeed(&["build", "-o", "second.iso"]);
+}
+
+/// `script` gives the program a terminal.
+#[test]
+fn a_build_shows_its_progress_on_a_terminal_and_nowhere_else() {
+    let fixture = Fixture::new();
+    let call = format!("'{}' build -o shown.img", env!("CARGO_BIN_EXE_media-builder"));
+    let shown = Command::new("script")
+        .args(["--quiet", "--return", "--command", &call, "/dev/null"])
+        .current_dir(fixture.path("."))
+        .env("XDG_CACHE_HOME", fixture.path("cache"))
+        .env("TERM", "xterm")
+        .output()
+        .unwrap();
+    let text = common::text(&shown.stdout);
+    assert!(shown.status.success(), "{text}");
+    assert!(text.contains(" %  "), "{text}");
+    let quiet = fixture.run(&["build", "-o", "quiet.img"]);
+    assert!(quiet.status.success() && !common::text(&quiet.stderr).contains('%'));
 }
 
 #[test]

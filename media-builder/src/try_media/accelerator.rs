@@ -34,18 +34,18 @@ pub fn choose(qemu: &str, machine: &Machine) -> Result<Accelerator> {
         accelerator: Accelerator::Kvm,
         ..machine.clone()
     };
-    Ok(if boots(qemu, &by_kvm, PATIENCE)? {
+    Ok(if boots(qemu, &by_kvm, &PROBE, PATIENCE)? {
         Accelerator::Kvm
     } else {
         Accelerator::Tcg
     })
 }
 
-fn boots(qemu: &str, machine: &Machine, patience: Duration) -> Result<bool> {
+fn boots(qemu: &str, machine: &Machine, probe: &[u8], patience: Duration) -> Result<bool> {
     let folder = tempfile::tempdir().context("making a folder for the probe of KVM")?;
     let sector = folder.path().join("probe.img");
     let mut bytes = vec![0; PROBE_DISK];
-    bytes[..PROBE.len()].copy_from_slice(&PROBE);
+    bytes[..probe.len()].copy_from_slice(probe);
     bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
     std::fs::write(&sector, bytes).context("writing the probe of KVM")?;
     let drive = format!(
@@ -80,11 +80,25 @@ mod tests {
     #[test]
     fn the_probe_ends_where_a_guest_runs() {
         let machine = Machine::example();
-        assert!(boots("qemu-system-x86_64", &machine, Duration::from_secs(60)).unwrap());
+        let boots = |machine: &Machine| {
+            boots("qemu-system-x86_64", machine, &PROBE, Duration::from_secs(60)).unwrap()
+        };
+        assert!(boots(&machine));
         let impossible = Machine {
             cpu: "no-such-processor".into(),
             ..machine
         };
-        assert!(!boots("qemu-system-x86_64", &impossible, Duration::from_secs(60)).unwrap());
+        assert!(!boots(&impossible));
+    }
+
+    #[test]
+    fn a_guest_that_hangs_is_given_up_when_the_time_is_over() {
+        let patience = Duration::from_secs(3);
+        // A jump to itself.
+        let hangs = [0xeb, 0xfe];
+        let begun = Instant::now();
+        assert!(!boots("qemu-system-x86_64", &Machine::example(), &hangs, patience).unwrap());
+        assert!(begun.elapsed() >= patience, "it ended by itself");
+        assert!(begun.elapsed() < patience * 10, "{:?}", begun.elapsed());
     }
 }
