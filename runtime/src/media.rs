@@ -302,6 +302,11 @@ impl Media {
             .map_err(|_| anyhow!("the media's secrets are not the JSON that was built"))
     }
 
+    /// Whether it starts a Windows PE, and no Linux.
+    pub fn starts_windows_pe(&self) -> bool {
+        !self.manifest.files.iter().any(|file| file.path == paths::KERNEL)
+    }
+
     /// What the manifest says of the files that start the media, as far as they are staged.
     pub fn boot_files(&self) -> impl Iterator<Item = &FileEntry> {
         let staged = |file: &&FileEntry| {
@@ -312,13 +317,17 @@ impl Media {
         self.manifest.files.iter().filter(staged)
     }
 
-    /// Compares the digests of what is staged.
+    /// Compares the digests of the boot image: of what is staged, or of all of it where the media itself is started.
     ///
     /// # Errors
     /// When a file is missing or differs.
     pub fn verify_boot_files(&self, platform: &dyn Platform) -> Result<()> {
-        self.boot_files()
-            .try_for_each(|file| self.verify_file(platform, file, &mut |_| {}))
+        let verify = |file: &FileEntry| self.verify_file(platform, file, &mut |_| {});
+        if !self.starts_windows_pe() {
+            return self.boot_files().try_for_each(verify);
+        }
+        let started = |file: &&FileEntry| file.volume == Volume::Boot && file.role == Role::Boot;
+        self.manifest.files.iter().filter(started).try_for_each(verify)
     }
 
     /// Files of the boot image on the media, for staging: path on the media and in the boot image's own folder.

@@ -30,10 +30,15 @@ pub fn check(run: &mut Run<'_>) -> Result<()> {
         verify_all(run, &resolved)?;
         let (platform, limit) = (run.platform, step.timeout.map(TimeSpan::duration));
         let context = run.context();
-        if is_checked(context.here, &resolved.action) {
-            deadline::within(platform, limit, || steps::check(&resolved.action, &context))
-                .map_err(|failure| anyhow!("step \"{}\": {}", step.name(), failure.reason))?;
-        }
+        let check = || {
+            steps::check_tool(&resolved.action, &context)?;
+            match is_checked(context.here, &resolved.action) {
+                true => steps::check(&resolved.action, &context),
+                false => Ok(()),
+            }
+        };
+        deadline::within(platform, limit, check)
+            .map_err(|failure| anyhow!("step \"{}\": {}", step.name(), failure.reason))?;
     }
     // Nobody knows yet whether these run; but damaged content is told before anything is erased.
     for step in possible::later(sequence, run.platform, &run.variables, run.here) {

@@ -17,7 +17,7 @@ use crate::run::Run;
 use crate::start::Start;
 use crate::windows::boot::UEFI_LOADER;
 use crate::windows::volume::NTFS;
-use crate::{boot_state, staging, target, variables};
+use crate::{boot_state, staging, target, variables, winpe_boot};
 
 /// What somebody types who wants the capture.
 const YES: &str = "capture";
@@ -57,18 +57,7 @@ pub fn confirm(start: &Start<'_>) -> Result<()> {
 /// What stands in the way, and what to do.
 pub fn check(run: &Run<'_>) -> Result<()> {
     check_sequence(run.sequence)?;
-    if run.platform.firmware() != Firmware::Uefi {
-        bail!(
-            "this machine starts by BIOS, where Windows leaves no room for the boot image: generalize Windows with sysprep, \
-             and start the machine from the media"
-        );
-    }
-    if !run.media.boot_files().any(|file| file.path == paths::KERNEL) {
-        bail!(
-            "this media starts Windows PE, which a run cannot restart into from inside Windows yet: build the media with the \
-             Linux PE, or generalize Windows with sysprep and start the machine from the media"
-        );
-    }
+    check_restart(run)?;
     let found = find(run.platform)?;
     let boot = run.platform.mount(&found.efi.path, true)?;
     staging::check_foreign(run.platform, &boot)?;
@@ -79,6 +68,25 @@ pub fn check(run: &Run<'_>) -> Result<()> {
         .verify_boot_files(run.platform)
         .context("verifying the boot image")?;
     run.media.windows_runtime(run.platform).map(drop)
+}
+
+/// Whether a restart can lead into the boot image.
+fn check_restart(run: &Run<'_>) -> Result<()> {
+    let windows_pe = run.media.starts_windows_pe();
+    if run.platform.firmware() != Firmware::Uefi {
+        let why = if windows_pe {
+            "which cannot be told to start this media next"
+        } else {
+            "where Windows leaves no room for the boot image"
+        };
+        bail!(
+            "this machine starts by BIOS, {why}: generalize Windows with sysprep, and start the machine from the media"
+        );
+    }
+    if windows_pe {
+        winpe_boot::check_inside(run.platform, run.media)?;
+    }
+    Ok(())
 }
 
 fn check_sequence(sequence: &TaskSequence) -> Result<()> {
@@ -109,13 +117,16 @@ fn check_sequence(sequence: &TaskSequence) -> Result<()> {
 }
 
 fn check_room(run: &Run<'_>, boot: &Path) -> Result<()> {
-    let files: u64 = run.media.boot_files().map(|file| file.size).sum();
-    let needed = files + journal::FILE_LENGTH as u64 + MARGIN;
+    let staged: u64 = match run.media.starts_windows_pe() {
+        true => 0,
+        false => run.media.boot_files().map(|file| file.size).sum(),
+    };
+    let needed = staged + journal::FILE_LENGTH as u64 + MARGIN;
     let free = run.platform.space(boot)?.free;
     if free < needed {
         bail!(
-            "the EFI system partition has {free} bytes free, and the boot image needs {needed}: generalize Windows with \
-             sysprep, and start the machine from the media"
+            "the EFI system partition has {free} bytes free, and the run needs {needed}: generalize Windows with sysprep, and \
+             start the machine from the media"
         );
     }
     Ok(())
@@ -166,8 +177,8 @@ fn find(platform: &dyn Platform) -> Result<Found> {
     })
 }
 
-/// Makes the run go on over restarts: its journal and the boot image lie on the EFI system partition, and a service goes on with
-/// it in Windows. All of it can be done again after a cut.
+/// Makes the run go on over restarts: its journal and the boot image lie on the EFI system partition (a Windows PE stays on the
+/// media), and a service goes on with it in Windows. All of it can be done again after a cut.
 ///
 /// # Errors
 /// When something cannot be written; what was written is removed at the end of the run.
@@ -187,12 +198,22 @@ pub fn begin(run: &mut Run<'_>) -> Result<()> {
     plant(run)?;
     let boot = platform.mount(&found.efi.path, true)?;
     staging::copy_boot_image(platform, run.media, &boot, &found.disk.path)?;
+    let windows_pe = run.media.starts_windows_pe();
     if !run.journal.is_attached() {
+        if windows_pe {
+            // Where firmware prefers the media, the boot state leads back to Windows, and the way must be there.
+            winpe_boot::register_system(platform, &found.disk.path, found.efi.number)?;
+        }
         remember(run, &boot)?;
     }
+    // From here on a restart leads to the boot image's menu, which starts what the boot state says, or to Windows itself.
+    if windows_pe {
+        winpe_boot::register_inside(platform, run.media)?;
+    } else {
+        staging::register(platform, &found.disk.path, found.efi.number)?;
+    }
+    // Only now: a service that goes on without the entries would not come to the boot image.
     installed::start_with_windows(platform)?;
-    // From here on a restart leads to the boot image's menu, which starts what the boot state says.
-    staging::register(platform, &found.disk.path, found.efi.number)?;
     platform.flush()
 }
 

@@ -10,7 +10,7 @@ use media_format::{boot_arguments, paths};
 use crate::grub::Grub;
 use crate::journal::Target;
 use crate::media::Media;
-use crate::platform::{Files, Firmware, Platform, Result, System};
+use crate::platform::{Files, Firmware, Platform, Result};
 use crate::windows::{boot as windows_boot, volume};
 use crate::{selinux, winpe_boot};
 
@@ -38,12 +38,10 @@ const END: &str = "# media-runtime: end mark\n";
 /// # Errors
 /// When it does not fit or the firmware refuses the entry.
 pub fn stage(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path, number: u32) -> Result<()> {
-    if platform.system() == System::Windows {
-        // Some hundred megabytes, which such a partition does not hold: the media itself is started.
-        platform.write(&boot.join(paths::DISK_INFO), STAGED, 0o644)?;
+    copy_boot_image(platform, media, boot, disk)?;
+    if media.starts_windows_pe() {
         return winpe_boot::register(platform, media, disk, number);
     }
-    copy_boot_image(platform, media, boot, disk)?;
     register(platform, disk, number)
 }
 
@@ -53,6 +51,10 @@ pub fn stage(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path, n
 /// When it does not fit.
 pub fn copy_boot_image(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path) -> Result<()> {
     platform.write(&boot.join(paths::DISK_INFO), STAGED, 0o644)?;
+    if media.starts_windows_pe() {
+        // Some hundred megabytes, which such a partition does not hold: the media itself is started.
+        return Ok(());
+    }
     for (path, source) in media.staged_files() {
         platform
             .copy(&source, &boot.join(path))

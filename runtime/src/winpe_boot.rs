@@ -43,6 +43,22 @@ pub fn check(platform: &dyn Platform, media: &Media) -> Result<()> {
     }
 }
 
+/// Whether a Windows that runs can restart into the media, before anything is changed.
+///
+/// # Errors
+/// When it is a disc, or its partition is not there.
+pub fn check_inside(platform: &dyn Platform, media: &Media) -> Result<()> {
+    match media.manifest.layout {
+        MediaLayout::Usb => stick(platform, media).map(drop),
+        // The entry that has started the machine is that of Windows, and none of the others names a disc by anything on it.
+        MediaLayout::Iso => bail!(
+            "this media is a disc that starts Windows PE, and inside Windows nothing says which of the firmware's entries starts \
+             that disc: build the media as a stick (`--format usb`) or with the Linux PE, or generalize Windows with sysprep and \
+             start the machine from the disc"
+        ),
+    }
+}
+
 /// The stick's partition that firmware starts: its disk and its number.
 fn stick(platform: &dyn Platform, media: &Media) -> Result<(std::path::PathBuf, u32)> {
     let id = partition_guid(&media.manifest.media_id, "esp").unwrap_or_default();
@@ -55,8 +71,20 @@ fn stick(platform: &dyn Platform, media: &Media) -> Result<(std::path::PathBuf, 
 /// # Errors
 /// When the firmware refuses one.
 pub fn register(platform: &dyn Platform, media: &Media, disk: &Path, number: u32) -> Result<()> {
+    register_system(platform, disk, number)?;
+    register_media(platform, media)
+}
+
+/// Adds the entry for the installed Windows, and puts it first.
+///
+/// # Errors
+/// When the firmware refuses it.
+pub fn register_system(platform: &dyn Platform, disk: &Path, number: u32) -> Result<()> {
     unregister(platform)?;
-    platform.register(disk, number, SYSTEM_ENTRY, UEFI_LOADER)?;
+    platform.register(disk, number, SYSTEM_ENTRY, UEFI_LOADER)
+}
+
+fn register_media(platform: &dyn Platform, media: &Media) -> Result<()> {
     match media.manifest.layout {
         MediaLayout::Usb => {
             let (disk, number) = stick(platform, media)?;
@@ -66,6 +94,16 @@ pub fn register(platform: &dyn Platform, media: &Media, disk: &Path, number: u32
         // A disc has no partition that an entry could name. That of an earlier run may be the one that has started the machine.
         MediaLayout::Iso => platform.register_this_start(BOOT_ENTRY),
     }
+}
+
+/// Adds the entry for the media from inside Windows. Windows itself stays first until the run leaves it: a restart between its
+/// steps comes back to it at once.
+///
+/// # Errors
+/// When the firmware refuses.
+pub fn register_inside(platform: &dyn Platform, media: &Media) -> Result<()> {
+    register_media(platform, media)?;
+    platform.start_next(SYSTEM_ENTRY).map(drop)
 }
 
 /// Makes the media start next and first: bcdboot puts its own entry before all others. Nothing outside Windows PE.

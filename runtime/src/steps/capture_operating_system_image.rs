@@ -16,7 +16,7 @@ use crate::destination::{self, Destination};
 use crate::engine::Outcome;
 use crate::in_windows::dism;
 use crate::journal::Target;
-use crate::{existing, platform, variables, winpe_boot};
+use crate::{existing, platform, variables};
 
 mod room;
 mod windows;
@@ -24,11 +24,16 @@ mod windows;
 /// Solid compression takes over 1 GB of memory by itself.
 const SOLID_MEMORY_LIMIT: u64 = 6 << 30;
 
-/// The destination is opened and written to before anything is erased.
-pub(super) fn check(options: &CaptureOperatingSystemImage, context: &Context<'_>) -> Check {
-    if winpe_boot::is_here(context.platform, context.here) {
+/// DISM makes the image in a Windows PE.
+pub(super) fn check_tool(options: &CaptureOperatingSystemImage, context: &Context<'_>) -> Check {
+    if context.media.starts_windows_pe() {
         dism::check(compression(options), options.exclude.iter())?;
     }
+    Ok(())
+}
+
+/// The destination is opened and written to before anything is erased.
+pub(super) fn check(options: &CaptureOperatingSystemImage, context: &Context<'_>) -> Check {
     if let Some(CaptureDestination::Disk { disk, .. }) = &options.destination
         && let Some(name) = destination::open_variable(disk, context.variables)
     {

@@ -77,6 +77,19 @@ pub fn run(action: &Action, context: &mut Context<'_>) -> Result {
     }
 }
 
+/// Finds what a program of the boot image cannot do, wherever the run begins.
+///
+/// # Errors
+/// Why the step would fail.
+pub fn check_tool(action: &Action, context: &Context<'_>) -> Check {
+    match action {
+        Action::CaptureOperatingSystemImage(options) => {
+            capture_operating_system_image::check_tool(options, context)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Finds what is wrong before anything is changed.
 ///
 /// # Errors

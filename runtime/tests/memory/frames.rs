@@ -1,10 +1,11 @@
 //! What the tests put their own steps into.
 
-use media_format::manifest::MediaLayout;
+use media_format::manifest::{Manifest, MediaLayout};
+use media_format::paths;
 
 use crate::fixture::{MediaBuilder, deploy};
 use crate::windows_runs::{DEPLOY, INSIDE, template_of};
-use crate::world::World;
+use crate::world::{Drive, World, file};
 
 /// A step that runs a line.
 pub(crate) fn command(line: &str, settings: &str) -> String {
@@ -47,11 +48,33 @@ pub(crate) fn deploy_windows() -> String {
 
 /// The machine with a Windows PE as its boot image.
 pub(crate) fn as_winpe(mut world: World) -> World {
+    let media = world.drives.iter_mut().find(|drive| drive.is_media);
+    start_windows_pe(media.expect("a media"));
     world.winpe = true;
     world.adds_drivers = true;
     // Nor does diskpart take identifiers of partitions.
     world.names_partitions = true;
     world
+}
+
+/// What a Windows PE has instead of a kernel.
+pub(crate) const BOOT_WIM: &str = "sources/boot.wim";
+
+fn start_windows_pe(media: &mut Drive) {
+    let first = media.parts.first_mut().map(|part| &mut part.volume);
+    let boot = media.whole.as_mut().or(first).expect("a boot volume");
+    let mut manifest = Manifest::parse(boot.bytes(paths::MANIFEST).expect("a manifest")).expect("our own");
+    let others = [paths::INITRD, paths::GRUB_CONFIG];
+    manifest
+        .files
+        .retain(|file| !others.contains(&file.path.as_str()));
+    boot.tree.retain(|path, _| !others.contains(&path.as_str()));
+    let mut files = manifest.files.iter_mut();
+    let kernel = files.find(|file| file.path == paths::KERNEL).expect("a kernel");
+    kernel.path = BOOT_WIM.into();
+    let bytes = boot.tree.remove(paths::KERNEL).expect("its file");
+    boot.put(BOOT_WIM, bytes);
+    boot.put(paths::MANIFEST, file(manifest.to_bytes()));
 }
 
 /// The lines that were given to a shell.

@@ -6,6 +6,7 @@ use media_format::paths;
 use sha2::{Digest as _, Sha256};
 
 use crate::fixture::SHARE;
+use crate::frames::BOOT_WIM;
 use crate::images::Wim;
 use crate::world::{Entry, Node, Tree, Volume, World};
 
@@ -71,7 +72,7 @@ fn add(outcome: &mut Outcome, place: &str, volume: &Volume, names: &BTreeMap<Str
     let mut plain = volume.tree.clone();
     for (path, node) in &volume.tree {
         let Node::File(bytes, _) = node else { continue };
-        if path.ends_with(".wim") && !path.starts_with(paths::PACKAGES) {
+        if path.ends_with(".wim") && !path.starts_with(paths::PACKAGES) && path != BOOT_WIM {
             let wim =
                 Wim::parse(bytes).unwrap_or_else(|error| panic!("{path} is no complete image: {error}"));
             let trees = wim.images.iter().map(|image| image.tree());
