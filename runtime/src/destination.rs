@@ -8,7 +8,8 @@ use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage, Disk
 use task_sequence::{Action, TaskSequence, Variables};
 
 use crate::context::{Context, resolved};
-use crate::platform::{Account, Disk, Result};
+use crate::journal::KnownVolume;
+use crate::platform::{Account, Disk, Partition, Result};
 use crate::{existing, own_table, target};
 
 /// The opened destination.
@@ -131,9 +132,64 @@ pub fn volumes(context: &Context<'_>) -> Vec<PathBuf> {
     volumes.collect()
 }
 
-/// The volume on another disk that the destination names.
+/// The volume on another disk that the destination names. A restart may give its number to another disk, where the capture would
+/// replace somebody's file.
 fn volume(context: &Context<'_>, selector: &DiskSelector, partition: Option<u32>) -> Result<PathBuf> {
+    let (found, path) = look_for(context, selector, partition)?;
+    let mut known = context.journal.saved.destinations.iter();
+    match known.find(|known| known.rule == found.rule) {
+        Some(known) if (&known.disk, &known.id) != (&found.disk, &found.id) => bail!(
+            "the destination of the capture ({}) is {} by now, and was {} before: nothing was written there. A restart may have \
+             changed the numbers: attach the disks as they were and restart the machine, or name the disk by its serial number \
+             and build from the beginning",
+            found.rule,
+            found.shown,
+            known.shown
+        ),
+        _ => Ok(path),
+    }
+}
+
+/// What the destination of a step means for the rest of the run, where it is on another disk and known by now.
+///
+/// # Errors
+/// When none or several volumes fit.
+pub fn meant(context: &Context<'_>, action: &Action) -> Result<Option<KnownVolume>> {
+    let Action::CaptureOperatingSystemImage(CaptureOperatingSystemImage {
+        destination: Some(CaptureDestination::Disk { disk, partition, .. }),
+        ..
+    }) = action
+    else {
+        return Ok(None);
+    };
+    if open_variable(disk, context.variables).is_some() {
+        return Ok(None);
+    }
+    Ok(Some(look_for(context, disk, *partition)?.0))
+}
+
+fn look_for(
+    context: &Context<'_>,
+    selector: &DiskSelector,
+    partition: Option<u32>,
+) -> Result<(KnownVolume, PathBuf)> {
     let disk = disk(context, selector)?;
+    let found = volume_of(&disk, partition)?;
+    let number = partition.map(|number| format!("partition {number}"));
+    let rule = target::rule_text(&rule(selector, context.variables)?);
+    let words = ["disk".to_owned(), rule]
+        .into_iter()
+        .filter(|word| !word.is_empty());
+    let known = KnownVolume {
+        rule: words.chain(number).collect::<Vec<_>>().join(", "),
+        disk: target::identity(&disk),
+        id: found.id.clone(),
+        shown: format!("partition {} of {}", found.id, target::describe(&disk)),
+    };
+    Ok((known, found.path.clone()))
+}
+
+fn volume_of(disk: &Disk, partition: Option<u32>) -> Result<&Partition> {
     let mut volumes = disk.partitions.iter().filter(|candidate| match partition {
         Some(number) => candidate.entry() == number,
         None => matches!(
@@ -142,15 +198,15 @@ fn volume(context: &Context<'_>, selector: &DiskSelector, partition: Option<u32>
         ),
     });
     match (volumes.next(), volumes.next()) {
-        (Some(volume), None) => Ok(volume.path.clone()),
+        (Some(volume), None) => Ok(volume),
         (None, _) => bail!(
             "{} has no volume that a capture can go to",
-            target::describe(&disk)
+            target::describe(disk)
         ),
         (Some(_), Some(_)) => {
             bail!(
                 "{} has several volumes; name one with `partition` in the destination",
-                target::describe(&disk)
+                target::describe(disk)
             )
         }
     }

@@ -48,6 +48,9 @@ pub struct Saved {
     pub given_secrets: Vec<GivenSecret>,
     /// The disk that the run works on.
     pub target: Option<Target>,
+    /// The volumes on other disks that captures go to.
+    #[serde(default)]
+    pub destinations: Vec<KnownVolume>,
     /// Folders that were made for shares, as long as they are there.
     #[serde(default)]
     pub made_folders: Vec<MadeFolder>,
@@ -65,6 +68,17 @@ pub struct GivenSecret {
     pub step: usize,
     /// Which of its variables, those of its rules included.
     pub ordinal: usize,
+}
+
+impl Saved {
+    /// Keeps what a destination means, unless it is known already; gives whether it was new.
+    pub fn know(&mut self, found: KnownVolume) -> bool {
+        let is_new = self.destinations.iter().all(|known| known.rule != found.rule);
+        if is_new {
+            self.destinations.push(found);
+        }
+        is_new
+    }
 }
 
 /// The disk that the run works on; its partitions are named by what stays the same over restarts.
@@ -136,6 +150,20 @@ pub struct Volume {
     pub applied: bool,
 }
 
+/// What the rule of a destination meant when it was first looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct KnownVolume {
+    /// The rule, in words.
+    pub rule: String,
+    /// Identity of the disk ([`crate::target::identity`]).
+    pub disk: String,
+    /// The partition.
+    pub id: String,
+    /// Both, for people.
+    pub shown: String,
+}
+
 /// The journal of this run.
 #[derive(Debug)]
 pub struct Journal {
@@ -161,6 +189,7 @@ impl Journal {
             secrets: BTreeSet::new(),
             given_secrets: Vec::new(),
             target: None,
+            destinations: Vec::new(),
             made_folders: Vec::new(),
             captured: None,
             serial_console: None,

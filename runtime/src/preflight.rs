@@ -6,10 +6,10 @@ use media_format::manifest::Install;
 use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage};
 use task_sequence::{Action, Step, TimeSpan, Variables};
 
-use crate::context::{Context, resolved};
+use crate::context::{Context, Failure, resolved};
 use crate::platform::{Result, deadline};
 use crate::run::Run;
-use crate::{possible, steps};
+use crate::{destination, possible, steps};
 
 /// Verifies every package of the sequence and runs the check of every step that can run.
 ///
@@ -37,8 +37,12 @@ pub fn check(run: &mut Run<'_>) -> Result<()> {
                 false => Ok(()),
             }
         };
-        deadline::within(platform, limit, check)
-            .map_err(|failure| anyhow!("step \"{}\": {}", step.name(), failure.reason))?;
+        let named = |failure: Failure| anyhow!("step \"{}\": {}", step.name(), failure.reason);
+        deadline::within(platform, limit, check).map_err(named)?;
+        if is_checked(context.here, &resolved.action) {
+            let found = destination::meant(&context, &resolved.action)?;
+            found.map(|found| context.journal.saved.know(found));
+        }
     }
     // Nobody knows yet whether these run; but damaged content is told before anything is erased.
     for step in possible::later(sequence, run.platform, &run.variables, run.here) {

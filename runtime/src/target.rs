@@ -254,7 +254,8 @@ fn why_none(disks: &[Disk], excluded: &[std::path::PathBuf]) -> String {
     disks.iter().map(reason).collect::<Vec<_>>().join("; ")
 }
 
-fn rule_text(rule: &Rule) -> String {
+/// A rule in words; empty where any disk will do.
+pub fn rule_text(rule: &Rule) -> String {
     let mut parts = Vec::new();
     parts.extend(rule.number.map(|number| format!("number {number}")));
     parts.extend(rule.serial.as_ref().map(|serial| format!("serial {serial}")));

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use media_format::wim::protocol::{
     Capture, CaptureImage, Compression as Worker, Message, OnBadName, Operation, Request, Volume as Source,
 };
+use task_sequence::Action;
 use task_sequence::steps::{CaptureDestination, CaptureOperatingSystemImage, Compression};
 
 use super::apply_image::MEMORY_LIMIT;
@@ -87,6 +88,7 @@ pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'
         )));
     }
     let destination = destination::open(context, options)?;
+    remember(options, context)?;
     variables::set(
         context.variables,
         "_SMSTSCaptureFolder",
@@ -101,6 +103,16 @@ pub(super) fn run(options: &CaptureOperatingSystemImage, context: &mut Context<'
     context.log.info(format!("captured to {}", path.display()));
     context.journal.saved.captured = Some(destination.shown.clone());
     Ok(Outcome::Done)
+}
+
+/// A destination that only the run has found is the same after a restart, as one that was found before the first step.
+fn remember(options: &CaptureOperatingSystemImage, context: &mut Context<'_>) -> platform::Result<()> {
+    let action = Action::CaptureOperatingSystemImage(options.clone());
+    let found = destination::meant(context, &action)?;
+    if found.is_some_and(|found| context.journal.saved.know(found)) {
+        context.keep()?;
+    }
+    Ok(())
 }
 
 fn capture_windows(
