@@ -181,6 +181,8 @@ fn boot_image_inspect_prints_what_is_documented() {
             size: 0,
             sha256: String::new(),
             package: Some("a=1".into()),
+            signers: Some("A (B)".into()),
+            sbat: vec!["sbat,1".into()],
         }],
     };
     let driver = Driver {

@@ -53,6 +53,59 @@ fn kernel_and_initramfs_take_no_more_than_60_mb() {
     assert!((10_000_000..=60_000_000).contains(&both), "{both} bytes");
 }
 
+/// As the tools of others read it: sbverify, objdump and objcopy.
+#[test]
+fn the_boot_image_says_who_signed_its_programs_and_what_revokes_them() {
+    let file = out("boot-image/linux-pe.tar");
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().display().to_string();
+    support::run("tar", &["-xf", &file.display().to_string(), "-C", &place]);
+    let image = media_builder::boot_image::inspect(&file).unwrap();
+    let members = image.manifest.members.iter();
+    let programs: Vec<_> = members.filter(|member| member.signers.is_some()).collect();
+    let names: Vec<_> = programs.iter().map(|program| program.path.as_str()).collect();
+    assert_eq!(
+        names,
+        ["vmlinuz", "efi/BOOTX64.EFI", "efi/grubx64.efi", "efi/mmx64.efi"]
+    );
+    for program in programs {
+        let path = format!("{place}/{}", program.path);
+        assert_eq!(program.signers, Some(listed_signers(&path)), "{path}");
+        assert_eq!(program.sbat, listed_generations(&path), "{path}");
+        assert_eq!(program.sbat.is_empty(), program.path == "vmlinuz", "{path}");
+    }
+}
+
+/// Of each signature the certificate that its issuer has made.
+fn listed_signers(program: &str) -> String {
+    let name = |line: &str| line.rsplit("/CN=").next().unwrap().to_owned();
+    let listed = support::run("sbverify", &["--list", program]);
+    let signatures = listed
+        .split("image signature issuers:\n")
+        .skip(1)
+        .map(|signature| {
+            let lines: Vec<&str> = signature.lines().collect();
+            let issuer = name(lines[0]);
+            let mut pairs = lines.windows(2).filter(|pair| pair[0].contains("subject: "));
+            let signer = pairs.find(|pair| name(pair[1]) == issuer).unwrap();
+            format!("{} ({issuer})", name(signer[0]))
+        });
+    signatures.collect::<Vec<_>>().join(", ")
+}
+
+fn listed_generations(program: &str) -> Vec<String> {
+    if !support::run("objdump", &["-h", program]).contains(" .sbat ") {
+        return vec![];
+    }
+    let section = format!("{program}.sbat");
+    support::run("objcopy", &["-O", "binary", "-j", ".sbat", program, &section]);
+    let text = fs::read_to_string(section).unwrap();
+    let lines = text.trim_end_matches('\0').lines();
+    lines
+        .map(|line| line.splitn(3, ',').take(2).collect::<Vec<_>>().join(","))
+        .collect()
+}
+
 /// The stick's run is the beginning of other scenarios: it is done once. What it writes is recorded.
 fn captured_on_the_stick() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();

@@ -52,6 +52,7 @@ fn a_boot_wim_alone_becomes_a_boot_image() {
     for part in [
         &format!("WinPE 10.0.26100.1 x86_64 ({PLAIN}), nl-NL, image 1 of its source"),
         &format!("signed by: {SIGNER} ({SIGNER})"),
+        &format!("bootx64.efi\n              signed by {SIGNER} ({SIGNER})\n              SBAT sbat,1 grub,"),
         "driver 001/disk.inf: SCSIAdapter, Maker 1.2.3.4, unsigned",
         "media/sources/boot.wim",
     ] {

@@ -8,7 +8,7 @@ mod signed_programs;
 use media_format::manifest::hex;
 use sha2::{Digest as _, Sha256};
 use signed_programs::{Authority, SHA256, X509, X509_SHA256, list, program};
-use windows_setup::secure_boot::{BootFiles, Choice, Database, Firmware, Program, Refused, choose};
+use windows_setup::secure_boot::{About, BootFiles, Choice, Database, Firmware, Program, Refused, choose};
 
 use BootFiles::{Ca2023, Pca2011};
 
@@ -67,6 +67,42 @@ fn body(certificate: &[u8]) -> &[u8] {
     // Both lengths have two bytes.
     let length = usize::from(certificate[6]) << 8 | usize::from(certificate[7]);
     &certificate[4..8 + length]
+}
+
+/// GRUB as Debian packs it; objcopy takes the same out of it, and the section that a program does not have is none.
+#[test]
+fn what_revokes_a_program_is_what_its_section_says() {
+    const GRUB: &str = "/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi";
+    let read = |bytes: &[u8]| About::read(bytes).unwrap().unwrap();
+    let grub = std::fs::read(GRUB).unwrap();
+    let unsigned = read(&grub);
+    let dumped = tempfile::NamedTempFile::new().unwrap();
+    let dump = std::process::Command::new("objcopy")
+        .args(["-O", "binary", "-j", ".sbat", GRUB])
+        .arg(dumped.path())
+        .status();
+    assert!(dump.unwrap().success());
+    let text = std::fs::read_to_string(dumped.path()).unwrap();
+    let lines = text.trim_end_matches('\0').lines();
+    let expected: Vec<String> = lines
+        .map(|line| line.splitn(3, ',').take(2).collect::<Vec<_>>().join(","))
+        .collect();
+    assert!(
+        expected[0].starts_with("sbat,") && expected[1].starts_with("grub,"),
+        "{expected:?}"
+    );
+    assert_eq!((unsigned.signers.as_str(), &unsigned.sbat), ("nobody", &expected));
+    let signed = read(&image().old.sign(&grub));
+    assert_eq!(
+        signed.signers,
+        "Microsoft Windows (Microsoft Windows Production PCA 2011)"
+    );
+    assert_eq!(signed.sbat, expected);
+    let mut other = program("a boot manager");
+    assert_eq!(read(&other).sbat, [""; 0]);
+    // A program of Windows is not for UEFI.
+    other[0x58 + 68] = 3;
+    assert_eq!(About::read(&other), Ok(None));
 }
 
 #[test]

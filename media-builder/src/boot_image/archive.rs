@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
+use windows_setup::secure_boot::About;
 
 use super::manifest::{FORMAT, Kind, Manifest, Member};
 use super::{Error, Result};
@@ -15,6 +16,8 @@ use crate::platform;
 const MANIFEST: &str = "boot-image.json";
 /// No manifest is near this; a file that claims more is not a boot image.
 const MAX_MANIFEST: u64 = 4 << 20;
+/// No program of UEFI is near this; images of Windows are larger.
+const LARGEST_PROGRAM: u64 = 64 << 20;
 
 /// A boot image on disk.
 #[derive(Debug, Clone)]
@@ -61,12 +64,30 @@ impl Content {
 
     pub(super) fn member(&self) -> Result<Member> {
         let (size, digest) = self.measure()?;
+        let (signers, sbat) = self.about(size)?;
         Ok(Member {
             path: self.path.clone(),
             size,
             sha256: hex(&digest),
             package: self.package.clone(),
+            signers,
+            sbat,
         })
+    }
+
+    /// Who signed it, and its entries for shim, where it is a program that UEFI starts. What only is called like one has neither.
+    fn about(&self, size: u64) -> Result<(Option<String>, Vec<String>)> {
+        let read = |bytes: &[u8]| match About::read(bytes) {
+            Ok(Some(about)) => (Some(about.signers), about.sbat),
+            Ok(None) | Err(_) => (None, vec![]),
+        };
+        match &self.data {
+            Data::Bytes(bytes) => Ok(read(bytes)),
+            Data::File(_) if size > LARGEST_PROGRAM => Ok((None, vec![])),
+            Data::File(path) => fs::read(path)
+                .map(|bytes| read(&bytes))
+                .map_err(Error::io("reading", path)),
+        }
     }
 
     fn measure(&self) -> Result<(u64, Vec<u8>)> {

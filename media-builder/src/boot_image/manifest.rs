@@ -99,6 +99,12 @@ pub struct Member {
     /// The package that it was taken from unchanged (`name=version`): who signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
+    /// Who signed it, and the authority of each, where UEFI starts it; `nobody` where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signers: Option<String>,
+    /// By what shim revokes it: components with their generations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sbat: Vec<String>,
 }
 
 #[cfg(test)]

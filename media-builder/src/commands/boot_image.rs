@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use indicatif::{DecimalBytes, ProgressBar};
 
-use crate::boot_image::{self, BootImage, Kind, Linux, Options, WinPe, winpe};
+use crate::boot_image::{self, BootImage, Kind, Linux, Member, Options, WinPe, winpe};
 use crate::{platform, resolve};
 
 const WINDOWS_PROGRAM: &str = "media-runtime.exe";
@@ -210,6 +210,19 @@ fn summary(image: &BootImage) -> String {
             member.path
         );
         text += &format!("{}\n", line.trim_end());
+        text += &about_program(member);
+    }
+    text
+}
+
+/// Beneath the line of a program that UEFI starts.
+fn about_program(member: &Member) -> String {
+    let Some(signers) = &member.signers else {
+        return String::new();
+    };
+    let mut text = format!("{:>10}    signed by {signers}\n", "");
+    if !member.sbat.is_empty() {
+        text += &format!("{:>10}    SBAT {}\n", "", member.sbat.join(" "));
     }
     text
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use windows_setup::drivers::ids::collections;
 use windows_setup::drivers::{Listing, catalog, index_inf};
 use windows_setup::file_version;
-use windows_setup::secure_boot::{Database, Program};
+use windows_setup::secure_boot::{About, Database, Program};
 
 use super::{put, run, said, with};
 
@@ -31,6 +31,10 @@ const PROGRAM: Parser = Parser {
         drop(program.signers());
         Ok(())
     },
+};
+const SBAT: Parser = Parser {
+    name: "sbat",
+    read: |bytes| About::read(bytes).map(drop).map_err(said),
 };
 const VERSION: Parser = Parser {
     name: "file-version",
@@ -61,6 +65,7 @@ pub(crate) fn parsers() -> Vec<Seeded> {
         ),
         (CATALOG, vec![signed.message.clone()]),
         (PROGRAM, vec![signed.program.clone()]),
+        (SBAT, vec![revocable("sbat,1,S\nshim,4,U\n")]),
         (VERSION, vec![library()]),
         (LISTS, vec![list(&signed.certificate)]),
         (DESCRIPTOR, vec![KEYBOARD.into()]),
@@ -73,6 +78,7 @@ pub(crate) fn check() -> usize {
     check(INF, infs())
         + check(CATALOG, messages(&signed.message))
         + check(PROGRAM, programs(&signed))
+        + check(SBAT, revocables())
         + check(VERSION, versions())
         + check(LISTS, lists(&signed.certificate))
         + check(DESCRIPTOR, descriptors())
@@ -404,6 +410,47 @@ fn programs(signed: &Signed) -> Vec<Case> {
         }),
     ]);
     cases.extend(cuts(good, [0, 1, 2, 63, 64, 0x58, 0x100, 0x148, 0x3FF]));
+    cases
+}
+
+/// A program with that section `.sbat`.
+fn revocable(text: &str) -> Vec<u8> {
+    let mut file = image();
+    put(&mut file, OPTIONAL + 240, b".sbat");
+    file.truncate(0x200);
+    file.resize(0x200 + text.len().max(0x200), 0);
+    put(&mut file, 0x200, text.as_bytes());
+    let length = (text.len() as u32).to_le_bytes();
+    put(&mut file, OPTIONAL + 240 + 8, &length);
+    put(&mut file, OPTIONAL + 240 + 16, &length);
+    file
+}
+
+fn revocables() -> Vec<Case> {
+    let good = revocable("sbat,1,S\nshim,4,U\n");
+    let section = OPTIONAL + 240;
+    let fields = [
+        ("sections", 0x46, 2),
+        ("length of the optional header", 0x54, 2),
+        ("subsystem", OPTIONAL + 68, 2),
+        ("bytes in memory", section + 8, 4),
+        ("bytes in the file", section + 16, 4),
+        ("place in the file", section + 20, 4),
+    ];
+    let mut cases = extremes(&good, &fields, |_| ());
+    cases.extend([
+        read("as shim has it", good.clone()),
+        read("no text", revocable("")),
+        read("commas only", revocable(&",".repeat(60_000))),
+        read("lines only", revocable(&"\n".repeat(60_000))),
+        read("a line without end", revocable("shim")),
+        refused(
+            "behind the end of the file",
+            with(&good, section + 20, &[0, 0, 0, 1]),
+        ),
+        refused("more than 64 KiB", revocable(&"a,1\n".repeat(20_000))),
+    ]);
+    cases.extend(cuts(&good, [0x147, 0x148, 0x158, 0x170, 0x201]));
     cases
 }
 

@@ -11,7 +11,8 @@
 mod choice;
 mod database;
 mod program;
+mod sbat;
 
 pub use choice::{BootFiles, Choice, Firmware, Refused, choose};
 pub use database::{Damaged, Database};
-pub use program::{NoProgram, Program, Signature};
+pub use program::{About, NoProgram, Program, Signature};

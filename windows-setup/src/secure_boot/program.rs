@@ -6,10 +6,11 @@ use goblin::pe::header::Header;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::sbat;
 use crate::signed_message::{SignedMessage, called};
 
 /// From the PE signature to the optional header.
-const OPTIONAL_HEADER: usize = 24;
+pub(super) const OPTIONAL_HEADER: usize = 24;
 /// Of the optional header: the checksum, and the entry of the certificate table (in 32 and in 64 bits).
 const CHECKSUM: usize = 64;
 const TABLE_ENTRY: (usize, usize) = (128, 144);
@@ -39,7 +40,37 @@ pub struct Signature {
 /// Why something is no program.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is no program of UEFI ({0})")]
-pub struct NoProgram(String);
+pub struct NoProgram(pub(super) String);
+
+/// What somebody should know of a program that UEFI starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Who has signed it, for people.
+    pub signers: String,
+    /// By what shim revokes it: components with their generations (`shim,4`).
+    pub sbat: Vec<String>,
+}
+
+impl About {
+    /// Reads it from a program; nothing where that is for another system.
+    ///
+    /// # Errors
+    /// When it is no program, or is damaged.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, NoProgram> {
+        // Applications and drivers, PE format, "Windows subsystem".
+        const OF_UEFI: std::ops::RangeInclusive<u16> = 10..=12;
+        let program = Program::read(bytes)?;
+        let header = Header::parse(bytes).map_err(|error| NoProgram(error.to_string()))?;
+        let fields = header.optional_header.map(|optional| optional.windows_fields);
+        if !fields.is_some_and(|fields| OF_UEFI.contains(&fields.subsystem)) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            signers: program.signers(),
+            sbat: sbat::entries(bytes, &header)?,
+        }))
+    }
+}
 
 impl Program {
     /// Reads a program.
