@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use common::*;
 use media_format::wim::info::WimInfo;
-use media_format::wim::protocol::{Capture, Compression, OnBadName, Operation, Request};
+use media_format::wim::protocol::{
+    Apply, Capture, CaptureImage, Compression, OnBadName, Operation, Request, Volume,
+};
 
 /// Data that hardly compresses.
 fn noise(bytes: u32) -> Vec<u8> {
@@ -205,15 +207,22 @@ fn a_crafted_header_fails_within_the_memory_limit() {
     );
 }
 
-/// What is promised for an LZX capture, also with as many threads as a large machine has, and for the apply.
-#[test]
-fn an_lzx_capture_and_its_apply_fit_in_512_mb() {
-    let folder = tempfile::tempdir().unwrap();
-    let (tree, wim, target) = ("tree", "lzx.wim", "target");
-    let path = |name: &str| folder.path().join(name);
-    for number in 0..10_000 {
-        let within = path(tree).join(format!("{}", number % 100));
-        fs::create_dir_all(&within).unwrap();
+/// Work with no more memory than is promised, with all that a program only reserves counted.
+fn within_512_mb(operation: Operation) {
+    let capped = Request {
+        memory_limit: Some(512 << 20),
+        operation,
+    };
+    done(&messages_of(worker(), &capped).0);
+}
+
+/// That many small files, and a large one.
+fn make_tree_of(tree: &Path, files: u32) {
+    for number in 0..files {
+        let within = tree.join(format!("{}", number % 100));
+        if number < 100 {
+            fs::create_dir_all(&within).unwrap();
+        }
         fs::write(
             within.join(format!("{number}.txt")),
             format!("{number} ").repeat(50),
@@ -221,24 +230,57 @@ fn an_lzx_capture_and_its_apply_fit_in_512_mb() {
         .unwrap();
     }
     let large: Vec<u8> = (0..16_000_000_u32).map(|byte| (byte / 3 % 251) as u8).collect();
-    fs::write(path(tree).join("large"), large).unwrap();
-    let capped = |operation| Request {
-        memory_limit: Some(512 << 20),
-        operation,
-    };
-    let operation = Operation::Capture(Capture {
+    fs::write(tree.join("large"), large).unwrap();
+}
+
+/// As many threads as a large machine has.
+fn lzx(wim: &Path, image: CaptureImage) -> Operation {
+    Operation::Capture(Capture {
         compression: Compression::Lzx,
         threads: Some(16),
-        ..capture(&path(wim), vec![image(&path(tree), "Image")])
-    });
-    done(&messages_of(worker(), &capped(operation)).0);
-    fs::create_dir(path(target)).unwrap();
-    let operation = Operation::Apply(apply(&path(wim), 1, &path(target)));
-    done(&messages_of(worker(), &capped(operation)).0);
+        ..capture(wim, vec![image])
+    })
+}
+
+/// What is promised for an LZX capture and for the apply.
+#[test]
+fn an_lzx_capture_and_its_apply_fit_in_512_mb() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (tree, wim, target) = (path("tree"), path("lzx.wim"), path("target"));
+    make_tree_of(&tree, 10_000);
+    within_512_mb(lzx(&wim, image(&tree, "Image")));
+    fs::create_dir(&target).unwrap();
+    within_512_mb(Operation::Apply(apply(&wim, 1, &target)));
     assert_eq!(
-        fs::read(path(target).join("large")).unwrap(),
-        fs::read(path(tree).join("large")).unwrap()
+        fs::read(target.join("large")).unwrap(),
+        fs::read(tree.join("large")).unwrap()
     );
+}
+
+/// The same for a volume of Windows, which is large by the number of its files.
+#[test]
+fn an_ntfs_volume_with_many_files_is_applied_and_captured_in_512_mb() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (tree, wim, volume, again) = (path("tree"), path("lzx.wim"), path("volume"), path("again.wim"));
+    make_tree_of(&tree, 50_000);
+    let mut plain = image(&tree, "Windows");
+    plain.unix_data = false;
+    within_512_mb(lzx(&wim, plain));
+    make_volume(&volume, 512);
+    let target = Volume::NtfsVolume(volume.clone());
+    within_512_mb(Operation::Apply(Apply {
+        target: target.clone(),
+        unix_data: false,
+        ..apply(&wim, 1, &volume)
+    }));
+    within_512_mb(lzx(&again, CaptureImage::new(target, "Windows")));
+    let of = |wim: &Path| {
+        let info = WimInfo::read(&mut fs::File::open(wim).unwrap()).unwrap();
+        (info.images[0].file_count, info.images[0].total_bytes)
+    };
+    assert_eq!((of(&again), of(&wim).0), (of(&wim), 50_001));
 }
 
 #[test]

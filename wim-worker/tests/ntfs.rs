@@ -11,29 +11,6 @@ use common::*;
 use media_format::wim::protocol::{Apply, CaptureImage, Extract, Find, Operation, Volume};
 use media_format::wim::warnings::leaves_content_whole;
 
-fn make_volume(path: &Path) {
-    fs::File::create(path).unwrap().set_len(64 << 20).unwrap();
-    judge(
-        "mkntfs",
-        &[
-            "-F",
-            "-q",
-            "-Q",
-            "-p",
-            "2048",
-            "-H",
-            "255",
-            "-S",
-            "63",
-            "-s",
-            "512",
-            "-L",
-            "Windows",
-            text(path),
-        ],
-    );
-}
-
 fn make_tree(tree: &Path) {
     fs::create_dir_all(tree.join("Windows/System32")).unwrap();
     fs::write(tree.join("Windows/System32/kernel.dll"), "MZ".repeat(100_000)).unwrap();
@@ -70,7 +47,7 @@ fn a_volume_is_applied_and_captured_without_a_mount() {
         path("second.wim"),
     );
     make_tree(&tree);
-    make_volume(&volume);
+    make_volume(&volume, 64);
     let mut plain = image(&tree, "Windows");
     plain.unix_data = false;
     done(&run(Operation::Capture(capture(&first, vec![plain]))));
@@ -174,7 +151,7 @@ fn what_a_folder_cannot_hold_is_a_warning() {
     let (long, short) = ("A long name.txt", "ALONGN~1.TXT");
     fs::write(tree.join(long), "text").unwrap();
     fs::hard_link(tree.join(long), tree.join(short)).unwrap();
-    make_volume(&volume);
+    make_volume(&volume, 64);
     done(&run(Operation::Capture(capture(
         &first,
         vec![image(&tree, "Windows")],
@@ -264,7 +241,7 @@ fn the_parts_of_a_split_image_are_applied_to_a_volume() {
     let path = |name: &str| folder.path().join(name);
     let (tree, wim, volume) = (path("tree"), path("install.wim"), path("volume"));
     make_large_tree(&tree);
-    make_volume(&volume);
+    make_volume(&volume, 64);
     judge(
         "wimlib-imagex",
         &["capture", text(&tree), text(&wim), "Windows", "--quiet"],
@@ -291,7 +268,7 @@ fn the_parts_of_a_split_image_are_applied_to_a_volume() {
     };
     let (_, error, _) = failed(&run(from(parts(2..=count - 1))));
     assert!(error.contains("install.swm"), "{error}");
-    make_volume(&volume);
+    make_volume(&volume, 64);
     done(&run(from(parts(2..=count))));
     assert_holds(&volume, &tree);
 }
@@ -303,7 +280,7 @@ fn a_solid_image_is_applied_to_a_volume() {
     let path = |name: &str| folder.path().join(name);
     let (tree, esd, volume) = (path("tree"), path("install.esd"), path("volume"));
     make_large_tree(&tree);
-    make_volume(&volume);
+    make_volume(&volume, 64);
     let arguments = [
         "capture",
         text(&tree),
@@ -344,7 +321,7 @@ fn what_windows_has_packed_is_named_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (volume, wim) = (path("volume"), path("a.wim"));
-    make_volume(&volume);
+    make_volume(&volume, 64);
     pack(&volume, "compressed.dll", "17000080");
     let messages = run(Operation::Capture(capture(&wim, vec![from_volume(&volume)])));
     done(&messages);

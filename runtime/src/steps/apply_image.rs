@@ -16,7 +16,8 @@ use crate::platform::Result;
 use crate::windows::volume::NTFS;
 use crate::{image_places, system_place, volumes, wim_files};
 
-/// Cap on the worker's address space: LZX and XPRESS need far less, a crafted header asks for more.
+/// Cap on the worker's address space: a crafted header asks for more. XPRESS and LZX take less than 512 MiB of memory for half a million
+/// files, but what is reserved counts here too, a machine may have more files, and its work must not end for that.
 pub(super) const MEMORY_LIMIT: u64 = 2 << 30;
 
 /// They have no security, and libwim, which writes through a mount, sets neither attributes nor short names there.

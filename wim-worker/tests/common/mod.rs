@@ -131,6 +131,33 @@ pub(crate) fn judge(program: &str, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
+/// An empty NTFS volume in a file.
+pub(crate) fn make_volume(path: &Path, megabytes: u64) {
+    std::fs::File::create(path)
+        .unwrap()
+        .set_len(megabytes << 20)
+        .unwrap();
+    judge(
+        "mkntfs",
+        &[
+            "-F",
+            "-q",
+            "-Q",
+            "-p",
+            "2048",
+            "-H",
+            "255",
+            "-S",
+            "63",
+            "-s",
+            "512",
+            "-L",
+            "Windows",
+            text(path),
+        ],
+    );
+}
+
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
