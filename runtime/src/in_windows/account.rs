@@ -76,11 +76,16 @@ pub fn command_line(command: &Command) -> String {
     line
 }
 
-/// Backslashes count double before a quote, and only there.
-fn quoted(word: &str) -> String {
+/// In quotes where a program would else take it as several words, or as none.
+pub fn quoted(word: &str) -> String {
     if !word.is_empty() && !word.contains([' ', '\t', '"']) {
         return word.to_owned();
     }
+    in_quotes(word)
+}
+
+/// Backslashes count double before a quote, and only there.
+pub fn in_quotes(word: &str) -> String {
     let mut quoted = String::from('"');
     let mut backslashes = 0;
     for character in word.chars() {

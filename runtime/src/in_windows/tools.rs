@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use super::account;
 use crate::context::code_text;
 use crate::log::Log;
 use crate::platform::{Command, Output, Processes, Result};
@@ -50,7 +51,7 @@ pub fn run_judged(
     command: &Command,
     good: &[i64],
 ) -> Result<Output> {
-    let shown = line(&command.program, &command.arguments);
+    let shown = line(log, command);
     log.info(format!("running: {shown}"));
     let output = processes
         .run(command)
@@ -65,19 +66,34 @@ pub fn run_judged(
     Ok(output)
 }
 
-/// As somebody would type it.
-fn line(program: &str, arguments: &[String]) -> String {
-    let words = arguments.iter().map(|word| {
-        if word.contains(' ') {
-            format!("\"{word}\"")
-        } else {
-            word.clone()
-        }
-    });
-    std::iter::once(program.to_owned())
-        .chain(words)
+/// As somebody would type it at a command prompt. Secrets are masked first: written with carets, they would not be known any more.
+fn line(log: &Log, command: &Command) -> String {
+    let words = std::iter::once(&command.program).chain(&command.arguments);
+    words
+        .map(|word| typed(&log.mask(word)))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// A program finds its words by their quotes. The prompt keeps to those too, but not to a backslash before one, and looks for variables
+/// everywhere: carets take the meaning from each character by itself.
+fn typed(word: &str) -> String {
+    const OF_THE_PROMPT: [char; 5] = ['&', '|', '<', '>', '^'];
+    if !word.contains(['"', '%']) {
+        return if word.contains(OF_THE_PROMPT) {
+            account::in_quotes(word)
+        } else {
+            account::quoted(word)
+        };
+    }
+    let mut typed = String::new();
+    for character in account::quoted(word).chars() {
+        if OF_THE_PROMPT.contains(&character) || ['"', '%'].contains(&character) {
+            typed.push('^');
+        }
+        typed.push(character);
+    }
+    typed
 }
 
 /// The last lines with content.
@@ -117,6 +133,38 @@ mod tests {
             "Access is denied.",
         ] {
             assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_word_can_be_typed_back_whatever_is_in_it() {
+        for (word, as_typed) in [
+            (r"/ImageFile:D:\a.wim", r"/ImageFile:D:\a.wim"),
+            ("", r#""""#),
+            ("/Name:Windows reference", r#""/Name:Windows reference""#),
+            ("/Name:R&D", r#""/Name:R&D""#),
+            ("a|b<c>d^e", r#""a|b<c>d^e""#),
+            (r"C:\with blank\", r#""C:\with blank\\""#),
+            (r"C:\R&D\", r#""C:\R&D\\""#),
+            ("100%", "100^%"),
+            ("%PATH% & more", r#"^"^%PATH^% ^& more^""#),
+            (r#"the "new" one"#, r#"^"the \^"new\^" one^""#),
+            (r#"a"&b"#, r#"^"a\^"^&b^""#),
+        ] {
+            assert_eq!(typed(word), as_typed, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_known_by_its_carets() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::open(folder.path());
+        log.hide(vec!["50%&more".into()]);
+        let machine = Fake::default().ends("tool.exe", 5, "");
+        let error = run(&machine, &log, "tool.exe", &["/p:50%&more".to_owned()], None).unwrap_err();
+        let (_, text) = log.files().remove(0);
+        for said in [error.to_string(), String::from_utf8(text).unwrap()] {
+            assert!(said.contains("tool.exe /p:") && !said.contains("50"), "{said}");
         }
     }
 }
