@@ -375,3 +375,77 @@ fn names_of_adapters() -> Vec<Example> {
         ),
     ]
 }
+
+/// What no setting of a step says: the run itself does.
+pub(crate) const OF_NO_SETTING: [&str; 4] = [
+    "hide-first-start",
+    "prevent-device-encryption",
+    "driver-paths",
+    "commands",
+];
+
+/// How `apply-os-settings` says an example.
+pub(crate) const OF_OS_SETTINGS: [(&str, &str); 14] = [
+    ("computer-name", "computer-name = 'REF-01'"),
+    ("registered-user", "registered-user = 'A & B'"),
+    (
+        "registered-organization",
+        "registered-organization = 'Éire <\"Lab\">'",
+    ),
+    ("product-key", "product-key = 'BCDFG-HJKMN-PQRTV-WXY23-46789'"),
+    ("time-zone", "time-zone = 'Europe/Amsterdam'"),
+    ("input-locale", "input-locale = '0413:00020409'"),
+    ("system-locale", "system-locale = 'nl-NL'"),
+    ("ui-language", "ui-language = 'nl-NL'"),
+    ("ui-language-fallback", "ui-language-fallback = 'en-US'"),
+    ("user-locale", "user-locale = 'nl-NL'"),
+    ("licensing-per-seat", "licensing = 'per-seat'"),
+    (
+        "licensing-per-server",
+        "licensing = 'per-server'\nlicense-connections = 25",
+    ),
+    (
+        "administrator-enabled",
+        "administrator = 'enabled'\nadministrator-password = 'Pa$$w0rd'",
+    ),
+    ("administrator-disabled", "administrator = 'disabled'"),
+];
+
+/// How `apply-network-settings` says an example without adapters.
+pub(crate) const OF_NETWORK_SETTINGS: [(&str, &str); 6] = [
+    ("workgroup", "join = 'workgroup'\nworkgroup = 'WORKGROUP'"),
+    (
+        "domain",
+        "join = 'domain'\ndomain = 'lab.example'\naccount = 'LAB\\joiner'\npassword = 'p<&>w'\n\
+         organizational-unit = 'LDAP://OU=Machines,DC=lab,DC=example'",
+    ),
+    (
+        "domain-account-as-address",
+        "join = 'domain'\ndomain = 'lab.example'\naccount = 'joiner@lab.example'\npassword = 'p<&>w'",
+    ),
+    (
+        "domain-account-without-domain",
+        "join = 'domain'\ndomain = 'lab.example'\naccount = 'joiner'\npassword = 'p<&>w'",
+    ),
+    ("dns-domain", "dns-domain = 'lab.example'"),
+    ("dns-suffixes", "dns-suffixes = ['lab.example', 'example']"),
+];
+
+/// How it says an example of an adapter, beside its MAC address.
+pub(crate) const OF_ADAPTERS: [(&str, &str); 6] = [
+    ("adapter-dhcp", "dhcp = true"),
+    (
+        "adapter-static",
+        "addresses = ['192.0.2.5/24', '2001:db8::5/64'], gateways = ['192.0.2.1', '2001:db8::1']",
+    ),
+    (
+        "adapter-metric",
+        "addresses = ['192.0.2.5/24'], gateways = ['192.0.2.1'], gateway-metric = 5",
+    ),
+    ("adapter-name", "name = \"Lab's LAN\""),
+    (
+        "adapter-dns",
+        "dns = ['192.0.2.53', '2001:db8::53'], dns-suffix = 'lab.example', register-in-dns = false",
+    ),
+    ("adapter-netbios", "wins = ['192.0.2.7'], netbios = 'disabled'"),
+];

@@ -15,7 +15,9 @@ use windows_setup::unattend::{
 };
 
 use crate::AMD64;
-use crate::each_setting::{Example, Place, all};
+use crate::each_setting::{
+    Example, OF_ADAPTERS, OF_NETWORK_SETTINGS, OF_NO_SETTING, OF_OS_SETTINGS, Place, all,
+};
 
 #[test]
 fn every_setting_is_as_its_golden_file() {
@@ -300,6 +302,42 @@ fn resolved(type_name: &str, text: &str) -> task_sequence::Action {
 
 fn from(os: &ApplyOsSettings, network: &ApplyNetworkSettings) -> Result<Settings, Error> {
     Settings::from_steps(os, network, &machine())
+}
+
+/// The example as the steps say it, by one setting or a few and nothing else.
+fn written(name: &str) -> Option<(ApplyOsSettings, ApplyNetworkSettings)> {
+    let of = |examples: &[(&str, &'static str)]| {
+        let mut examples = examples.iter();
+        examples.find(|(known, _)| *known == name).map(|(_, text)| *text)
+    };
+    let adapters =
+        of(&OF_ADAPTERS).map(|text| format!("adapters = [{{ mac = '00:11:22:aa:bb:cc', {text} }}]"));
+    let of_network = of(&OF_NETWORK_SETTINGS).map(str::to_owned).or(adapters);
+    of(&OF_OS_SETTINGS)
+        .map(|text| (os(text), ApplyNetworkSettings::default()))
+        .or_else(|| of_network.map(|text| (ApplyOsSettings::default(), network(&text))))
+}
+
+/// What the answer file of a step would be, when nothing of it were lost or put in another's place.
+#[test]
+fn every_setting_of_a_step_becomes_the_one_of_its_example() {
+    for example in all() {
+        let name = example.name;
+        let Some((os, network)) = written(name) else {
+            assert!(OF_NO_SETTING.contains(&name), "no step says {name}");
+            continue;
+        };
+        let mut expected = example.settings;
+        expected.hide_first_start = true;
+        let mut said = from(&os, &network).unwrap();
+        // This password is another one each time.
+        if let (Some(Administrator::Disabled(password)), Some(Administrator::Disabled(any))) =
+            (&mut said.administrator, &expected.administrator)
+        {
+            *password = any.clone();
+        }
+        assert_eq!(said, expected, "{name}");
+    }
 }
 
 #[test]
