@@ -4,11 +4,12 @@
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use rustix::fs::{XattrFlags, fsetxattr, setxattr};
+use rustix::fs::{FsWord, XattrFlags, fsetxattr, fstatfs, setxattr, statfs};
 use rustix::io::Errno;
 
-/// The attribute of the kernel's ntfs3, and of NTFS-3G.
-const ATTRIBUTES: [&str; 2] = ["system.ntfs_security", "system.ntfs_acl"];
+/// What a volume is by `statfs` that the kernel's ntfs3 has mounted, and one of a driver like NTFS-3G.
+const NTFS3: FsWord = 0x7366_746E;
+const FUSE: FsWord = 0x6573_5546;
 /// The part of a mode that is about everybody.
 const OTHERS: u32 = 0o007;
 
@@ -22,26 +23,45 @@ const READ: u32 = 0x0012_00A9;
 
 /// SYSTEM and administrators may do everything; users may read where the mode lets everybody. Nothing happens on other file
 /// systems.
+///
+/// # Errors
+/// When NTFS does not take it: the file would be in everybody's hands.
 pub(super) fn protect_file(file: impl AsFd, mode: u32) -> std::io::Result<()> {
     let descriptor = descriptor(mode, false);
-    set(|name| fsetxattr(&file, name, &descriptor, XattrFlags::empty()))
+    let file_system = fstatfs(&file)?.f_type;
+    set(file_system, |name| {
+        fsetxattr(&file, name, &descriptor, XattrFlags::empty())
+    })
 }
 
 /// The same for a folder, and for what is made in it later.
+///
+/// # Errors
+/// As [`protect_file`].
 pub(super) fn protect_folder(path: &Path) -> std::io::Result<()> {
     let descriptor = descriptor(0o755, true);
-    set(|name| setxattr(path, name, &descriptor, XattrFlags::empty()))
+    let file_system = statfs(path)?.f_type;
+    set(file_system, |name| {
+        setxattr(path, name, &descriptor, XattrFlags::empty())
+    })
 }
 
-fn set(attempt: impl Fn(&str) -> rustix::io::Result<()>) -> std::io::Result<()> {
-    for name in ATTRIBUTES {
-        match attempt(name) {
-            Ok(()) => return Ok(()),
-            Err(Errno::NOTSUP | Errno::INVAL | Errno::PERM) => {}
-            Err(error) => return Err(error.into()),
-        }
+/// Each driver has a name of its own for it, and keeps others as attributes that mean nothing.
+fn set(file_system: FsWord, attempt: impl Fn(&str) -> rustix::io::Result<()>) -> std::io::Result<()> {
+    let name = match file_system {
+        NTFS3 => "system.ntfs_security",
+        FUSE => "system.ntfs_acl",
+        _ => return Ok(()),
+    };
+    match attempt(name) {
+        // The driver of another file system.
+        Err(Errno::NOTSUP | Errno::INVAL | Errno::PERM) if file_system == FUSE => Ok(()),
+        Err(error) => Err(std::io::Error::new(
+            error.kind(),
+            format!("NTFS does not take who may change it, so everybody could: {error}"),
+        )),
+        Ok(()) => Ok(()),
     }
-    Ok(())
 }
 
 /// A self-relative security descriptor (MS-DTYP 2.4.6) whose list inherits nothing.
@@ -89,6 +109,9 @@ fn sid(parts: &[u32]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
+    use super::super::namespace_tests;
     use super::*;
 
     fn hex(bytes: &[u8]) -> String {
@@ -126,5 +149,67 @@ mod tests {
         protect_file(file.as_file(), 0o600).unwrap();
         let folder = tempfile::tempdir().unwrap();
         protect_folder(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn what_ntfs_does_not_take_is_an_error() {
+        for error in [Errno::NOTSUP, Errno::INVAL, Errno::PERM] {
+            let refuses = |_: &str| Err(error);
+            set(FUSE, refuses).unwrap();
+            let why = set(NTFS3, refuses).unwrap_err().to_string();
+            assert!(why.contains("everybody could"), "{why}");
+        }
+        let full = |_: &str| Err(Errno::NOSPC);
+        assert!(set(FUSE, full).is_err() && set(NTFS3, full).is_err());
+        let known = |name: &str| {
+            (name == "system.ntfs_security")
+                .then_some(())
+                .ok_or(Errno::NOTSUP)
+        };
+        set(NTFS3, known).unwrap();
+    }
+
+    /// What libwim reads from a volume onto which NTFS-3G has put it.
+    #[test]
+    fn a_volume_keeps_it() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("NTFS-3G mounts in a namespace of its own for root only");
+            return;
+        }
+        namespace_tests::apart(module_path!(), "a_volume_keeps_it", |room| {
+            let path = |name: &str| room.join(name);
+            let (volume, mount) = (path("volume"), path("mount"));
+            std::fs::create_dir(&mount).unwrap();
+            std::fs::File::create(&volume).unwrap().set_len(32 << 20).unwrap();
+            let geometry = ["-p", "2048", "-H", "255", "-S", "63", "-s", "512"];
+            let format = [&["-F", "-Q", "-q"], &geometry[..]].concat();
+            run(Command::new("mkntfs").args(format).arg(&volume));
+            run(Command::new("ntfs-3g").args([&volume, &mount]));
+            std::fs::create_dir(mount.join("folder")).unwrap();
+            protect_folder(&mount.join("folder")).unwrap();
+            let file = std::fs::File::create(mount.join("file")).unwrap();
+            protect_file(&file, 0o600).unwrap();
+            drop(file);
+            run(Command::new("umount").arg(&mount));
+            let wim = path("volume.wim");
+            run(Command::new("wimlib-imagex").arg("capture").args([&volume, &wim]));
+            let list = ["1", "--detailed"];
+            let listed = run(Command::new("wimlib-imagex").arg("dir").arg(&wim).args(list));
+            for (name, expected) in [
+                ("folder", descriptor(0o755, true)),
+                ("file", descriptor(0o600, false)),
+            ] {
+                let entry = listed.split(&format!("\"/{name}\"")).nth(1).unwrap();
+                let line = entry.lines().find(|line| line.starts_with("Security Descriptor"));
+                let expected = format!("Security Descriptor = {}", hex(&expected));
+                assert_eq!(line, Some(expected.as_str()), "{name}");
+            }
+        });
+    }
+
+    fn run(command: &mut Command) -> String {
+        let output = command.env("LC_ALL", "C.UTF-8").output().unwrap();
+        assert!(output.status.success(), "{command:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
