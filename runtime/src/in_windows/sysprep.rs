@@ -129,7 +129,8 @@ fn per_user_packages(machine: &(impl Windows + ?Sized), log: &Log) -> Result<Opt
 /// Generalizes; Windows runs on, and must not be started again before its capture.
 ///
 /// # Errors
-/// When the state afterwards is not that of a generalized Windows, with the reason from sysprep's log.
+/// When the state afterwards is not that of a generalized Windows, or sysprep says in its log that it has stopped, with the reason from
+/// there.
 pub fn generalize(machine: &(impl Windows + ?Sized), log: &Log, keep_activation: bool) -> Result<()> {
     if keep_activation {
         machine.set_value(PROTECTION, "SkipRearm", &Data::Number(1))?;
@@ -157,10 +158,7 @@ pub fn generalize(machine: &(impl Windows + ?Sized), log: &Log, keep_activation:
     ));
     for _ in 0..STATE_WITHIN {
         if is_generalized(machine)? {
-            if let Some(error) = error(machine, &logs) {
-                log.warning(format!("Windows is generalized, and {error}"));
-            }
-            return Ok(());
+            return judge_log(machine, log, &logs);
         }
         machine.sleep(Duration::from_secs(1));
     }
@@ -173,27 +171,42 @@ pub fn generalize(machine: &(impl Windows + ?Sized), log: &Log, keep_activation:
 }
 
 const LOGS: [&str; 2] = ["setuperr.log", "setupact.log"];
+/// How sysprep says, in every language, that it has not called all that generalizes a part of Windows.
+const STOPPED: [&str; 2] = ["halting sysprep execution", "WinMain:Hit failure"];
+
+/// Errors stand in the log of nearly every sysprep that has succeeded: each part of Windows writes there what it did not find.
+fn judge_log(files: &(impl Files + ?Sized), log: &Log, folder: &Path) -> Result<()> {
+    let stopped = |line: &str| is_error(line) && STOPPED.iter().any(|said| line.contains(said));
+    if let Some(why) = lines(files, folder, stopped) {
+        bail!("Windows has the state of a generalized one, but sysprep has stopped before its end: {why}");
+    }
+    if let Some(error) = lines(files, folder, is_error) {
+        log.warning(format!("Windows is generalized, and {error}"));
+    }
+    Ok(())
+}
+
+fn is_error(line: &str) -> bool {
+    line.contains(", Error")
+}
 
 /// What sysprep's logs say was wrong.
 fn reason(files: &(impl Files + ?Sized), folder: &Path) -> String {
     let nothing = || format!("there is no error in {}", folder.join(LOGS[1]).display());
-    error(files, folder).unwrap_or_else(nothing)
+    lines(files, folder, is_error).unwrap_or_else(nothing)
 }
 
-fn error(files: &(impl Files + ?Sized), folder: &Path) -> Option<String> {
+/// The first and the last of those lines, of the first log that has one.
+fn lines(files: &(impl Files + ?Sized), folder: &Path, wanted: impl Fn(&str) -> bool) -> Option<String> {
     const MOST: usize = 600;
     LOGS.iter().find_map(|name| {
         let path = folder.join(name);
         let text = files.read(&path).ok().flatten().unwrap_or_default();
         let text = super::text::decode(&text, |bytes| String::from_utf8_lossy(bytes).into_owned());
-        let mut errors: Vec<&str> = text
-            .lines()
-            .filter(|line| line.contains(", Error"))
-            .map(str::trim)
-            .collect();
-        errors.dedup();
-        let first = errors.first()?;
-        let more = errors.last().filter(|last| *last != first);
+        let mut found: Vec<&str> = text.lines().filter(|line| wanted(line)).map(str::trim).collect();
+        found.dedup();
+        let first = found.first()?;
+        let more = found.last().filter(|last| *last != first);
         let both = [Some(first), more]
             .into_iter()
             .flatten()
@@ -232,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn success_is_the_state_and_nothing_else() {
+    fn success_is_the_state_whatever_the_exit_code() {
         let machine = Fake::default().does("sysprep.exe", |machine| {
             machine.put_value(STATE, "ImageState", Data::Text(GENERALIZED.into()));
         });
@@ -259,6 +272,50 @@ mod tests {
             "{error}"
         );
         assert!(!error.contains("earlier"), "{error}");
+    }
+
+    /// A sysprep that sets the state and has written that into its log.
+    fn with_log(text: &'static str) -> (Result<()>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::open(folder.path());
+        let machine = Fake::default().does("sysprep.exe", |machine| {
+            machine.put_value(STATE, "ImageState", Data::Text(GENERALIZED.into()));
+            machine.put_file(
+                "C:/Windows/System32/Sysprep/Panther/setupact.log",
+                text.as_bytes(),
+            );
+        });
+        let done = generalize(&machine, &log, false);
+        let (_, said) = log.files().remove(0);
+        (done, String::from_utf8(said).unwrap())
+    }
+
+    #[test]
+    fn an_error_of_a_part_of_windows_is_a_warning_and_one_that_stopped_sysprep_a_failure() {
+        let harmless = "2026-11-22 10:00:00, Info   SYSPRP Entering Sysprep_Generalize\r\n\
+             2026-11-22 10:00:01, Error  SYSPRP setupdigetclassdevs failed with error 0\r\n";
+        let (done, said) = with_log(harmless);
+        done.unwrap();
+        assert!(
+            said.contains("Windows is generalized, and") && said.contains("failed with error 0"),
+            "{said}"
+        );
+        let (done, said) = with_log("2026-11-22 10:00:00, Info   SYSPRP all is well\r\n");
+        done.unwrap();
+        assert!(!said.contains("Windows is generalized, and"), "{said}");
+        for stop in [
+            "2026-11-22 10:00:00, Error  [0x0f0070] SYSPRP RunExternalDlls:An error occurred while running registry sysprep \
+             DLLs, halting sysprep execution. dwRet = 31\r\n",
+            "2026-11-22 10:00:00, Error  [0x0f00a8] SYSPRP WinMain:Hit failure while processing sysprep generalize internal \
+             providers; hr = 0x8007001f\r\n",
+        ] {
+            let (done, _) = with_log(stop);
+            let why = format!("{:#}", done.unwrap_err());
+            assert!(
+                why.contains("stopped before its end") && why.contains(stop.trim()),
+                "{why}"
+            );
+        }
     }
 
     #[test]
