@@ -165,11 +165,11 @@ pub fn as_system(image: &ImageInfo) -> Result<WindowsSystem> {
         .context("the image does not say for which processor it is")?;
     let architecture = Architecture::from_wim(number)
         .with_context(|| format!("the image is for a processor that is not known (number {number})"))?;
-    // The media's boot chain, like nearly every machine's, is for x64.
+    // So is what a UEFI for x64 starts; a BIOS would start others.
     if architecture != Architecture::Amd64 {
         bail!(
-            "the image \"{}\" is for {} processors, and a machine that starts with this media's 64-bit UEFI boot chain \
-             starts Windows for amd64 (x64) only",
+            "the image \"{}\" is for {} processors, and the runtime that goes on with the run inside Windows is for amd64 (x64) \
+             only: use an image for x64",
             image.name,
             architecture.as_str()
         );
