@@ -199,6 +199,31 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// What Windows says of itself by that class, or changes by its methods.
+    fn membership(&self, script: &str) -> Output {
+        let mut world = self.world_mut();
+        if script.contains("-MethodName UnjoinDomainOrWorkgroup") {
+            world.domain = None;
+            return ended(0);
+        }
+        let joined = script
+            .split_once("Name = '")
+            .and_then(|(_, name)| name.split_once('\''));
+        match joined {
+            Some(_) if world.domain.is_some() => ended(2691),
+            Some((name, _)) => {
+                world.workgroup = name.to_owned();
+                ended(0)
+            }
+            None => Output {
+                stdout: format!("{}\r\n", world.workgroup),
+                ..ended(0)
+            },
+        }
+    }
+}
+
 fn pairs(text: &str) -> Vec<(String, String)> {
     let split = |line: &str| {
         line.split_once(' ')
@@ -267,6 +292,15 @@ impl Memory {
             }
             ("pnputil.exe", ["/add-driver", infs, "/subdirs", "/install"]) => {
                 windows::take_drivers(self, infs)
+            }
+            ("powershell.exe", _)
+                if String::from_utf8_lossy(&command.stdin).contains("Win32_ComputerSystem") =>
+            {
+                Ok(self.membership(&String::from_utf8_lossy(&command.stdin)))
+            }
+            ("net.exe", ["stop", "CcmExec", "/y"]) => Ok(ended(0)),
+            (program, ["/uninstall"]) if program.ends_with(r"\Windows\ccmsetup\ccmsetup.exe") => {
+                windows::begin_client_removal(self)
             }
             // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
             ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {

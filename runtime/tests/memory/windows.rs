@@ -225,6 +225,7 @@ pub(crate) fn disable_recovery(machine: &Memory) -> Result<Output> {
 }
 
 const CLIENT_SETUP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\ccmsetup";
+const CLIENT_CERTIFICATE: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\SMS\Certificates\0A1B";
 const CLIENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\CcmExec";
 
 /// The set-up of the ConfigMgr client goes on as a service when its program has ended.
@@ -233,13 +234,29 @@ pub(crate) fn begin_client_setup(machine: &Memory, fails: bool) -> Result<Output
     Ok(Output::default())
 }
 
+/// So does its removal.
+pub(crate) fn begin_client_removal(machine: &Memory) -> Result<Output> {
+    machine.set_value(CLIENT_SETUP, "Removes", &Data::Number(1))?;
+    Ok(Output::default())
+}
+
 /// While somebody waits that service comes to its end.
 pub(crate) fn end_client_setup(machine: &Memory) {
+    if machine
+        .value(CLIENT_SETUP, "Removes")
+        .is_ok_and(|value| value.is_some())
+    {
+        let _ = machine
+            .remove_key(CLIENT)
+            .and_then(|()| machine.remove_key(CLIENT_SETUP));
+        return;
+    }
     let fails = machine.value(CLIENT_SETUP, "Fails").ok().flatten();
     // A cut of power leaves it as it is.
     let _ = match fails {
         Some(Data::Number(0)) => machine
             .set_value(CLIENT, "Start", &Data::Number(2))
+            .and_then(|()| machine.set_value(CLIENT_CERTIFICATE, "Blob", &Data::Number(1)))
             .and_then(|()| machine.remove_key(CLIENT_SETUP)),
         Some(_) => machine.remove_key(CLIENT_SETUP),
         None => Ok(()),

@@ -10,6 +10,8 @@ use crate::windows_runs::{
 };
 use crate::world::Node;
 
+const PLACE: &str = "Windows/Panther/Unattend/Unattend.xml";
+
 /// The template that deploys, without the steps of those types.
 fn deploys(without: &[&str]) -> String {
     let text = DEPLOY.replace("\"reference\"", "\"windows\"");
@@ -21,9 +23,7 @@ fn answers(sequence: &str, own: &str) -> String {
     let mut media = media(MediaLayout::Iso, sequence);
     media.add_wim("answers", own.as_bytes());
     let (world, report) = run_to_system(with_controller(&media));
-    let bytes = world.drives[0].parts[2]
-        .volume
-        .bytes("Windows/Panther/Unattend/Unattend.xml");
+    let bytes = world.drives[0].parts[2].volume.bytes(PLACE);
     let bytes = bytes.unwrap_or_else(|| panic!("no answer file: {}", report.log));
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -43,6 +43,41 @@ fn with_own(sequence: &str) -> String {
     assert!(sequence.contains(step));
     let named = format!("{step}  answer-package = \"answers\"\n  answer-file = \"own.xml\"\n");
     sequence.replace(step, &named)
+}
+
+/// The file is named by ConfigMgr's variable, and has variables itself.
+#[test]
+fn the_users_own_answer_file_has_its_variables_expanded_and_the_log_says_what_it_decides() {
+    let sequence = deploys(&[]);
+    let step = "  package = \"windows\"\n";
+    assert!(sequence.contains(step));
+    let named = sequence.replace(step, &format!("{step}  answer-package = \"answers\"\n"));
+    let own = own(
+        "specialize",
+        "Shell-Setup",
+        "<ComputerName>X-%OSDComputerName%</ComputerName>",
+    );
+    let mut media = media(MediaLayout::Iso, &named);
+    media.add_wim("answers", b"");
+    media.put_image_folder(
+        "answers",
+        &[("own.xml", own.into()), ("other.xml", b"other".into())],
+    );
+    let variables = &mut media.options.variables;
+    variables.insert("OSDConfigFileName".into(), "own.xml".into());
+    let (world, report) = run_to_system(with_controller(&media));
+    let told = world.drives[0].parts[2].volume.bytes(PLACE);
+    let told = String::from_utf8_lossy(told.unwrap_or_else(|| panic!("{}", report.log)));
+    // The sequence says COMPUTER.
+    assert!(told.contains("<ComputerName>X-COMPUTER</ComputerName>"), "{told}");
+    assert_eq!(told.matches("<ComputerName>").count(), 1, "{told}");
+    let decides = "the answer file decides, not the step: ";
+    let kept: Vec<&str> = report.log.lines().filter(|line| line.contains(decides)).collect();
+    assert!(
+        kept.len() == 1 && kept[0].contains("ComputerName"),
+        "{}",
+        report.log
+    );
 }
 
 /// The four without which the first start asks, in order.

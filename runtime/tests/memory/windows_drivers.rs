@@ -4,7 +4,7 @@ use media_format::drivers::Signature;
 use media_format::manifest::MediaLayout;
 use windows_setup::drivers::ids::{DeviceIds, MachineDevice};
 
-use crate::driver::run_to_end;
+use crate::driver::{run_to_end, run_to_system};
 use crate::frames::deploy_windows;
 use crate::windows::{
     DRIVER_STORE, INF, files_of_driver, info, installation, put_driver_files, put_drivers,
@@ -140,6 +140,44 @@ fn a_signed_driver_of_another_device_does_not_make_up_for_unsigned_ones_of_the_d
     report.assert_succeeded();
     let said = "unsigned, so passed over: drivers/nic/nic.inf";
     assert!(report.log.contains(said), "{}", report.log);
+}
+
+/// The folders of the drivers that were placed for the disk controller, of those for it and for another device.
+fn placed_with(settings: &str) -> Vec<String> {
+    let (inf, adapter) = network();
+    let older = INF.replace("03/14/2023,19.5.7.1058", "03/14/2020,17.0.0.1");
+    assert_ne!(older, INF);
+    let drivers = [
+        ("nic", inf.as_str(), listed()),
+        ("older", &older, listed()),
+        ("vmd", INF, listed()),
+    ];
+    let step = "  packages = [\"drivers\"]\n";
+    let sequence = deploy_windows();
+    assert!(sequence.contains(step));
+    let mut media = media(
+        MediaLayout::Iso,
+        &sequence.replace(step, &format!("{step}{settings}")),
+    );
+    put_several_drivers(&mut media, &drivers);
+    let mut world = with_controller(&media);
+    world.devices.push(adapter);
+    let (world, report) = run_to_system(world);
+    let system = &world.drives[0].parts[2].volume;
+    let is_placed = |folder: &str| {
+        let path = format!("ProgramData/media-runtime/drivers/drivers/{folder}/{folder}.inf");
+        system.bytes(&path).is_some()
+    };
+    assert!(!report.starts.is_empty(), "{}", report.log);
+    let folders = drivers.iter().map(|(folder, ..)| (*folder).to_owned());
+    folders.filter(|folder| is_placed(folder)).collect()
+}
+
+#[test]
+fn the_settings_of_the_step_say_which_of_the_fitting_drivers_are_placed() {
+    assert_eq!(placed_with(""), ["nic", "vmd"]);
+    assert_eq!(placed_with("  best-match = false\n"), ["nic", "older", "vmd"]);
+    assert_eq!(placed_with("  categories = [\"SCSIAdapter\"]\n"), ["vmd"]);
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! Steps inside Windows: the client, scripts, and what exit codes mean.
 
 use media_format::event::Environment::{Os, Pe};
+use media_format::hive::Value;
 use media_format::manifest::{Install, MediaLayout};
 use runtime::platform::{Account, Command};
 
 use crate::driver::{Report, run_to_end};
 use crate::fixture::{CAPTURE_CANARY, MediaBuilder};
 use crate::frames::deploy_windows;
-use crate::windows::{WINRE, WINRE_IN_USE, info, installation, wim, with_files};
+use crate::hives::value;
+use crate::windows::{SOFTWARE_HIVE, SYSTEM_HIVE, WINRE, WINRE_IN_USE, info, installation, wim, with_files};
 use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template, with_controller};
-use crate::world::World;
+use crate::world::{Node, World};
 
 /// A deployed Windows with those applications, and further steps in it.
 fn deployed(client: &str, steps: &str, add: impl Fn(&mut MediaBuilder)) -> (World, Report) {
@@ -311,4 +313,120 @@ fn a_package_says_itself_which_codes_are_a_success_and_which_ask_for_a_restart()
         "{}",
         report.reason()
     );
+}
+
+/// A deployed Windows that was in that workgroup and domain, and joins the workgroup LAB.
+fn joins(workgroup: &str, domain: Option<&str>, variables: &[(&str, &str)]) -> (World, Report) {
+    let join = "[[steps]]\ntype = \"join-domain-or-workgroup\"\njoin = \"workgroup\"\nworkgroup = \"LAB\"\n";
+    let mut media = media(MediaLayout::Iso, &format!("{}\n{join}", deploy_windows()));
+    for (name, text) in variables {
+        media.options.variables.insert((*name).into(), (*text).into());
+    }
+    let mut world = with_controller(&media);
+    (world.workgroup, world.domain) = (workgroup.into(), domain.map(Into::into));
+    let (world, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert!(
+        report.log.contains("the machine is in workgroup LAB"),
+        "{}",
+        report.log
+    );
+    (world, report)
+}
+
+#[test]
+fn windows_joins_a_workgroup_and_restarts_where_that_changed_anything() {
+    for (workgroup, domain, starts) in [
+        ("WORKGROUP", None, &[Pe, Os, Os][..]),
+        ("LAB", None, &[Pe, Os]),
+        ("LAB", Some("corp.example"), &[Pe, Os, Os]),
+    ] {
+        let (world, report) = joins(workgroup, domain, &[]);
+        assert_eq!(report.starts, starts, "{workgroup} {domain:?}");
+        assert_eq!((world.workgroup.as_str(), world.domain), ("LAB", None));
+    }
+    let (world, report) = joins("WORKGROUP", None, &[("OSDJoinSkipReboot", "true")]);
+    assert_eq!(report.starts, [Pe, Os]);
+    assert_eq!(world.workgroup, "LAB");
+}
+
+/// What the captured image has of the client: its service, and a certificate that it is known by.
+fn captured_client(treatment: &str) -> (Option<Value>, Option<Value>, Report) {
+    let text = template(BUILD_AND_CAPTURE, &INSIDE);
+    let (setup, prepare) = ("type = \"setup-os\"", "type = \"prepare-client-for-capture\"");
+    assert!(text.contains(setup) && text.contains(prepare));
+    let text = text
+        .replace(setup, &format!("{setup}\n{CLIENT}"))
+        .replace(prepare, &format!("{prepare}\n{treatment}"));
+    let mut media = media(MediaLayout::Iso, &text);
+    command(&mut media, "client", "ccmsetup.exe");
+    let (world, report) = run_to_end(with_controller(&media));
+    report.assert_succeeded();
+    let wim = captured(&world);
+    let found = |hive: &str, key: &str, name: &str| match &wim.images[0].tree()[hive] {
+        Node::File(bytes, _) => value(bytes, key, name),
+        other => panic!("{other:?}"),
+    };
+    let certificate = r"Microsoft\SystemCertificates\SMS\Certificates\0A1B";
+    (
+        found(SYSTEM_HIVE, r"ControlSet001\Services\CcmExec", "Start"),
+        found(SOFTWARE_HIVE, certificate, "Blob"),
+        report,
+    )
+}
+
+#[test]
+fn the_client_loses_its_identity_before_the_capture_or_goes_as_a_whole() {
+    let (service, certificate, report) = captured_client("");
+    assert_eq!((service, certificate), (Some(Value::Dword(2)), None));
+    assert!(
+        report.log.contains("removed the client's certificate 0A1B"),
+        "{}",
+        report.log
+    );
+    let (service, _, report) = captured_client("  treatment = \"remove-agent\"\n");
+    assert_eq!(service, None, "{}", report.log);
+    assert!(
+        report.log.contains("the ConfigMgr client is uninstalled"),
+        "{}",
+        report.log
+    );
+}
+
+#[test]
+fn a_program_of_a_package_is_run_in_windows_and_its_restart_is_done() {
+    let step = "[[steps]]\ntype = \"install-package\"\npackage = \"tool\"\nprogram = \"set-up\"\n";
+    let (world, report) = deployed("", step, |media| {
+        command(media, "tool", "say another one");
+        let programs = [("set-up", "exit 3010"), ("other", "say another one")];
+        media.set_programs("tool", &programs);
+    });
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os, Os]);
+    assert_eq!(lines(&world), ["exit 3010"]);
+    let (_, report) = deployed("", step, |media| {
+        command(media, "tool", "say another one");
+        media.set_programs("tool", &[("set-up", "exit 5")]);
+    });
+    let why = "package \"tool\" ended with 5";
+    assert!(report.reason().contains(why), "{}", report.reason());
+}
+
+#[test]
+fn windows_keeps_its_activation_where_a_variable_says_so() {
+    let skips_rearm = |keeps: Option<&str>| {
+        let mut media = media(MediaLayout::Iso, &template(BUILD_AND_CAPTURE, &INSIDE));
+        let variables = &mut media.options.variables;
+        variables.extend(keeps.map(|text| ("OSDKeepActivation".into(), text.into())));
+        let (world, report) = run_to_end(with_controller(&media));
+        report.assert_succeeded();
+        let wim = captured(&world);
+        let Node::File(software, _) = &wim.images[0].tree()[SOFTWARE_HIVE] else {
+            panic!("no hive")
+        };
+        let key = r"Microsoft\Windows NT\CurrentVersion\SoftwareProtectionPlatform";
+        value(software, key, "SkipRearm")
+    };
+    assert_eq!(skips_rearm(None), None);
+    assert_eq!(skips_rearm(Some("true")), Some(Value::Dword(1)));
 }

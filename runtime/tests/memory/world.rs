@@ -161,6 +161,8 @@ pub(crate) struct World {
     pub(crate) deduplicated: BTreeSet<PathBuf>,
     /// The domain that the installed system is a member of.
     pub(crate) domain: Option<String>,
+    /// The workgroup that an installed Windows says it is in.
+    pub(crate) workgroup: String,
     /// Something in the installed system keeps what is connected busy.
     pub(crate) shares_are_in_use: bool,
     /// The shares that were connected so far, where they were, and whether the boot image did it.
@@ -378,6 +380,7 @@ impl World {
             deduplicated: BTreeSet::new(),
             adds_drivers: false,
             domain: None,
+            workgroup: "WORKGROUP".into(),
             shares_are_in_use: false,
             connections: vec![],
             counters: BTreeMap::new(),
