@@ -87,24 +87,25 @@ fn a_deployed_windows_can_be_logged_on_to_by_whoever_has_the_secret() {
     assert!(problems[0].message.contains("needs `administrator-password`"));
 }
 
+/// The types of the steps, group by group.
+fn groups(name: &str) -> Vec<Vec<&'static str>> {
+    let sequence = read(&folder().join(name));
+    let of_group = |node: &Node| {
+        let Node::Group(group) = node else {
+            panic!("a group")
+        };
+        let types = group.steps.iter().map(|node| match node {
+            Node::Step(step) => step.action.kind().name,
+            Node::Group(_) => panic!("a step"),
+        });
+        types.collect()
+    };
+    sequence.steps.iter().map(of_group).collect()
+}
+
 #[test]
-fn a_windows_reference_is_built_and_captured_in_the_order_of_the_reference_page() {
-    let sequence = read(&folder().join("windows-build-and-capture.toml"));
-    let groups: Vec<Vec<&str>> = sequence
-        .steps
-        .iter()
-        .map(|node| {
-            let Node::Group(group) = node else {
-                panic!("a group")
-            };
-            let types = group.steps.iter().map(|node| match node {
-                Node::Step(step) => step.action.kind().name,
-                Node::Group(_) => panic!("a step"),
-            });
-            types.collect()
-        })
-        .collect();
-    let build = [
+fn the_steps_of_the_windows_templates_stand_in_the_order_of_the_reference_page() {
+    let deploy = [
         "restart-computer",
         "format-and-partition-disk",
         "apply-operating-system-image",
@@ -112,14 +113,58 @@ fn a_windows_reference_is_built_and_captured_in_the_order_of_the_reference_page(
         "apply-network-settings",
         "auto-apply-drivers",
         "setup-os",
-        "install-updates",
-        "install-applications",
     ];
+    let install = ["install-updates", "install-applications"];
     let capture = [
         "join-domain-or-workgroup",
         "prepare-client-for-capture",
         "prepare-os-for-capture",
         "capture-operating-system-image",
     ];
-    assert_eq!(groups, [build.as_slice(), capture.as_slice()]);
+    let build = [&deploy[..], &install].concat();
+    assert_eq!(
+        groups("windows-build-and-capture.toml"),
+        [&build[..], &capture[..]]
+    );
+    assert_eq!(groups("windows-deploy.toml"), [deploy]);
+    assert_eq!(groups("windows-capture-existing.toml"), [&capture[1..]]);
+}
+
+/// What the demonstration has in the place of lines of the template, as its head says.
+const DIFFERENCES: [(&str, &str); 5] = [
+    (
+        "  name = \"Apply the drivers that fit the machine\"\n",
+        "  name = \"Apply the device drivers\"\n  packages = [\"drivers\"]\n",
+    ),
+    (
+        "  [[steps.steps]]\n  type = \"run-command-line\"\n  name = \"Put a file into Windows\"\n  command = \"mkdir -p \
+         %OSDTargetSystemDrive%/Tools && echo 'From the boot image' >%OSDTargetSystemDrive%/Tools/origin.txt\"\n\n",
+        "",
+    ),
+    (
+        "  # Of the image's two sets: without this line the one that the firmware starts.\n  boot-files = \"2023\"\n",
+        "",
+    ),
+    (
+        "  [[steps.steps]]\n  type = \"run-command-line\"\n  name = \"Look for the driver\"\n  package = \"checks\"\n  \
+         command = \"cmd.exe /c driver.cmd\"\n\n",
+        "",
+    ),
+    ("  target = \"required\"\n", "  target = \"all\"\n"),
+];
+
+/// What is shown in virtual machines is what a user starts from.
+#[test]
+fn the_windows_demonstration_is_the_template_but_for_what_its_head_says() {
+    let text = |path: &str| {
+        let text = std::fs::read_to_string(folder().join(path)).unwrap();
+        let at = text.find("name = ").unwrap();
+        text[at..].to_owned()
+    };
+    let mut demonstration = text("../demo/windows-sequence.toml");
+    for (own, of_template) in DIFFERENCES {
+        assert_eq!(demonstration.matches(own).count(), 1, "{own}");
+        demonstration = demonstration.replace(own, of_template);
+    }
+    assert_eq!(demonstration, text("windows-build-and-capture.toml"));
 }
