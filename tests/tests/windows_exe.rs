@@ -102,10 +102,10 @@ fn tool() -> Content {
 }
 
 #[test]
-fn an_application_that_asks_for_a_restart_gets_it_and_the_list_goes_on() {
+fn applications_that_ask_for_a_restart_get_it_and_the_list_goes_on() {
     let steps = step(
         "install-applications",
-        "applications = [\"tool\", \"restarts\", \"last\"]",
+        "applications = [\"tool\", \"restarts\", \"has-begun-one\", \"last\"]",
     ) + &step("restart-computer", "target = \"pe\"");
     let packages = vec![
         tool(),
@@ -114,6 +114,8 @@ fn an_application_that_asks_for_a_restart_gets_it_and_the_list_goes_on() {
             "echo x>> C:\\counted.txt & exit /b 3010",
             &[("readme", b"x")],
         ),
+        // As Windows Installer ends that has begun a restart by itself.
+        application("has-begun-one", "exit /b 1641", &[("readme", b"x")]),
         application(
             "last",
             "type note.txt > C:\\last.txt",
@@ -135,6 +137,11 @@ fn an_application_that_asks_for_a_restart_gets_it_and_the_list_goes_on() {
         (&"os".into(), &1.into())
     );
     assert!(!machine.c("last.txt").exists(), "the restart comes first");
+
+    machine.goes_on();
+    assert!(machine.until_shutdown().starts_with("/r"));
+    assert_eq!(machine.journal()["progress"]["restart"], "os");
+    assert!(!machine.c("last.txt").exists(), "so does the second one");
 
     machine.goes_on();
     machine.until_shutdown();

@@ -27,6 +27,8 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
             "destination = \"media:captures/a.wim\"\nimage-name = \"Windows reference\"\nimage-creator = \"somebody\"\nimage-version = \"7\"",
         );
     let machine = Machine::in_winpe(&steps);
+    // What is left of a sleep from which Windows has woken up.
+    fs::write(machine.volume("windows").join("hiberfil.sys"), [0; 4096]).expect("a file");
     let image = machine.c("captured.wim");
     let source = machine.volume("windows").display().to_string();
     // With a table for the integrity, as DISM writes it.
@@ -82,6 +84,32 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
             "{call} is not in the log: {log}"
         );
     }
+}
+
+/// It begins as Windows writes it when it goes to sleep, and wakes up from it.
+#[test]
+fn a_windows_that_sleeps_is_not_captured() {
+    let steps = step("prepare-client-for-capture", "")
+        + &step("prepare-os-for-capture", "")
+        + &step(
+            "capture-operating-system-image",
+            "destination = \"media:captures/a.wim\"",
+        );
+    let machine = Machine::in_winpe(&steps);
+    let sleep = machine.volume("windows").join("hiberfil.sys");
+    fs::write(sleep, [&b"hibr"[..], &[0; 4092]].concat()).expect("a file");
+    machine.runs_in_winpe_until("holds a Windows that sleeps");
+    let log = machine.log();
+    assert!(
+        log.contains("holds a Windows that sleeps (hibernation, or a shutdown with fast startup)"),
+        "{log}"
+    );
+    let calls = machine.calls();
+    assert!(
+        !calls.iter().any(|call| call.starts_with("dism.exe")),
+        "{calls:?}"
+    );
+    assert!(!machine.volume("data").join("captures/a.wim").exists());
 }
 
 #[test]
