@@ -89,8 +89,7 @@ fn staged_menu(platform: &dyn Platform, media: &Media) -> Result<Vec<u8>> {
 }
 
 /// What is left of the staged menu where Windows has no boot code but GRUB's.
-const WINDOWS_MENU: &str =
-    "# GRUB in the boot sector of this disk starts Windows by this file.\nntldr /bootmgr\nboot\n";
+const WINDOWS_MENU: &str = include_str!("staging/windows.cfg");
 
 /// Whether the boot partition is the one that a Windows is started from by a BIOS.
 ///

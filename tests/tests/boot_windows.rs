@@ -562,6 +562,7 @@ fn a_bios_starts_the_boot_manager_of_windows_through_grub() {
         "{said}"
     );
     bios::judge_active_partition(&disk);
+    bios::judge_planted_folder(&disk);
     bios::end_run(&disk);
     let held = Processors::take(1);
     let said = bios::start_alone(&disk);
