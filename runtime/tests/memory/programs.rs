@@ -259,27 +259,7 @@ impl Memory {
                     command,
                 )
             }
-            (
-                "powershell.exe",
-                [
-                    "-NoProfile",
-                    "-NonInteractive",
-                    "-ExecutionPolicy",
-                    "Bypass",
-                    "-File",
-                    file,
-                    ..,
-                ],
-            ) => {
-                let script = self
-                    .read(Path::new(&file.replace('\\', "/")))?
-                    .context("no such script")?;
-                let script = String::from_utf8(script)?;
-                let script = script
-                    .strip_prefix('\u{feff}')
-                    .context("a script in the console's code page")?;
-                self.shell(script, command)
-            }
+            ("powershell.exe", _) => self.power_shell(arguments, command),
             // No mapping between account names and security IDs was done.
             ("icacls.exe", [file, "/grant", who]) if self.exists(Path::new(&file.replace('\\', "/"))) => {
                 Ok(ended(if who.contains("nobody") { 1332 } else { 0 }))
@@ -293,21 +273,9 @@ impl Memory {
             ("pnputil.exe", ["/add-driver", infs, "/subdirs", "/install"]) => {
                 windows::take_drivers(self, infs)
             }
-            ("powershell.exe", _)
-                if String::from_utf8_lossy(&command.stdin).contains("Win32_ComputerSystem") =>
-            {
-                Ok(self.membership(&String::from_utf8_lossy(&command.stdin)))
-            }
             ("net.exe", ["stop", "CcmExec", "/y"]) => Ok(ended(0)),
             (program, ["/uninstall"]) if program.ends_with(r"\Windows\ccmsetup\ccmsetup.exe") => {
                 windows::begin_client_removal(self)
-            }
-            // What a plain build asks PowerShell for is appx packages, of which this Windows has none.
-            ("powershell.exe", _) if command.stdin.windows(15).any(|part| part == b"Get-AppxPackage") => {
-                Ok(Output {
-                    stdout: "listed\r\n".into(),
-                    ..ended(0)
-                })
             }
             (program, ["/generalize", "/oobe", "/quit", "/quiet"]) if program.ends_with("sysprep.exe") => {
                 windows::generalize(self)?;
@@ -315,6 +283,38 @@ impl Memory {
             }
             (program, _) => bail!("{program}: no such program"),
         }
+    }
+
+    /// A script in a file, or one that the runtime itself asks.
+    fn power_shell(&self, arguments: &[&str], command: &Command) -> Result<Output> {
+        if let [
+            "-NoProfile",
+            "-NonInteractive",
+            "-ExecutionPolicy",
+            "Bypass",
+            "-File",
+            file,
+            ..,
+        ] = arguments
+        {
+            let script = self
+                .read(Path::new(&file.replace('\\', "/")))?
+                .context("no such script")?;
+            let script = String::from_utf8(script)?;
+            let script = script
+                .strip_prefix('\u{feff}')
+                .context("a script in the console's code page")?;
+            return self.shell(script, command);
+        }
+        let asked = String::from_utf8_lossy(&command.stdin);
+        if asked.contains("Win32_ComputerSystem") {
+            return Ok(self.membership(&asked));
+        }
+        if asked.contains("Get-AppxPackage") {
+            // This Windows has none of them.
+            return Ok(said("listed\r\n".into()));
+        }
+        bail!("powershell.exe: no such script")
     }
 }
 

@@ -1,6 +1,7 @@
 //! Windows PE as the boot image, played by Wine: what the runtime calls there, word by word.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,6 +17,23 @@ fn wimlib(arguments: &[&str]) -> String {
     let output = output.expect("wimlib-imagex (make setup installs it)");
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What DISM has no options for is in the image's metadata, and the image is still whole.
+fn judge_metadata(wim: &Path) {
+    let wim = wim.display().to_string();
+    let about = wimlib(&["info", "--check", &wim]);
+    let has = |name: &str, value: &str| {
+        let line = about.lines().find_map(|line| line.strip_prefix(name));
+        assert_eq!(line.map(str::trim), Some(value), "{name} {about}");
+    };
+    has("Name:", "as DISM names it");
+    has("Flags:", "Professional");
+    let xml = wimlib(&["info", "--xml", &wim]).replace('\0', "");
+    for element in ["<CREATOR>somebody</CREATOR>", "<VERSION>7</VERSION>"] {
+        assert!(xml.contains(element), "{element}: {xml}");
+    }
+    wimlib(&["verify", &wim]);
 }
 
 #[test]
@@ -64,19 +82,7 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
     ];
     assert_eq!(machine.calls(), expected, "{log}");
     let captures = machine.volume("data").join("captures");
-    let wim = captures.join("a.wim").display().to_string();
-    let about = wimlib(&["info", "--check", &wim]);
-    let has = |name: &str, value: &str| {
-        let line = about.lines().find_map(|line| line.strip_prefix(name));
-        assert_eq!(line.map(str::trim), Some(value), "{name} {about}");
-    };
-    has("Name:", "as DISM names it");
-    has("Flags:", "Professional");
-    let xml = wimlib(&["info", "--xml", &wim]).replace('\0', "");
-    for element in ["<CREATOR>somebody</CREATOR>", "<VERSION>7</VERSION>"] {
-        assert!(xml.contains(element), "{element}: {xml}");
-    }
-    wimlib(&["verify", &wim]);
+    judge_metadata(&captures.join("a.wim"));
     assert!(captures.join("a.wim.sha256").exists());
     for call in expected.iter().filter(|call| !call.contains("Windows reference")) {
         assert!(
