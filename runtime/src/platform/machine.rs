@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use windows_setup::drivers::ids::MachineDevice;
 
+use super::Result;
+
 /// A family of operating systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
@@ -29,6 +31,13 @@ pub trait Machine {
     fn now(&self) -> i64;
     /// Random bytes for identifiers and passwords.
     fn random(&self, bytes: &mut [u8]);
+    /// Shows a text on the screen of a machine that shows nothing else of the run, and does not wait until somebody has read it.
+    ///
+    /// # Errors
+    /// When it cannot be shown; nobody may be there.
+    fn tell(&self, _text: &str) -> Result<()> {
+        Ok(())
+    }
     /// Waits.
     fn sleep(&self, time: Duration);
     /// The machine's devices as Windows calls them; none inside an installed Windows, which knows them.

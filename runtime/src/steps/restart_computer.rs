@@ -20,6 +20,10 @@ pub(super) fn run(options: &RestartComputer, context: &mut Context<'_>) -> Resul
         let message = shortened(message, context);
         context.log.info(format!("restart: {message}"));
         context.progress(&message, 0, 0);
+        if let Err(error) = context.platform.tell(&context.log.mask(&message)) {
+            let why = format!("the message cannot be shown on the machine's screen: {error:#}");
+            context.log.warning(why);
+        }
     }
     if let Some(delay) = delay(options, context) {
         context.platform.sleep(delay);

@@ -186,6 +186,15 @@ impl Machine for Memory {
         }
     }
 
+    fn tell(&self, text: &str) -> Result<()> {
+        let mut world = self.world_mut();
+        world.told.push(text.to_owned());
+        if world.screen_is_gone {
+            bail!("the console has no session");
+        }
+        Ok(())
+    }
+
     fn sleep(&self, time: Duration) {
         self.world_mut().waits.push(time);
         crate::windows::end_client_setup(self);

@@ -6,7 +6,7 @@ use media_format::manifest::{Install, MediaLayout};
 use runtime::platform::{Account, Command};
 
 use crate::driver::{Report, run_to_end};
-use crate::fixture::{CAPTURE_CANARY, MediaBuilder};
+use crate::fixture::{CAPTURE_CANARY, JOIN_CANARY, MediaBuilder};
 use crate::frames::deploy_windows;
 use crate::hives::value;
 use crate::windows::{SOFTWARE_HIVE, SYSTEM_HIVE, WINRE, WINRE_IN_USE, info, installation, wim, with_files};
@@ -429,4 +429,29 @@ fn windows_keeps_its_activation_where_a_variable_says_so() {
     };
     assert_eq!(skips_rearm(None), None);
     assert_eq!(skips_rearm(Some("true")), Some(Value::Dword(1)));
+}
+
+/// Windows shows nothing of a run, so the message of a restart comes into a window; a secret in it does not.
+#[test]
+fn the_message_of_a_restart_is_shown_in_windows_and_the_machine_restarts_where_that_cannot_be() {
+    let step = "[[steps]]\ntype = \"restart-computer\"\ntarget = \"os\"\nmessage = \"Back soon, %OSDJoinPassword%\"\n";
+    let media = media(MediaLayout::Iso, &format!("{}\n{step}", deploy_windows()));
+    for screen_is_gone in [false, true] {
+        let mut world = with_controller(&media);
+        world.screen_is_gone = screen_is_gone;
+        let (world, report) = run_to_end(world);
+        report.assert_succeeded();
+        assert_eq!(report.starts, [Pe, Os, Os]);
+        let [told] = &world.told[..] else {
+            panic!("{:?}", world.told)
+        };
+        assert!(
+            told.starts_with("Back soon, ") && !told.contains(JOIN_CANARY),
+            "{told}"
+        );
+        let warned = report
+            .log
+            .contains("the message cannot be shown on the machine's screen");
+        assert_eq!(warned, screen_is_gone, "{}", report.log);
+    }
 }

@@ -184,6 +184,10 @@ pub(crate) struct World {
     pub(crate) apply_warnings: Vec<String>,
     /// Until when each of these had to end.
     pub(crate) request_deadlines: Vec<Option<Deadline>>,
+    /// What was shown to whoever sits at the machine.
+    pub(crate) told: Vec<String>,
+    /// It can show nothing.
+    pub(crate) screen_is_gone: bool,
     /// How long the machine has waited, each time.
     pub(crate) waits: Vec<Duration>,
     /// What programs wrote and nobody has flushed, with what was there before.
@@ -381,6 +385,8 @@ impl World {
             adds_drivers: false,
             domain: None,
             workgroup: "WORKGROUP".into(),
+            told: vec![],
+            screen_is_gone: false,
             shares_are_in_use: false,
             connections: vec![],
             counters: BTreeMap::new(),

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
+
+use super::bindings::Kind;
 use super::{Windows, bindings};
 use windows_setup::drivers::ids::MachineDevice;
 
 use crate::in_windows::devices;
 use crate::platform::hardware::{self, Adapter, Hardware};
-use crate::platform::{Disks as _, Machine, Registry as _, System, smbios};
+use crate::platform::{Disks as _, Machine, Registry as _, Result, System, smbios};
 
 impl Machine for Windows {
     fn system(&self) -> System {
@@ -38,6 +41,14 @@ impl Machine for Windows {
 
     fn random(&self, bytes: &mut [u8]) {
         bindings::random(bytes);
+    }
+
+    /// In Windows PE the screen is the run's.
+    fn tell(&self, text: &str) -> Result<()> {
+        if self.pe.is_none() {
+            bindings::show_message(text, Kind::Information).context("showing a message")?;
+        }
+        Ok(())
     }
 
     fn sleep(&self, time: Duration) {

@@ -4,13 +4,11 @@ use std::cell::RefCell;
 
 use media_format::event::Event;
 
-use super::bindings;
+use super::bindings::{self, Kind};
 use crate::context::Reporter;
 use crate::log::Log;
 use crate::reporter::Consoles;
 use crate::screen::Screen;
-
-const TITLE: &str = "media-runtime";
 
 /// The consoles of the machine, and a window with what ended the run in a failure.
 ///
@@ -37,7 +35,7 @@ impl<'a> Notice<'a> {
 
     /// Nobody may be there to see it, so it ends nothing when it cannot be shown.
     fn show(&self, text: &str) {
-        match bindings::show_message(TITLE, text) {
+        match bindings::show_message(text, Kind::Error) {
             Ok(()) => self.log.info("the failure is shown on the machine's screen"),
             Err(error) => self.log.warning(format!(
                 "the failure cannot be shown on the machine's screen: {error}"

@@ -9,7 +9,9 @@ use windows_sys::Win32::System::LibraryLoader::{
     GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LoadLibraryExW,
 };
 use windows_sys::Win32::System::RemoteDesktop::WTSGetActiveConsoleSessionId;
-use windows_sys::Win32::UI::WindowsAndMessaging::{MB_ICONERROR, MB_OK, MESSAGEBOX_RESULT, MESSAGEBOX_STYLE};
+use windows_sys::Win32::UI::WindowsAndMessaging::{
+    MB_ICONERROR, MB_ICONINFORMATION, MB_OK, MESSAGEBOX_RESULT, MESSAGEBOX_STYLE,
+};
 use windows_sys::core::{BOOL, PCWSTR};
 
 use super::wide;
@@ -28,8 +30,17 @@ type SendMessage = unsafe extern "system" fn(
     wait: BOOL,
 ) -> BOOL;
 
+/// What a message is about.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum Kind {
+    Error,
+    Information,
+}
+
+const TITLE: &str = "media-runtime";
+
 /// Shows a message in the session of the machine's console and does not wait for an answer.
-pub(in super::super) fn show_message(title: &str, text: &str) -> Result<()> {
+pub(in super::super) fn show_message(text: &str, kind: Kind) -> Result<()> {
     /// Nobody is attached to the console, not even the sign-in screen.
     const NO_SESSION: u32 = u32::MAX;
     // SAFETY: takes nothing and gives a number.
@@ -38,7 +49,11 @@ pub(in super::super) fn show_message(title: &str, text: &str) -> Result<()> {
         return Err(Error::new(ErrorKind::NotFound, "the console has no session"));
     }
     let send = send_message()?;
-    let (title, text) = (wide(title), wide(text));
+    let (title, text) = (wide(TITLE), wide(text));
+    let icon = match kind {
+        Kind::Error => MB_ICONERROR,
+        Kind::Information => MB_ICONINFORMATION,
+    };
     let mut response = 0;
     // SAFETY: both texts' lengths go along; the number outlives the call, which does not wait, so nothing is written after it; no
     // server means this machine.
@@ -50,7 +65,7 @@ pub(in super::super) fn show_message(title: &str, text: &str) -> Result<()> {
             bytes(&title),
             text.as_ptr(),
             bytes(&text),
-            MB_OK | MB_ICONERROR,
+            MB_OK | icon,
             0,
             &mut response,
             0,

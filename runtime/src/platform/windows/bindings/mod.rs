@@ -22,7 +22,7 @@ pub(super) use firmware::{
     signature_list, smbios,
 };
 pub(super) use logon::Logon;
-pub(super) use message::show_message;
+pub(super) use message::{Kind, show_message};
 pub(super) use network::{Adapter, adapters, connect, disconnect, domain};
 pub(super) use process::{Job, end, exit_code, process_id};
 pub(super) use reparse::{is_externally_backed, reparse_tags};
