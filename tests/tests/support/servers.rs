@@ -13,52 +13,45 @@ pub fn kill(machine: &str, when: &[u64], over: &AtomicBool) -> usize {
     let mut killed = 0;
     while killed < when.len() && !over.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(50));
-        let Some((server, share)) = server_of(machine) else {
-            continue;
-        };
-        if size(&share) >= when[killed] {
-            run("kill", &["-KILL", &server]);
+        let (servers, share) = servers_of(machine);
+        if !servers.is_empty() && size(&share) >= when[killed] {
+            let servers: Vec<&str> = servers.iter().map(String::as_str).collect();
+            run("kill", &[&["-KILL"], &servers[..]].concat());
             killed += 1;
         }
     }
     killed
 }
 
-/// Its process, and the folder that it serves.
-fn server_of(machine: &str) -> Option<(String, PathBuf)> {
+/// Its processes, and the folder that it serves. They have no parent: the machine is known by naming the server's configuration, too.
+fn servers_of(machine: &str) -> (Vec<String>, PathBuf) {
     let processes = fs::read_dir("/proc").expect("/proc");
-    let mut numbers = processes.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    numbers.find_map(|number| {
-        let words = command_line(&number);
-        let is_server = words.first()?.ends_with("/smbd");
-        let config = words.iter().find(|word| word.ends_with("/smb.conf"))?;
-        let found = is_server && belongs(&number, machine);
-        found.then(|| (number, Path::new(config).with_file_name("files")))
-    })
-}
-
-/// Whether a process that it comes from has the text in its command line.
-fn belongs(process: &str, text: &str) -> bool {
-    let mut at = process.to_owned();
-    while let Some(parent) = parent(&at) {
-        if command_line(&parent).iter().any(|word| word.contains(text)) {
-            return true;
+    let numbers = processes.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let all: Vec<(String, Vec<String>)> = numbers
+        .map(|number| (number.clone(), command_line(&number)))
+        .collect();
+    let names = |words: &[String], text: &str| words.iter().any(|word| word.contains(text));
+    let (mut servers, mut share) = (Vec::new(), PathBuf::new());
+    for (number, words) in &all {
+        let config = words.iter().find(|word| word.ends_with("/smb.conf"));
+        let Some(config) = config.filter(|_| words[0].ends_with("/smbd")) else {
+            continue;
+        };
+        if all
+            .iter()
+            .any(|(_, words)| names(words, machine) && names(words, config))
+        {
+            servers.push(number.clone());
+            share = Path::new(config).with_file_name("files");
         }
-        at = parent;
     }
-    false
+    (servers, share)
 }
 
 fn command_line(process: &str) -> Vec<String> {
     let bytes = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     text.split('\0').map(str::to_owned).collect()
-}
-
-fn parent(process: &str) -> Option<String> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim();
-    (parent != "0").then(|| parent.to_owned())
 }
 
 fn size(folder: &Path) -> u64 {
