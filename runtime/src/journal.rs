@@ -108,6 +108,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether the run has its journal on this machine: it has built it, or began inside it. One that only captures what it has found
+    /// changes nothing there.
+    pub fn has_begun_here(&self) -> bool {
+        !self.state.is_empty()
+    }
+
     /// Whether that is the disk.
     pub fn is_on(&self, disk: &Disk) -> bool {
         let is_ours = |id: &str| !id.is_empty() && (id == self.state || id == self.system);

@@ -247,6 +247,25 @@ fn an_existing_windows_is_captured_volume_by_volume_and_not_changed() {
     }
 }
 
+/// A run that has failed inside that Windows leaves its log there, for somebody to read.
+#[test]
+fn what_an_earlier_run_has_left_in_an_existing_windows_stays_there() {
+    let mut before = existing(GENERALIZED);
+    let log = "ProgramData/media-runtime/smsts.log";
+    before.drives[0].parts[1].volume.put(log, file("it failed"));
+    let (world, report) = run_to_end(before.clone());
+    report.assert_succeeded();
+    assert_eq!(world.drives, before.drives);
+    assert!(!captured(&world).images[0].tree().contains_key(log));
+    assert!(
+        report
+            .log
+            .contains(r"Windows has \ProgramData\media-runtime, which an earlier run has left"),
+        "{}",
+        report.log
+    );
+}
+
 #[test]
 fn what_a_configmgr_client_knows_the_machine_by_is_not_captured_or_named() {
     let named = "certificates of a ConfigMgr client";

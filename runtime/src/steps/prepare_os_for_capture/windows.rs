@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use media_format::paths;
 use windows_setup::offline_registry::{ImageState, SOFTWARE_HIVE};
 use windows_setup::unattend;
 
@@ -18,7 +19,12 @@ pub(super) fn prepare(context: &mut Context<'_>) -> platform::Result<()> {
     let root = context.system_root(false)?;
     check_generalized(context, &root)?;
     name_answers(context, &root)?;
-    if planted::is_there(context.platform, &root)? {
+    if planted::is_there(context.platform, &root)? && !target.has_begun_here() {
+        context.log.warning(format!(
+            "Windows has \\{}, which an earlier run has left: it stays on the machine, and is not captured",
+            paths::INSTALLED_WINDOWS.replace('/', "\\")
+        ));
+    } else if planted::is_there(context.platform, &root)? {
         let root = volumes::assemble(context.platform, &target, true)?;
         let known = variables::secrets(context.variables);
         planted::remove(context.platform, context.log, &root, &target, &known)
