@@ -695,21 +695,46 @@ impl Drop for Raised<'_> {
     }
 }
 
-/// Meanwhile the server of the share ends three times; the machine connects again, and the image is the same.
-#[test]
-fn a_uefi_that_starts_its_disk_first_reaches_the_boot_image_again() {
+/// Runs media with a share whose server ends three times while an image arrives.
+fn try_while_the_server_ends(media: &Path, arguments: &[&str], disk: &str) -> (Option<i32>, String) {
     let over = AtomicBool::new(false);
-    let (wim, killed) = std::thread::scope(|scope| {
-        let killer = scope.spawn(|| support::servers::kill("disk-first-share", &SERVER_ENDS_AT, &over));
-        // Also where the run fails, or nothing would end.
+    let (ended, killed) = std::thread::scope(|scope| {
+        let killer = scope.spawn(|| support::servers::kill(disk, &SERVER_ENDS_AT, &over));
+        // Also where this panics, or nothing would end.
         let raised = Raised(&over);
-        let wim = captured_with_the_disk_first("share");
+        let ended = support::try_media(media, arguments);
         drop(raised);
-        (wim, killer.join().unwrap())
+        (ended, killer.join().unwrap())
     });
-    assert_eq!(killed, SERVER_ENDS_AT.len());
-    Image::at(&wim).assert_same_files(captured_on_the_stick());
-    fs::remove_file(out("tests/disk-first-share/share.raw")).unwrap();
+    assert_eq!(killed, SERVER_ENDS_AT.len(), "{}", ended.1);
+    ended
+}
+
+/// Meanwhile the server of the share ends: either nothing is lost, or nothing has the image's name, and the next start goes on.
+#[test]
+fn a_uefi_that_starts_its_disk_first_reaches_the_boot_image_again_and_a_server_that_ends_costs_no_image() {
+    let disk = support::empty_disk("disk-first");
+    let media = project("share", "iso", &[("CAPTURE_PASSWORD", "Canary-7hXq2")]);
+    let again = support::own("again", "iso");
+    fs::hard_link(&media, &again).unwrap();
+    let machine = ["--firmware=uefi", "--nic=e1000e", "--media-last", "--disk", &disk];
+    let arguments = [&machine[..], &["--share", "--share-password=Canary-7hXq2"]].concat();
+    let image = |media: &Path| support::files_below(&support::results_of(media), ".wim");
+
+    let (status, said) = try_while_the_server_ends(&media, &arguments, &disk);
+    let mut wims = image(&media);
+    if status != Some(0) {
+        assert!(said.contains("the run is kept"), "{said}");
+        assert!(wims.is_empty(), "{wims:?}");
+        let (status, said) = support::try_media(&again, &arguments);
+        assert_eq!(status, Some(0), "{said}");
+        assert!(!said.contains("Partition the disk"), "{said}");
+        wims = image(&again);
+    }
+    assert_eq!(wims.len(), 1, "{wims:?}");
+    Image::at(&wims[0]).assert_same_files(captured_on_the_stick());
+    fs::remove_file(disk).unwrap();
+    let _ = fs::remove_file(again);
 }
 
 fn captured_with_the_disk_first(scenario: &str) -> PathBuf {
