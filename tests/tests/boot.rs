@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use console::Console;
 use support::{Image, System, demo, demo_into, deployed_disk, digest, failing_try, out, project};
 
 /// What the run leaves behind must not be in an image or on a deployed machine.
@@ -528,87 +527,6 @@ fn a_fixed_address_reaches_a_share_that_a_step_connects() {
     let written = fs::read_to_string(written.first().expect("a file on the share")).unwrap();
     assert!(written.contains("inet 10.0.2.77/24"), "{written}");
     support::assert_without(&support::results_of(&media), "Canary-7hXq2");
-}
-
-/// Media that are not unattended ask which of their sequences runs, and for secrets, at the machine's screen.
-fn somebody_chooses_the_sequence_that_fails(media: &Path) -> Console {
-    let mut console = Console::start(media);
-    console.wait_for("Number of the task sequence to run");
-    console.enter("2");
-    console.wait_for("Code");
-    console.enter("zq9wm4");
-    console.wait_for("the code is right");
-    console.wait_for("\"succeeded\":false");
-    assert!(!console.said().contains("zq9wm4"), "{}", console.said());
-    console
-}
-
-const TO_THE_SHELL: &str = "echo f8 leads to a shell >/dev/ttyS0";
-
-#[test]
-fn somebody_chooses_answers_sees_the_failure_and_opens_a_shell() {
-    let media = project("attended", "iso", &[]);
-    let mut console = somebody_chooses_the_sequence_that_fails(&media);
-    let (red, green) = console.red_and_green();
-    assert!(red > 500 && green > 50, "{red} red pixels, {green} green ones");
-    console.press("f8");
-    console.enter(TO_THE_SHELL);
-    console.wait_for("f8 leads to a shell");
-    let (red, _) = console.red_and_green();
-    assert_eq!(red, 0, "the failure is still shown");
-    console.press("alt-f1");
-    console.press("alt-f1");
-    assert!(console.red_and_green().0 > 100, "the way back");
-    fs::remove_file(media).unwrap();
-}
-
-#[test]
-fn there_is_no_shell_unless_the_media_allow_one() {
-    let media = project("attended-locked", "iso", &[]);
-    let mut console = somebody_chooses_the_sequence_that_fails(&media);
-    for keys in ["f8", "alt-f2"] {
-        console.press(keys);
-        console.enter(TO_THE_SHELL);
-    }
-    // The other test sees its answer within a second.
-    std::thread::sleep(std::time::Duration::from_secs(15));
-    assert!(!console.said().contains("f8 leads"), "{}", console.said());
-    fs::remove_file(media).unwrap();
-}
-
-fn files_are_what_they_were(boot_image: &Path, format: &str, firmware: &str) {
-    let folder = support::own("files", "project");
-    files::project(&folder, boot_image);
-    let media = support::build(&folder.join("files.toml"), format, &[]);
-    let (status, said) = support::try_media(&media, &[firmware, "--no-disk"]);
-    assert_eq!(status, Some(0), "{said}");
-    fs::remove_dir_all(folder).unwrap();
-}
-
-/// Judges by the kernel's exFAT what is written by ours.
-#[test]
-fn a_stick_has_every_file_for_the_kernel_of_the_boot_image() {
-    files_are_what_they_were(&out("boot-image/linux-pe.tar"), "usb", "--firmware=uefi");
-}
-
-/// The same for ISO 9660, and shows that a boot image of another release than the default starts.
-#[test]
-fn a_disc_has_every_file_for_the_kernel_of_debian_12() {
-    let boot_image = out("tests/bookworm.tar");
-    let text = boot_image.display().to_string();
-    let cache = out("cache/boot-image").display().to_string();
-    let build = [
-        "boot-image",
-        "build",
-        "--suite=bookworm",
-        "--cache",
-        &cache,
-        "--output",
-        &text,
-    ];
-    support::run(&out("bin/media-builder").display().to_string(), &build);
-    files_are_what_they_were(&boot_image, "iso", "--firmware=bios");
-    fs::remove_file(boot_image).unwrap();
 }
 
 /// Most drivers of the boot image for which QEMU has the hardware.

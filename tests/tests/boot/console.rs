@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::support::{Processors, own};
+use super::support::{Processors, own, project};
 
 /// By translation a machine starts in half a minute; beside other tests it takes longer.
 const LIMIT: Duration = Duration::from_secs(400);
@@ -124,4 +124,50 @@ fn pixels(picture: &[u8]) -> Option<Vec<[u8; 3]>> {
         .product();
     let pixels = content.as_chunks().0.to_vec();
     (kind == b"P6" && area > 0 && pixels.len() == area).then_some(pixels)
+}
+
+/// Media that are not unattended ask which of their sequences runs, and for secrets, at the machine's screen.
+fn somebody_chooses_the_sequence_that_fails(media: &Path) -> Console {
+    let mut console = Console::start(media);
+    console.wait_for("Number of the task sequence to run");
+    console.enter("2");
+    console.wait_for("Code");
+    console.enter("zq9wm4");
+    console.wait_for("the code is right");
+    console.wait_for("\"succeeded\":false");
+    assert!(!console.said().contains("zq9wm4"), "{}", console.said());
+    console
+}
+
+const TO_THE_SHELL: &str = "echo f8 leads to a shell >/dev/ttyS0";
+
+#[test]
+fn somebody_chooses_answers_sees_the_failure_and_opens_a_shell() {
+    let media = project("attended", "iso", &[]);
+    let mut console = somebody_chooses_the_sequence_that_fails(&media);
+    let (red, green) = console.red_and_green();
+    assert!(red > 500 && green > 50, "{red} red pixels, {green} green ones");
+    console.press("f8");
+    console.enter(TO_THE_SHELL);
+    console.wait_for("f8 leads to a shell");
+    let (red, _) = console.red_and_green();
+    assert_eq!(red, 0, "the failure is still shown");
+    console.press("alt-f1");
+    console.press("alt-f1");
+    assert!(console.red_and_green().0 > 100, "the way back");
+    fs::remove_file(media).unwrap();
+}
+
+#[test]
+fn there_is_no_shell_unless_the_media_allow_one() {
+    let media = project("attended-locked", "iso", &[]);
+    let mut console = somebody_chooses_the_sequence_that_fails(&media);
+    for keys in ["f8", "alt-f2"] {
+        console.press(keys);
+        console.enter(TO_THE_SHELL);
+    }
+    // The other test sees its answer within a second.
+    std::thread::sleep(Duration::from_secs(15));
+    assert!(!console.said().contains("f8 leads"), "{}", console.said());
+    fs::remove_file(media).unwrap();
 }

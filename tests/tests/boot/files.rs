@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::support::run;
+use super::support::{self, out, run};
 
 /// What runs in the boot image, in the package's folder: every file is what it was, and there are as many as there were.
 const CHECK: &str = r#"set -eu
@@ -15,7 +15,7 @@ folders=$(find . -type d | wc -l)
 "#;
 
 /// Writes a project with such a package into a folder; its sequence fails where a file is not what it was.
-pub(super) fn project(folder: &Path, boot_image: &Path) {
+fn project(folder: &Path, boot_image: &Path) {
     let package = folder.join("package");
     let (files, folders) = tree(&package.join("tree"));
     let list = "cd \"$1\" && find . -type f -exec sha256sum {} + >../SUMS";
@@ -90,4 +90,39 @@ fn tree(root: &Path) -> (usize, usize) {
         write(&root.join("names").join(name), 700);
     }
     (files, folders)
+}
+
+fn files_are_what_they_were(boot_image: &Path, format: &str, firmware: &str) {
+    let folder = support::own("files", "project");
+    project(&folder, boot_image);
+    let media = support::build(&folder.join("files.toml"), format, &[]);
+    let (status, said) = support::try_media(&media, &[firmware, "--no-disk"]);
+    assert_eq!(status, Some(0), "{said}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Judges by the kernel's exFAT what is written by ours.
+#[test]
+fn a_stick_has_every_file_for_the_kernel_of_the_boot_image() {
+    files_are_what_they_were(&out("boot-image/linux-pe.tar"), "usb", "--firmware=uefi");
+}
+
+/// The same for ISO 9660, and shows that a boot image of another release than the default starts.
+#[test]
+fn a_disc_has_every_file_for_the_kernel_of_debian_12() {
+    let boot_image = out("tests/bookworm.tar");
+    let text = boot_image.display().to_string();
+    let cache = out("cache/boot-image").display().to_string();
+    let build = [
+        "boot-image",
+        "build",
+        "--suite=bookworm",
+        "--cache",
+        &cache,
+        "--output",
+        &text,
+    ];
+    support::run(&out("bin/media-builder").display().to_string(), &build);
+    files_are_what_they_were(&boot_image, "iso", "--firmware=bios");
+    fs::remove_file(boot_image).unwrap();
 }

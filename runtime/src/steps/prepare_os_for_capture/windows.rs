@@ -19,16 +19,17 @@ pub(super) fn prepare(context: &mut Context<'_>) -> platform::Result<()> {
     let root = context.system_root(false)?;
     check_generalized(context, &root)?;
     name_answers(context, &root)?;
-    if planted::is_there(context.platform, &root)? && !target.has_begun_here() {
-        context.log.warning(format!(
-            "Windows has \\{}, which an earlier run has left: it stays on the machine, and is not captured",
-            paths::INSTALLED_WINDOWS.replace('/', "\\")
-        ));
-    } else if planted::is_there(context.platform, &root)? {
+    let planted = planted::is_there(context.platform, &root)?;
+    if planted && target.has_begun_here() {
         let root = volumes::assemble(context.platform, &target, true)?;
         let known = variables::secrets(context.variables);
         planted::remove(context.platform, context.log, &root, &target, &known)
             .context("taking the run's own traces out of Windows")?;
+    } else if planted {
+        context.log.warning(format!(
+            "Windows has \\{}, which an earlier run has left: it stays on the machine, and is not captured",
+            paths::INSTALLED_WINDOWS.replace('/', "\\")
+        ));
     }
     context
         .platform
