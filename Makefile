@@ -26,7 +26,7 @@ help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: ## Install what is missing (as root, or by sudo).
-	@scripts/setup
+	@scripts/setup $(NEEDED)
 
 build: programs windows reference ## Build the programs, the boot image and the demonstration's reference.
 	@$(MAKE) --no-print-directory $(BOOT_IMAGE)
@@ -59,17 +59,21 @@ reference: | setup ## Build the demonstration's reference: a Debian, and the rep
 stand-in: | setup ## Build what stands for Windows in the tests: a small Linux with Wine, in an image that says it is Windows.
 	@payloads/stand-in-windows/build --output out/stand-in
 
+# It does not wait for what only the tests need.
+demo: NEEDED := demo
 demo: programs $(BOOT_IMAGE) reference ## Build media, boot it in a virtual machine, build and capture a reference machine.
 	@scripts/demo
 
 # The same random input in each run: what it finds is mended, and does not come and go.
 test: export PROPTEST_RNG_SEED := 1
+# Tests of machines wait for a processor, for a machine of another test, or for Wine, most of their time.
+test test-boot: export RUST_TEST_THREADS := $(shell echo $$((2 * $$(nproc))))
 test: build stand-in ## Run all tests, those that boot machines too.
 	@scripts/reference --check
 	@$(CARGO) test --locked --workspace
 
 test-boot: build stand-in ## Run only the tests that boot machines.
-	@$(CARGO) test --locked --package tests --test 'boot*'
+	@$(CARGO) test --locked --package tests --test boot
 
 # The time is for what reads disks before they are mounted (a fifth), for each of the workers (a tenth), and for all other parsers.
 FUZZ_SECONDS ?= 600

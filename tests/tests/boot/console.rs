@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::support::{Processors, own, project};
+use crate::support::{Processors, own, project};
 
 /// By translation a machine starts in half a minute; beside other tests it takes longer.
 const LIMIT: Duration = Duration::from_secs(400);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::support::{self, out, run};
+use crate::support::{self, out, run};
 
 /// What runs in the boot image, in the package's folder: every file is what it was, and there are as many as there were.
 const CHECK: &str = r#"set -eu

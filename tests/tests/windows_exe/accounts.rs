@@ -107,7 +107,6 @@ fn an_account_that_may_not_log_on_at_the_machine_does_so_as_a_batch_job_and_a_ti
     let steps = as_account(slow, "planner", "timeout = \"4 s\"\ncontinue-on-error = true")
         + &step("run-command-line", "command = 'ping -n 14 127.0.0.1 >nul'");
     let mut machine = machine(PASSWORD, &steps);
-    let _ = fs::remove_file(machine.c("late.txt"));
     machine.goes_on();
     machine.until_shutdown();
     assert!(machine.log().contains("time limit"), "{}", machine.log());

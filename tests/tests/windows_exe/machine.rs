@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::process::{Child, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use media_format::manifest::{
@@ -14,6 +14,8 @@ use media_format::state::{BootState, Next};
 use media_format::{journal, paths};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+
+use crate::wine::{self, PATIENCE, command, compile, compile_as, end_wine, wine};
 
 pub const MEDIA: &str = "4b2c9a52-7f1e-4c55-9a55-0d8a5f4f7a11";
 pub const SERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\media-runtime";
@@ -26,87 +28,9 @@ const MINI_NT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\MiniNT";
 /// What Wine calls the volume with that letter.
 const VOLUME_W: &str = r"\\?\Volume{00000000-0000-0000-0000-000000000057}\";
 const ESP: &str = "0aa11bb2-0000-4000-8000-000000000001";
-/// Starting Wine takes seconds, and many of them where other tests run beside it.
-const PATIENCE: Duration = Duration::from_secs(240);
-
-/// The first start of Wine makes the prefix, which takes half a minute: all tests share it, one at a time. It is a folder of the
-/// build, which the next run replaces: nothing removes what is static when a program ends.
-static PREFIX: LazyLock<Mutex<PathBuf>> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wine-prefix");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder for the prefix");
-    let output = wine(&folder, &["wineboot", "-i"], PATIENCE);
-    assert!(folder.join("drive_c/windows").is_dir(), "{output:?}");
-    for program in ["shutdown", "unprivileged"] {
-        compile(program, &folder.join("drive_c/windows/system32"));
-    }
-    end_wine(&folder);
-    Mutex::new(folder)
-});
-
-/// A program of the tests, for Windows.
-fn compile(name: &str, folder: &Path) -> PathBuf {
-    compile_as("-municode", name, &folder.join(format!("{name}.exe")))
-}
-
-fn compile_as(kind: &str, name: &str, program: &Path) -> PathBuf {
-    let _ = fs::remove_file(program);
-    let source = format!("tests/windows_exe/{name}.c");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
-    let compiled = Command::new("x86_64-w64-mingw32-gcc")
-        .args([kind, "-o"])
-        .args([program, &source])
-        .output();
-    let compiled = compiled.expect("x86_64-w64-mingw32-gcc (make setup installs it)");
-    assert!(compiled.status.success(), "{compiled:?}");
-    program.to_owned()
-}
-
-/// A Wine of this prefix; what it says of its own troubles is left out.
-fn command(prefix: &Path) -> Command {
-    let mut command = Command::new("timeout");
-    command
-        .env("WINEPREFIX", prefix)
-        .env("WINEDEBUG", "-all")
-        .env("LC_ALL", "C.UTF-8")
-        .env(
-            "WINEDLLOVERRIDES",
-            "mscoree,mshtml,winemenubuilder.exe=;shutdown.exe=n;netapi32=n,b",
-        )
-        .env_remove("DISPLAY");
-    command
-}
-
-/// Runs a program of this prefix. On a machine under load Wine at times does not bring a program's process into being, and
-/// says so: nothing of the program has run then, and it is started again.
-fn wine(prefix: &Path, arguments: &[&str], limit: Duration) -> Output {
-    const NOT_STARTED: &str = "ShellExecuteEx failed: Internal error";
-    let mut attempts = 1;
-    loop {
-        let output = command(prefix)
-            .args(["--kill-after=5", &limit.as_secs().to_string(), "wine"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .expect("timeout of coreutils");
-        let said = String::from_utf8_lossy(&output.stdout);
-        if attempts == 3 || !said.contains(NOT_STARTED) {
-            return output;
-        }
-        attempts += 1;
-    }
-}
-
-/// Ends everything of this prefix, as a power cut would.
-fn end_wine(prefix: &Path) {
-    for argument in ["-k", "-w"] {
-        let _ = command(prefix).args(["60", "wineserver", argument]).output();
-    }
-}
-
 /// The machine of one test.
 pub struct Machine {
-    prefix: MutexGuard<'static, PathBuf>,
+    prefix: tempfile::TempDir,
     files: tempfile::TempDir,
     session: Option<Child>,
 }
@@ -128,9 +52,7 @@ impl Machine {
 
     /// A machine whose Windows no run has touched, with media of that sequence.
     pub fn installed(steps: &str) -> Self {
-        let machine = Self::new(steps, vec![]);
-        let _ = fs::remove_dir_all(machine.c(paths::INSTALLED_WINDOWS));
-        machine
+        Self::new(steps, vec![])
     }
 
     /// The same, whose media carries a secret.
@@ -144,7 +66,7 @@ impl Machine {
 
     fn without_volumes() -> Self {
         Self {
-            prefix: PREFIX.lock().unwrap_or_else(PoisonError::into_inner),
+            prefix: wine::prefix(),
             files: tempfile::tempdir().expect("a folder for the volumes"),
             session: None,
         }
@@ -207,8 +129,6 @@ impl Machine {
 
     fn plant_winpe(&self) {
         let folder = self.c("media-runtime");
-        let _ = fs::remove_dir_all(&folder);
-        let _ = fs::remove_file(self.c("calls.txt"));
         fs::create_dir_all(&folder).expect("the runtime's folder");
         copy_runtime(&folder);
         let tool = compile("winpe_tool", &folder);
@@ -228,18 +148,18 @@ impl Machine {
             let added = self.run(&[&["reg"], &key[..]].concat());
             assert!(added.status.success(), "{added:?}");
         }
-        end_wine(&self.prefix);
+        end_wine(self.prefix.path());
     }
 
     /// Starts the runtime as winpeshl.ini does; one that waits at its end is ended after that time.
     pub fn runs_in_winpe(&self, within: Duration) -> Output {
         let program = r"C:\media-runtime\media-runtime.exe";
-        wine(&self.prefix, &[program, "start"], within)
+        wine(self.prefix.path(), &[program, "start"], within)
     }
 
     /// Starts it so until its log has that text; the runtime waits at its end.
     pub fn runs_in_winpe_until(&self, said: &str) {
-        let mut run = command(&self.prefix)
+        let mut run = command(self.prefix.path())
             .args(["--kill-after=5", &PATIENCE.as_secs().to_string(), "wine"])
             .args([r"C:\media-runtime\media-runtime.exe", "start"])
             .stdin(Stdio::null())
@@ -251,7 +171,7 @@ impl Machine {
         while !self.log().contains(said) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(200));
         }
-        end_wine(&self.prefix);
+        end_wine(self.prefix.path());
         let _ = run.kill();
         let _ = run.wait();
     }
@@ -270,14 +190,14 @@ impl Machine {
     fn make_volume(&self, letter: &str, name: &str) {
         let folder = self.volume(name);
         fs::create_dir(&folder).expect("a volume");
-        let link = self.prefix.join("dosdevices").join(letter);
+        let link = self.prefix.path().join("dosdevices").join(letter);
         let _ = fs::remove_file(&link);
         symlink(&folder, link).expect("a drive letter");
     }
 
     /// A path on drive C:.
     pub fn c(&self, path: &str) -> PathBuf {
-        self.prefix.join("drive_c").join(path)
+        self.prefix.path().join("drive_c").join(path)
     }
 
     /// A path on the boot partition.
@@ -388,8 +308,6 @@ impl Machine {
 
     fn plant(&self) {
         let folder = self.c(paths::INSTALLED_WINDOWS);
-        let _ = fs::remove_dir_all(&folder);
-        let _ = fs::remove_file(self.c("shutdown.txt"));
         fs::create_dir_all(&folder).expect("the runtime's folder");
         copy_runtime(&folder);
         put(&folder.join(paths::INSTALLED_MEDIA_ID), MEDIA.as_bytes());
@@ -405,7 +323,6 @@ impl Machine {
 
     /// Makes this Windows know one password, as the runtime sees it.
     pub fn knows_a_password(&self) {
-        let _ = fs::remove_file(self.c("logons.txt"));
         let library = self.c(paths::INSTALLED_WINDOWS).join("netapi32.dll");
         compile_as("-shared", "logons", &library);
     }
@@ -418,7 +335,7 @@ impl Machine {
 
     /// Runs a program of this Windows to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        wine(&self.prefix, arguments, PATIENCE)
+        wine(self.prefix.path(), arguments, PATIENCE)
     }
 
     /// Runs the runtime.
@@ -445,7 +362,7 @@ impl Machine {
         for (name, kind, data) in values {
             self.set_value(SERVICE, name, kind, data);
         }
-        end_wine(&self.prefix);
+        end_wine(self.prefix.path());
     }
 
     /// Writes a value of the registry.
@@ -456,7 +373,7 @@ impl Machine {
 
     /// Starts Windows: its services come up, and nobody does anything.
     pub fn start(&mut self) {
-        let session = command(&self.prefix)
+        let session = command(self.prefix.path())
             .args([
                 "--kill-after=5",
                 &PATIENCE.as_secs().to_string(),
@@ -498,7 +415,7 @@ impl Machine {
 
     /// Ends Windows at once.
     pub fn power_off(&mut self) {
-        end_wine(&self.prefix);
+        end_wine(self.prefix.path());
         if let Some(mut session) = self.session.take() {
             let _ = session.kill();
             let _ = session.wait();
@@ -534,18 +451,8 @@ impl Machine {
 }
 
 impl Drop for Machine {
-    /// The next machine has the same registry: the service must not start there by itself.
     fn drop(&mut self) {
         self.power_off();
-        let _ = fs::remove_file(self.c(paths::INSTALLED_WINDOWS).join(paths::WINDOWS_PROGRAM));
-        self.run(&["reg", "delete", SERVICE, "/f"]);
-        self.run(&["reg", "delete", SETUP, "/f"]);
-        self.run(&["reg", "delete", CONTROL, "/v", "PEFirmwareType", "/f"]);
-        self.run(&["reg", "delete", MINI_NT, "/f"]);
-        for letter in ["d:", "e:", "s:", "w:"] {
-            let _ = fs::remove_file(self.prefix.join("dosdevices").join(letter));
-        }
-        end_wine(&self.prefix);
     }
 }
 

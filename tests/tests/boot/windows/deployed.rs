@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use super::listing::Listing;
 use super::start_up::copy_of_esp;
-use super::{assert_kept, attributes, captured, registry, support};
+use super::{assert_kept, attributes, captured, registry};
+use crate::support;
 
 /// What `scripts/demo` gives the administrator of the machine.
 const PASSWORD: &str = "Canary-9kWm4";

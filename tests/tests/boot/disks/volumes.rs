@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::support::{own, run};
+use crate::support::{own, run};
 
 /// The volumes of a disk.
 pub(super) struct Volumes {

@@ -7,7 +7,7 @@ use super::listing::Listing;
 /// Where the active partition begins, as mtools take it.
 const ACTIVE: &str = "@@1M";
 /// What the runtime leaves there at the end of a run.
-const WINDOWS_MENU: &str = include_str!("../../../runtime/src/staging/windows.cfg");
+const WINDOWS_MENU: &str = include_str!("../../../../runtime/src/staging/windows.cfg");
 /// `O:BAG:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)`, as MS-DTYP 2.4.6 has it.
 const PROTECTED: &str = "010004901400000024000000000000003400000001020000000000052000000020020000\
     0102000000000005200000002002000002004c000300000000031400ff011f00010100000000000512000000\

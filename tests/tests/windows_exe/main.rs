@@ -1,13 +1,10 @@
 //! `media-runtime.exe` under Wine: what it does inside Windows, as far as Wine plays one. `make windows` makes the program.
 #![allow(unreachable_pub)] // A module of a test program has no outside.
 
-#[path = "windows_exe/accounts.rs"]
 mod accounts;
-#[path = "windows_exe/machine.rs"]
 mod machine;
-#[path = "windows_exe/start.rs"]
 mod start;
-#[path = "windows_exe/winpe.rs"]
+mod wine;
 mod winpe;
 
 use std::fs;
@@ -36,7 +33,6 @@ fn the_service_waits_for_set_up_and_goes_on_with_the_run() {
         "command = 'echo said by cmd> C:\\made.txt & echo out'\noutput-variable = \"SAID\"",
     ) + &step("restart-computer", "target = \"pe\"");
     let mut machine = Machine::with(&steps, vec![]);
-    let _ = fs::remove_file(machine.c("made.txt"));
     machine.set_value(SETUP, "OOBEInProgress", "REG_DWORD", "1");
     machine.enter_service();
     machine.start();
@@ -82,7 +78,7 @@ fn application(id: &str, line: &str, files: &[(&str, &[u8])]) -> Content {
 /// A Windows Installer package with one file, made by wixl.
 fn msi() -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
-    let source = include_str!("windows_exe/tool.wxs");
+    let source = include_str!("tool.wxs");
     fs::write(folder.path().join("tool.wxs"), source).expect("the source");
     fs::write(folder.path().join("hello.txt"), "installed by msiexec").expect("the file");
     let output = std::process::Command::new("wixl")
@@ -123,7 +119,6 @@ fn applications_that_ask_for_a_restart_get_it_and_the_list_goes_on() {
         ),
     ];
     let mut machine = Machine::with(&steps, packages);
-    let _ = fs::remove_file(machine.c("counted.txt"));
     machine.goes_on();
     assert!(machine.until_shutdown().starts_with("/r"));
     let installed = machine.c("Program Files/Tool/hello.txt");
@@ -183,7 +178,6 @@ fn conditions_ask_the_registry_and_a_time_limit_ends_what_a_program_has_started(
         + &step("restart-computer", "target = \"pe\"");
     let mut machine = Machine::with(&steps, vec![]);
     machine.set_value(key, "Number", "REG_DWORD", "7");
-    let _ = fs::remove_file(machine.c("late.txt"));
     machine.goes_on();
     machine.until_shutdown();
     let journal = machine.journal();
@@ -213,7 +207,6 @@ fn sysprep_that_says_it_succeeded_and_has_not_fails_the_run() {
         "{log}"
     );
     assert_eq!(machine.next(), None, "a failed run leads nowhere");
-    fs::remove_dir_all(folder).expect("removing it");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::support::{digest, own, run};
 use super::volumes;
+use crate::support::{digest, own, run};
 
 struct Disk {
     path: PathBuf,

@@ -2,10 +2,12 @@
 #![allow(unreachable_pub)] // A module of a test program has no outside.
 
 pub mod firmware;
+mod image;
 pub mod our_qemu;
+mod secrets;
 pub mod servers;
+mod system;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::FileExt as _;
@@ -14,8 +16,11 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use base64ct::{Base64Unpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
+
+pub use image::Image;
+pub use secrets::{assert_without, with_secret};
+pub use system::System;
 
 /// Processors of this computer that an emulated machine may use while it is held: machines with more of them than there are
 /// run into their time-outs, and one with a single processor leaves the others idle.
@@ -266,60 +271,6 @@ pub fn shorten_log(disk: &str) {
         .expect("writing");
 }
 
-/// Neither the file nor any below the folder has the secret in it: as UTF-8, as UTF-16, or within a text in base64.
-pub fn assert_without(place: &Path, secret: &str) {
-    let found = with_secret(place, secret);
-    assert_eq!(found, "", "these have the secret");
-}
-
-/// Files that have it.
-pub fn with_secret(place: &Path, secret: &str) -> String {
-    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let mut patterns = vec![escaped(secret.as_bytes()), escaped(&wide)];
-    for text in [secret.as_bytes(), &wide] {
-        patterns.extend((0..3).map(|shift| escaped(in_base64(text, shift).as_bytes())));
-    }
-    let found = Command::new("perl")
-        .args(["-MFile::Find", "-e", SEARCH, &patterns.join("|")])
-        .arg(place)
-        .output()
-        .expect("perl");
-    assert!(found.status.success(), "{}", text_of(&found));
-    text_of(&found)
-}
-
-/// Prints the files below a place that have a pattern in them. They are read in pieces, because a disk may have gigabytes without a
-/// line's end; the end of a piece is looked at again with the next one. Holes, of which an image of a disk has gigabytes, are left
-/// out (3 is `SEEK_DATA`, which fails behind the last data).
-const SEARCH: &str = r#"
-    my ($pattern, $place) = @ARGV;
-    find({ no_chdir => 1, wanted => sub {
-        return if -l $_ || !-f _;
-        open(my $file, '<:raw', $_) or die "$_: $!";
-        my ($end, $next) = ('', 0);
-        while (defined(my $start = sysseek($file, $next, 3))) {
-            my $count = sysread($file, my $piece, 4194304) or last;
-            $end = '' if $start > $next;
-            $next = $start + $count;
-            my $text = $end . $piece;
-            if ($text =~ /$pattern/) { print "$File::Find::name\n"; last }
-            $end = substr($text, -200) if length $text > 200;
-        }
-    } }, $place);
-"#;
-
-fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
-}
-
-/// What stands for the text in base64 wherever it begins: its middle, which depends on nothing around it.
-fn in_base64(text: &[u8], shift: usize) -> String {
-    let padded = [&vec![0; shift][..], text].concat();
-    let encoded = Base64Unpadded::encode_string(&padded);
-    let last = padded.len() / 3 * 4;
-    encoded[(shift * 8).div_ceil(6)..last].to_owned()
-}
-
 /// SHA-256 of a file.
 pub fn digest(path: &Path) -> String {
     let mut file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -345,14 +296,6 @@ pub fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// What GRUB's installer writes for one machine's volumes.
-const NAMES_ITS_VOLUME: [&str; 4] = [
-    "/boot/grub/grub.cfg",
-    "/boot/grub/x86_64-efi/core.efi",
-    "/boot/grub/x86_64-efi/grub.efi",
-    "/boot/grub/x86_64-efi/load.cfg",
-];
-
 /// The XML metadata of a WIM.
 pub fn xml_of(wim: &Path) -> String {
     let about = run_for_bytes("wimlib-imagex", &["info", "--xml", &wim.display().to_string()]);
@@ -363,149 +306,7 @@ pub fn xml_of(wim: &Path) -> String {
     String::from_utf16(&units).expect("the WIM's XML")
 }
 
-/// An image of a captured WIM, seen through wimlib-imagex.
-pub struct Image {
-    path: String,
-    index: String,
-    paths: BTreeSet<String>,
-}
-
-impl Image {
-    /// The first image of the file: the system's root.
-    pub fn at(path: &Path) -> Self {
-        Self::numbered(path, "1")
-    }
-
-    /// The image of the volume that was mounted there.
-    pub fn of_volume(path: &Path, mount_point: &str) -> Self {
-        let xml = xml_of(path);
-        let wanted = format!("<MOUNTPOINT>{mount_point}</MOUNTPOINT>");
-        let index = xml
-            .split("<IMAGE INDEX=\"")
-            .find(|image| image.contains(&wanted))
-            .and_then(|image| image.split('"').next());
-        Self::numbered(path, index.unwrap_or_else(|| panic!("no {wanted} in {xml}")))
-    }
-
-    fn numbered(path: &Path, index: &str) -> Self {
-        let path = path.display().to_string();
-        let listed = run("wimlib-imagex", &["dir", &path, index]);
-        Self {
-            path,
-            index: index.to_owned(),
-            paths: listed.lines().map(str::to_owned).collect(),
-        }
-    }
-
-    /// The image is intact, its digest is the one beside it, and it says what it is.
-    pub fn verify(&self) {
-        run("wimlib-imagex", &["verify", &self.path]);
-        let beside =
-            fs::read_to_string(format!("{}.sha256", self.path)).expect("the digest beside the image");
-        assert!(
-            beside.starts_with(&digest(Path::new(&self.path))),
-            "the digest beside the image is another"
-        );
-        let about = run("wimlib-imagex", &["info", &self.path, &self.index]);
-        assert!(about.contains("aptured by media-builder"), "{about}");
-    }
-
-    pub fn contains(&self, path: &str) -> bool {
-        self.paths.contains(path)
-    }
-
-    pub fn matches(&self, beginning: &str) -> bool {
-        self.paths
-            .range(beginning.to_owned()..)
-            .next()
-            .is_some_and(|path| path.starts_with(beginning))
-    }
-
-    pub fn text(&self, path: &str) -> String {
-        run(
-            "wimlib-imagex",
-            &["extract", &self.path, &self.index, path, "--to-stdout"],
-        )
-    }
-
-    /// No file of the image has the secret in it.
-    pub fn assert_without(&self, secret: &str) {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let into = format!("--dest-dir={}", folder.path().display());
-        run(
-            "wimlib-imagex",
-            &["extract", &self.path, &self.index, "/", &into, "--no-acls"],
-        );
-        assert!(folder.path().join("etc").exists(), "nothing was extracted");
-        assert_without(folder.path(), secret);
-    }
-
-    pub fn has_applications_and_update(&self) {
-        self.lists_applications_and_update("/var/lib/dpkg/status");
-    }
-
-    /// The list of what is installed, of which the applications and the update are part.
-    pub fn lists_applications_and_update(&self, path: &str) {
-        let status = self.text(path);
-        for (package, version) in [
-            ("demo-library", "1.0"),
-            ("demo-editor", "1.0"),
-            ("demo-base", "1.1"),
-        ] {
-            assert_eq!(
-                version_in(&status, package).as_deref(),
-                Some(version),
-                "{package}"
-            );
-        }
-    }
-
-    /// Asserts that both have the same files: content, kind, owner, mode and links. GRUB's files name the volume that
-    /// they start from, and each machine's has a UUID of its own.
-    pub fn assert_same_files(&self, other: &Self) {
-        let (mine, others) = (self.files(), other.files());
-        let all: BTreeSet<&String> = mine.keys().chain(others.keys()).collect();
-        let differ: Vec<_> = all
-            .into_iter()
-            .filter(|path| mine.get(*path) != others.get(*path))
-            .filter(|path| !NAMES_ITS_VOLUME.contains(&path.as_str()))
-            // Debian's daily timer puts lists of packages there, when a run goes over midnight.
-            .filter(|path| !path.starts_with("/var/backups/"))
-            .collect();
-        assert!(differ.is_empty(), "these differ: {differ:#?}");
-        assert!(mine.len() > 5000, "only {} files were compared", mine.len());
-    }
-
-    /// Each path with all that `wimlib-imagex` says about it, without times and places in the WIM.
-    fn files(&self) -> BTreeMap<String, String> {
-        let about = run("wimlib-imagex", &["dir", "--detailed", &self.path, &self.index]);
-        let kept = [
-            "Attributes",
-            "UNIX Data",
-            "Link Count",
-            "Reparse Tag",
-            "Hash",
-            "Uncompressed size",
-        ];
-        let mut files = BTreeMap::new();
-        let mut path = String::new();
-        for (key, value) in about.lines().filter_map(|line| line.split_once('=')) {
-            let (key, value) = (key.trim(), value.trim());
-            if key == "Full Path" {
-                path = value.trim_matches('"').to_owned();
-            }
-            if kept.contains(&key) {
-                let line = format!("{key}={value};");
-                files
-                    .entry(path.clone())
-                    .or_insert_with(String::new)
-                    .push_str(&line);
-            }
-        }
-        files
-    }
-}
-
+/// The version of an installed package, in dpkg's status.
 fn version_in(status: &str, package: &str) -> Option<String> {
     let entry = status
         .split("\n\n")
@@ -513,80 +314,4 @@ fn version_in(status: &str, package: &str) -> Option<String> {
     let installed = entry.lines().any(|line| line == "Status: install ok installed");
     let version = entry.lines().find_map(|line| line.strip_prefix("Version: "))?;
     installed.then(|| version.to_owned())
-}
-
-/// The installed system of a disk, seen through debugfs and mtools.
-pub struct System {
-    root: String,
-    boot: String,
-}
-
-impl System {
-    /// The last partition is the root, the first one the boot partition.
-    pub fn on(disk: &Path) -> Self {
-        Self::of_volume(disk, usize::MAX)
-    }
-
-    /// That partition is the root, counted from 0; where there are not so many, the last one.
-    pub fn of_volume(disk: &Path, number: usize) -> Self {
-        let table = run("sfdisk", &["--dump", &disk.display().to_string()]);
-        let starts: Vec<u64> = table
-            .lines()
-            .filter_map(|line| {
-                line.split("start=")
-                    .nth(1)?
-                    .split(',')
-                    .next()?
-                    .trim()
-                    .parse()
-                    .ok()
-            })
-            .collect();
-        let at = |start: &u64| start * 512;
-        let (first, root) = (starts.first(), starts.get(number).or(starts.last()));
-        let disk = disk.display();
-        Self {
-            root: format!("{disk}?offset={}", root.map(at).expect("a root partition")),
-            boot: format!("{disk}@@{}", first.map(at).expect("a boot partition")),
-        }
-    }
-
-    fn debugfs(&self, request: &str) -> String {
-        run("debugfs", &["-R", request, &self.root])
-    }
-
-    pub fn text(&self, path: &str) -> String {
-        self.debugfs(&format!("cat {path}"))
-    }
-
-    pub fn link(&self, path: &str) -> String {
-        let about = self.debugfs(&format!("stat {path}"));
-        about
-            .split("Fast link dest: \"")
-            .nth(1)
-            .and_then(|rest| rest.split('"').next())
-            .unwrap_or_default()
-            .to_owned()
-    }
-
-    pub fn exists(&self, path: &str) -> bool {
-        self.debugfs(&format!("stat {path}")).contains("Inode:")
-    }
-
-    pub fn package_version(&self, package: &str) -> Option<String> {
-        version_in(&self.text("/var/lib/dpkg/status"), package)
-    }
-
-    /// Everything on the first partition, with its folders.
-    pub fn boot_partition(&self) -> Vec<String> {
-        let listed = run("mdir", &["-/", "-a", "-b", "-i", &self.boot, "::/"]);
-        listed.lines().map(str::to_owned).collect()
-    }
-
-    pub fn boot_partition_has(&self, path: &str) -> bool {
-        let output = Command::new("mdir")
-            .args(["-b", "-i", &self.boot, &format!("::/{path}")])
-            .output();
-        output.expect("mdir of mtools").status.success()
-    }
 }

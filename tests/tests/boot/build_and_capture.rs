@@ -1,27 +1,13 @@
-//! Real media, booted in virtual machines, from the empty disk to the captured image and the machine deployed from
-//! it. Named by scenario; each runs `scripts/demo` or `media-builder try`, which have time-outs of their own and
-//! print the end of the serial log when they fail.
-
-// What cannot go on in a test fails it.
-#![allow(clippy::unwrap_used)]
-
-#[path = "boot/console.rs"]
-mod console;
-#[path = "boot/cuts.rs"]
-mod cuts;
-#[path = "boot/files.rs"]
-mod files;
-#[path = "boot/recording.rs"]
-mod recording;
-mod support;
+//! Whole runs, from the empty disk to the captured image, and the machines that are deployed from it. Named by scenario; each runs
+//! `scripts/demo` or `media-builder try`, which have time-outs of their own and print the end of the serial log when they fail.
 
 use std::fs;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use support::{Image, System, demo, demo_into, deployed_disk, digest, failing_try, out, project};
+use crate::cuts;
+use crate::support::{self, Image, System, demo, demo_into, deployed_disk, digest, out, project};
 
 /// What the run leaves behind must not be in an image or on a deployed machine.
 const TRACES: [&str; 5] = [
@@ -34,76 +20,6 @@ const TRACES: [&str; 5] = [
 
 /// The administrator's password, of scripts/demo.
 const SECRET: &str = "Canary-9kWm4";
-
-/// What a machine loads before it does anything, over slow firmware and slow sticks too.
-#[test]
-fn kernel_and_initramfs_take_no_more_than_60_mb() {
-    let listed = support::run(
-        "tar",
-        &["-tvf", &out("boot-image/linux-pe.tar").display().to_string()],
-    );
-    let size = |name: &str| -> u64 {
-        let line = listed.lines().find(|line| line.ends_with(&format!(" {name}")));
-        let size = line.and_then(|line| line.split_whitespace().nth(2));
-        size.and_then(|size| size.parse().ok())
-            .unwrap_or_else(|| panic!("no {name} in {listed}"))
-    };
-    let both = size("vmlinuz") + size("initrd.img");
-    assert!((10_000_000..=60_000_000).contains(&both), "{both} bytes");
-}
-
-/// As the tools of others read it: sbverify, objdump and objcopy.
-#[test]
-fn the_boot_image_says_who_signed_its_programs_and_what_revokes_them() {
-    let file = out("boot-image/linux-pe.tar");
-    let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().display().to_string();
-    support::run("tar", &["-xf", &file.display().to_string(), "-C", &place]);
-    let image = media_builder::boot_image::inspect(&file).unwrap();
-    let members = image.manifest.members.iter();
-    let programs: Vec<_> = members.filter(|member| member.signers.is_some()).collect();
-    let names: Vec<_> = programs.iter().map(|program| program.path.as_str()).collect();
-    assert_eq!(
-        names,
-        ["vmlinuz", "efi/BOOTX64.EFI", "efi/grubx64.efi", "efi/mmx64.efi"]
-    );
-    for program in programs {
-        let path = format!("{place}/{}", program.path);
-        assert_eq!(program.signers, Some(listed_signers(&path)), "{path}");
-        assert_eq!(program.sbat, listed_generations(&path), "{path}");
-        assert_eq!(program.sbat.is_empty(), program.path == "vmlinuz", "{path}");
-    }
-}
-
-/// Of each signature the certificate that its issuer has made.
-fn listed_signers(program: &str) -> String {
-    let name = |line: &str| line.rsplit("/CN=").next().unwrap().to_owned();
-    let listed = support::run("sbverify", &["--list", program]);
-    let signatures = listed
-        .split("image signature issuers:\n")
-        .skip(1)
-        .map(|signature| {
-            let lines: Vec<&str> = signature.lines().collect();
-            let issuer = name(lines[0]);
-            let mut pairs = lines.windows(2).filter(|pair| pair[0].contains("subject: "));
-            let signer = pairs.find(|pair| name(pair[1]) == issuer).unwrap();
-            format!("{} ({issuer})", name(signer[0]))
-        });
-    signatures.collect::<Vec<_>>().join(", ")
-}
-
-fn listed_generations(program: &str) -> Vec<String> {
-    if !support::run("objdump", &["-h", program]).contains(" .sbat ") {
-        return vec![];
-    }
-    let section = format!("{program}.sbat");
-    support::run("objcopy", &["-O", "binary", "-j", ".sbat", program, &section]);
-    let text = fs::read_to_string(section).unwrap();
-    let lines = text.trim_end_matches('\0').lines();
-    lines
-        .map(|line| line.splitn(3, ',').take(2).collect::<Vec<_>>().join(","))
-        .collect()
-}
 
 /// The stick's run is the beginning of other scenarios: it is done once. What it writes is recorded.
 fn captured_on_the_stick() -> &'static Image {
@@ -370,33 +286,6 @@ fn judge_notes(var: &System, data: &System) {
     assert_ne!(starts[0], starts[1], "restart-computer did not restart it");
 }
 
-/// That what is looked for would be found, whatever stands before it.
-#[test]
-fn a_secret_is_found_in_each_of_its_forms() {
-    let folder = tempfile::tempdir().unwrap();
-    let wide: String = "Canary-7hXq2".chars().flat_map(|c| [c, '\0']).collect();
-    let forms = [
-        ("plain", "password=Canary-7hXq2"),
-        ("utf16", wide.as_str()),
-        // `printf 'password:Canary-7hXq2!' | base64`, and with one and two characters more before it.
-        ("base64-0", "cGFzc3dvcmQ6Q2FuYXJ5LTdoWHEyIQ"),
-        ("base64-1", "eHBhc3N3b3JkOkNhbmFyeS03aFhxMiE"),
-        ("base64-2", "eHhwYXNzd29yZDpDYW5hcnktN2hYcTIh"),
-    ];
-    for (name, text) in forms {
-        fs::write(folder.path().join(name), text).unwrap();
-        let found = support::with_secret(folder.path(), "Canary-7hXq2");
-        assert!(found.contains(name), "{name} in {found:?}");
-    }
-    let behind_a_hole = fs::File::create(folder.path().join("sparse")).unwrap();
-    behind_a_hole.write_all_at(b"Canary-7hXq2", 20 << 20).unwrap();
-    behind_a_hole.set_len(1 << 30).unwrap();
-    let found = support::with_secret(folder.path(), "Canary-7hXq2");
-    assert!(found.contains("sparse"), "{found:?}");
-    fs::write(folder.path().join("other"), "Canary-7hXq3").unwrap();
-    support::assert_without(&folder.path().join("other"), "Canary-7hXq2");
-}
-
 /// The machine loses its power in five steps and comes back each time; the image is the same as without.
 #[test]
 fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
@@ -426,96 +315,6 @@ fn uefi_iso_virtio_captures_to_a_share_in_spite_of_five_power_cuts() {
         .for_each(|log| support::assert_without(log, "Canary-7hXq2"));
 }
 
-/// The ISO is attached as a stick here and in `a_full_capture_destination_…`: it is hybrid.
-#[test]
-fn a_wrong_share_password_is_refused_before_anything_is_erased() {
-    let disk = support::empty_disk("wrong-password");
-    let media = project("share", "iso", &[("CAPTURE_PASSWORD", "wrong")]);
-    let said = failing_try(
-        &media,
-        &[
-            "--firmware=uefi",
-            "--attach=usb",
-            "--share",
-            "--share-password=right",
-            "--disk",
-            &disk,
-        ],
-    );
-    assert!(said.contains("the server refuses the account"), "{said}");
-    support::assert_empty(&disk);
-}
-
-#[test]
-fn two_possible_disks_and_no_rule_are_refused() {
-    let (first, second) = (support::empty_disk("first"), support::empty_disk("second"));
-    let media = project("media", "usb", &[]);
-    let picture = support::own("screen", "png");
-    let disks = ["--disk", &first, "--disk", &second];
-    let screen = ["--firmware=uefi", "--screenshot", &picture.display().to_string()];
-    let said = failing_try(&media, &[&screen[..], &disks].concat());
-    assert!(said.contains("2 disks could be the target"), "{said}");
-    let shown = fs::read(&picture).expect("the picture of the screen");
-    // One that shows nothing is much smaller than one with text.
-    assert!(
-        shown.starts_with(b"\x89PNG") && shown.len() > 4000,
-        "{} bytes",
-        shown.len()
-    );
-    support::assert_empty(&first);
-    support::assert_empty(&second);
-}
-
-#[test]
-fn a_damaged_payload_is_refused_before_anything_is_erased() {
-    let disk = support::empty_disk("damaged");
-    let media = project("media", "usb", &[]);
-    support::damage(&media);
-    let said = failing_try(&media, &["--firmware=bios", "--disk", &disk]);
-    assert!(said.contains("differs from what was built"), "{said}");
-    support::assert_empty(&disk);
-}
-
-/// The first has no room for the partitions, the second none for the image.
-#[test]
-fn a_disk_that_is_too_small_is_refused() {
-    for size in [300 << 20, 900 << 20] {
-        let disk = support::empty_disk_of("small", size);
-        let media = project("media", "usb", &[]);
-        let said = failing_try(&media, &["--firmware=bios", "--disk", &disk]);
-        assert!(said.contains("before anything was changed"), "{said}");
-        assert!(said.contains("bytes"), "{said}");
-        support::assert_empty(&disk);
-    }
-}
-
-#[test]
-fn the_stick_itself_is_never_the_target() {
-    let media = project("media", "usb", &[]);
-    let said = failing_try(&media, &["--firmware=uefi", "--no-disk"]);
-    assert!(said.contains("before anything was changed"), "{said}");
-    assert!(said.contains("no disk"), "{said}");
-}
-
-#[test]
-fn a_full_capture_destination_is_refused_before_anything_is_erased() {
-    let disk = support::empty_disk("full-destination");
-    let media = project("second-disk", "iso", &[]);
-    let said = failing_try(
-        &media,
-        &[
-            "--firmware=bios",
-            "--attach=usb",
-            "--disk",
-            &disk,
-            "--second-disk=64M",
-        ],
-    );
-    assert!(said.contains("bytes free and about"), "{said}");
-    assert!(said.contains("choose another destination"), "{said}");
-    support::assert_empty(&disk);
-}
-
 #[test]
 fn a_fixed_address_reaches_a_share_that_a_step_connects() {
     let media = project("connect", "iso", &[("CAPTURE_PASSWORD", "Canary-7hXq2")]);
@@ -527,52 +326,6 @@ fn a_fixed_address_reaches_a_share_that_a_step_connects() {
     let written = fs::read_to_string(written.first().expect("a file on the share")).unwrap();
     assert!(written.contains("inet 10.0.2.77/24"), "{written}");
     support::assert_without(&support::results_of(&media), "Canary-7hXq2");
-}
-
-/// Most drivers of the boot image for which QEMU has the hardware.
-#[test]
-fn the_boot_image_finds_controllers_and_network_adapters_of_many_kinds() {
-    let media = project("hardware", "iso", &[]);
-    let disks = (0..8)
-        .map(|number| format!("-drive\nif=none,id=more{number},driver=null-co,size=64M,read-zeroes=on"));
-    let disks: Vec<String> = disks.collect();
-    let devices = [
-        "nvme,drive=more0,serial=MORE0",
-        "virtio-scsi-pci,id=virtio",
-        "scsi-hd,bus=virtio.0,drive=more1",
-        "pvscsi,id=vmware",
-        "scsi-hd,bus=vmware.0,drive=more2",
-        "mptsas1068,id=lsi",
-        "scsi-hd,bus=lsi.0,drive=more3",
-        "megasas-gen2,id=raid",
-        "scsi-hd,bus=raid.0,drive=more4",
-        "qemu-xhci,id=more-usb",
-        "usb-storage,bus=more-usb.0,drive=more5",
-        "usb-uas,id=uas,bus=more-usb.0",
-        "scsi-hd,bus=uas.0,drive=more6",
-        "sdhci-pci,id=slot",
-        "sd-card,drive=more7",
-        "e1000",
-        "e1000e",
-        "vmxnet3",
-        "usb-net,bus=more-usb.0",
-    ];
-    let devices = devices.map(|device| format!("-device\n{device}"));
-    let more: Vec<&str> = disks.iter().chain(&devices).map(String::as_str).collect();
-    let (status, said) = support::our_qemu::try_with_hardware(&media, &["--firmware=uefi"], &more);
-    assert_eq!(status, Some(0), "{said}");
-}
-
-/// Under translation a kernel may panic without a fault of its own, so the machine is started again; not for ever.
-#[test]
-fn a_kernel_that_panics_is_started_again_and_named_at_last() {
-    let media = project("panic", "iso", &[]);
-    let said = failing_try(&media, &["--firmware=bios", "--no-disk"]);
-    assert_eq!(said.matches("power is cut, and comes back").count(), 2, "{said}");
-    assert!(
-        said.contains("the kernel of the machine gave up: Kernel panic - not syncing: sysrq triggered crash"),
-        "{said}"
-    );
 }
 
 /// Linux makes a FAT volume read-only when it finds such a file, and the journal lies beside it.

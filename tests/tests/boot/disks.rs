@@ -1,21 +1,13 @@
 //! Machines with many disks: the one that the sequence names is partitioned, and of no other a byte is changed.
 
-// What cannot go on in a test fails it.
-#![allow(clippy::unwrap_used)]
-
-#[expect(dead_code, reason = "each test program uses a part of it")]
-mod support;
-
-#[path = "boot_disks/machine.rs"]
 mod machine;
-#[path = "boot_disks/volumes.rs"]
 mod volumes;
 
 use std::fs;
 use std::path::PathBuf;
 
+use crate::support::{self, digest, failing_try, own, results_of, try_media, try_until};
 use machine::Machine;
-use support::{digest, failing_try, own, results_of, try_media, try_until};
 use volumes::Volumes;
 
 /// Two disks have the same serial number and the same size; each bus has one at least, and both kinds of sectors are there.

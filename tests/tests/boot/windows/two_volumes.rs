@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::existing::run;
-use super::{start_up, support};
+use super::start_up;
+use crate::support;
 
 /// Links and streams: what these leave of the stand-in's files has security, attributes and a short name besides its content.
 const NOT_ON_FAT: &str = "[ExclusionList]

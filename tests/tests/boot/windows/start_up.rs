@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::existing::{esp_of, run};
-use super::support;
+use crate::support;
 
 /// The partition of Windows. Each part of it is the same byte, so that it reads the same in Windows' order of bytes.
 pub(super) const WINDOWS: &str = "11111111-2222-3333-4444-555555555555";

@@ -1,8 +1,7 @@
 //! Media with a WinPE in virtual machines: that firmware starts what it finds on them. Programs of our own take the places
 //! of Microsoft's, and say that they were started.
-#![allow(unreachable_pub)] // A module of a test program has no outside.
 
-#[path = "winpe/fixture.rs"]
+#[path = "../winpe/fixture.rs"]
 mod fixture;
 
 use std::fs;

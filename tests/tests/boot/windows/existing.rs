@@ -96,7 +96,7 @@ fn left_out(folder: &Path) {
 /// A Windows volume, a FAT32 volume with files, an ext4 volume; on a disk of one gigabyte. On the volume of a Windows that was shut
 /// down, and on that of data, lies what is left out.
 pub(crate) fn disk(wim: &Path, left: Left) -> PathBuf {
-    let disk = super::support::own("existing-windows", "raw");
+    let disk = crate::support::own("existing-windows", "raw");
     let file = File::create(&disk).expect("the disk");
     file.set_len(1024 * MEGABYTE).expect("its size");
     partition(&disk);
@@ -153,7 +153,7 @@ fn fill_data(volume: &str) {
 
 /// A stick that somebody forgot in the machine, with a FAT32 volume.
 pub(crate) fn stick() -> PathBuf {
-    let stick = super::support::own("forgotten-stick", "raw");
+    let stick = crate::support::own("forgotten-stick", "raw");
     let volume = stick.with_extension("volume");
     let file = File::create(&stick).expect("the stick");
     file.set_len(66 * MEGABYTE).expect("its size");

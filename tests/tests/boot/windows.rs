@@ -1,22 +1,12 @@
 //! Windows sequences on the stand-in for Windows (payloads/README.md), from the bare disk to the captured image.
 //! `make stand-in` makes what they deploy.
 
-#[expect(dead_code, reason = "each test program uses a part of it")]
-mod support;
-
-#[path = "boot_windows/bios.rs"]
 mod bios;
-#[path = "boot_windows/deployed.rs"]
 mod deployed;
-#[path = "boot_windows/existing.rs"]
 mod existing;
-#[path = "boot_windows/listing.rs"]
 mod listing;
-#[path = "boot_windows/secure_boot.rs"]
 mod secure_boot;
-#[path = "boot_windows/start_up.rs"]
 mod start_up;
-#[path = "boot_windows/two_volumes.rs"]
 mod two_volumes;
 
 use std::os::unix::fs::FileExt as _;
@@ -24,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::support::{self, Processors, demo, failing_try, out, project, results_of, try_media};
 use existing::Left;
 use listing::{Entry, Listing};
-use support::{Processors, demo, failing_try, out, project, results_of, try_media};
 
 /// Files of the applied image that are other ones after the run, and why.
 const CHANGED: [(&str, &str); 2] = [
