@@ -329,7 +329,7 @@ pub fn clean(run: &mut Run<'_>) -> Result<()> {
 
 /// A Windows that was captured has nothing of the run in it any more; one whose run ends in the boot image has.
 fn clean_windows(run: &Run<'_>, target: &Target) -> Result<()> {
-    if target.system.is_empty() || !target.has_begun_here() {
+    if target.system.is_empty() {
         return Ok(());
     }
     let (_, device, _) = find_partition(run.platform, &target.system)?;

@@ -158,7 +158,7 @@ pub fn generalize(machine: &(impl Windows + ?Sized), log: &Log, keep_activation:
     ));
     for _ in 0..STATE_WITHIN {
         if is_generalized(machine)? {
-            return judge_log(machine, log, &logs);
+            return judge_log(machine, log);
         }
         machine.sleep(Duration::from_secs(1));
     }
@@ -174,16 +174,29 @@ const LOGS: [&str; 2] = ["setuperr.log", "setupact.log"];
 /// How sysprep says, in every language, that it has not called all that generalizes a part of Windows.
 const STOPPED: [&str; 2] = ["halting sysprep execution", "WinMain:Hit failure"];
 
-/// Errors stand in the log of nearly every sysprep that has succeeded: each part of Windows writes there what it did not find.
-fn judge_log(files: &(impl Files + ?Sized), log: &Log, folder: &Path) -> Result<()> {
-    let stopped = |line: &str| is_error(line) && STOPPED.iter().any(|said| line.contains(said));
-    if let Some(why) = lines(files, folder, stopped) {
-        bail!("Windows has the state of a generalized one, but sysprep has stopped before its end: {why}");
+/// What the log of the last sysprep says beside the state. Errors stand in that of nearly every one that has succeeded: each part of
+/// Windows writes there what it did not find.
+///
+/// # Errors
+/// When it says that sysprep has stopped before its end.
+pub fn judge_log(machine: &(impl Windows + ?Sized), log: &Log) -> Result<()> {
+    let folder = machine.root().join(FOLDER).join("Panther");
+    if let Some(why) = stopped(machine, &folder) {
+        bail!(
+            "Windows has the state of a generalized one, but sysprep has stopped before its end: {why}; remove the cause, delete \
+             these logs, and run sysprep /generalize /oobe /quit in it"
+        );
     }
-    if let Some(error) = lines(files, folder, is_error) {
+    if let Some(error) = lines(machine, &folder, is_error) {
         log.warning(format!("Windows is generalized, and {error}"));
     }
     Ok(())
+}
+
+/// Whether a log in that folder says that sysprep has stopped before its end, and why.
+pub fn stopped(files: &(impl Files + ?Sized), folder: &Path) -> Option<String> {
+    let says_so = |line: &str| is_error(line) && STOPPED.iter().any(|said| line.contains(said));
+    lines(files, folder, says_so)
 }
 
 fn is_error(line: &str) -> bool {
@@ -288,6 +301,19 @@ mod tests {
         let done = generalize(&machine, &log, false);
         let (_, said) = log.files().remove(0);
         (done, String::from_utf8(said).unwrap())
+    }
+
+    #[test]
+    fn that_sysprep_has_stopped_is_seen_when_it_is_looked_at_again() {
+        let machine = Fake::default();
+        let said = "2026-11-22 10:00:00, Error  SYSPRP WinMain:Hit failure while processing\r\n";
+        judge_log(&machine, &log()).unwrap();
+        machine.put_file(ERR, said.as_bytes());
+        let why = judge_log(&machine, &log()).unwrap_err().to_string();
+        assert!(
+            why.contains("stopped before its end") && why.contains("delete these logs"),
+            "{why}"
+        );
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn generalize_windows(
 ) -> std::result::Result<(), Failure> {
     if sysprep::is_generalized(context.platform)? {
         context.log.info("Windows is generalized already");
-        return Ok(());
+        return Ok(sysprep::judge_log(context.platform, context.log)?);
     }
     windows::name_answers(context, &context.platform.root())?;
     let volumes = existing_windows::captured_volumes(context)?;

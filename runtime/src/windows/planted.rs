@@ -104,6 +104,27 @@ pub fn is_there(platform: &dyn Platform, root: &Path) -> Result<bool> {
     Ok(platform.exists(&folder))
 }
 
+/// Whether the service of a run is entered in the Windows under `root`.
+///
+/// # Errors
+/// When its hive cannot be read.
+pub fn has_service(platform: &dyn Platform, root: &Path) -> Result<bool> {
+    let hive = Hive::at(platform, root, SYSTEM_HIVE)?;
+    let query = control_set(&hive)?.service_query(paths::WINDOWS_SERVICE)?;
+    Ok(hive.key(query)?.is_some())
+}
+
+/// Takes the service out, and nothing else.
+///
+/// # Errors
+/// When the hive cannot be changed.
+pub fn remove_service(platform: &dyn Platform, root: &Path) -> Result<()> {
+    let hive = Hive::at(platform, root, SYSTEM_HIVE)?;
+    let without = control_set(&hive)?.without_service(paths::WINDOWS_SERVICE)?;
+    hive.edit(vec![without])
+        .context("removing the service of an earlier run")
+}
+
 /// Takes everything of the run out of the Windows under `root`; its folder goes last, so that a cut before it leads here
 /// again. Only a Windows that the run has set up was given answers and drivers; `known` are the secrets of the run.
 ///

@@ -5,7 +5,8 @@ use media_format::hive::{Edit, Value};
 use media_format::manifest::MediaLayout;
 use runtime::context::beginning;
 use runtime::platform::{Bus, Firmware};
-use windows_setup::offline_registry::{CREATED_USER, FIRST_START};
+use runtime::windows::planted;
+use windows_setup::offline_registry::{CREATED_USER, ControlSet, FIRST_START};
 
 use crate::cuts::cut_everywhere;
 use crate::driver::{run_to_end, run_to_system};
@@ -264,6 +265,36 @@ fn what_an_earlier_run_has_left_in_an_existing_windows_stays_there() {
         "{}",
         report.log
     );
+}
+
+/// Its program is not captured: machines with the image would start whatever somebody put in its place.
+#[test]
+fn the_service_of_an_earlier_run_is_taken_out_of_an_existing_windows_and_nothing_else() {
+    let mut before = existing(GENERALIZED);
+    let hive = |world: &World| {
+        let bytes = world.drives[0].parts[1].volume.bytes(SYSTEM_HIVE);
+        bytes.expect("the hive").clone()
+    };
+    let clean = hive(&before);
+    let set = ControlSet::current(Some(&Value::Dword(1))).unwrap();
+    let entered = edited(&clean, &set.service(&planted::service()).unwrap());
+    let name = |bytes: &[u8]| value(bytes, r"ControlSet001\Services\media-runtime", "DisplayName");
+    assert!(name(&entered).is_some());
+    before.drives[0].parts[1].volume.put(SYSTEM_HIVE, file(entered));
+    let (mut world, report) = run_to_end(before.clone());
+    report.assert_succeeded();
+    assert_eq!(name(&hive(&world)), None);
+    let image = &captured(&world).images[0];
+    let Some(Node::File(bytes, _)) = image.tree().get(SYSTEM_HIVE).cloned() else {
+        panic!("the image has no hive")
+    };
+    assert_eq!(name(&bytes), None);
+    let warned = "has the service media-runtime of an earlier run";
+    assert!(report.log.contains(warned), "{}", report.log);
+    for world in [&mut world, &mut before] {
+        world.drives[0].parts[1].volume.put(SYSTEM_HIVE, file("either"));
+    }
+    assert_eq!(world.drives, before.drives);
 }
 
 #[test]

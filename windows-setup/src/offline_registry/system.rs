@@ -53,6 +53,12 @@ impl ControlSet {
         Ok(edits)
     }
 
+    /// Asks for a service.
+    pub fn service_query(&self, name: &str) -> Result<Query, BadChange> {
+        let key = self.service_key(name)?;
+        Ok(Query::Key { key, depth: 0 })
+    }
+
     /// Removes a service, if it is there.
     pub fn without_service(&self, name: &str) -> Result<Edit, BadChange> {
         let key = self.service_key(name)?;
