@@ -133,9 +133,12 @@ pub fn volumes(context: &Context<'_>) -> Vec<PathBuf> {
 }
 
 /// The volume on another disk that the destination names. A restart may give its number to another disk, where the capture would
-/// replace somebody's file.
+/// replace somebody's file; any other rule means what is attached, and somebody may have put an empty disk in the place of a full one.
 fn volume(context: &Context<'_>, selector: &DiskSelector, partition: Option<u32>) -> Result<PathBuf> {
     let (found, path) = look_for(context, selector, partition)?;
+    if rule(selector, context.variables)?.number.is_none() {
+        return Ok(path);
+    }
     let mut known = context.journal.saved.destinations.iter();
     match known.find(|known| known.rule == found.rule) {
         Some(known) if (&known.disk, &known.id) != (&found.disk, &found.id) => bail!(

@@ -69,6 +69,15 @@ pub(super) fn package(context: &mut Context<'_>, id: &str, properties: &str) -> 
     }
 }
 
+/// Whether a list may go on behind a package that has failed: not where the media no longer give what was built, and not when the time
+/// of the step is over, because then each of the others fails too, and nobody has looked at why.
+pub(super) fn goes_on(context: &Context<'_>, id: &str) -> bool {
+    let is_damaged = context
+        .package(id)
+        .is_ok_and(|package| !package.path.is_empty() && context.content(id).is_err());
+    !is_damaged && context.time_left().is_ok()
+}
+
 /// A package has no exit code for a restart: the system asks for it.
 fn by_packages(context: &Context<'_>) -> Installed {
     if context.platform.restart_required() {

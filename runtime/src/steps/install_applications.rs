@@ -59,11 +59,12 @@ fn install_all(options: &InstallApplications, context: &mut Context<'_>) -> Resu
     if first == 0 {
         context.variables.unset_by_engine(FAILED);
     }
+    let goes_on = options.continue_with_next.unwrap_or(false);
     for (position, id) in order.iter().enumerate().skip(first) {
         let installed = one(context, id);
         let restart = installed == Ok(Installed::NeedsRestart);
         match installed.and_then(|installed| installed.judged(&format!("application \"{id}\""))) {
-            Err(failure) if !options.continue_with_next.unwrap_or(false) => return Err(failure),
+            Err(failure) if !(goes_on && install::goes_on(context, id)) => return Err(failure),
             Err(failure) => pass_over(context, id, &failure),
             Ok(()) => {}
         }

@@ -36,12 +36,13 @@ pub(super) fn run(options: &InstallPackage, context: &mut Context<'_>) -> Result
                 }),
         );
     }
+    let goes_on = options.continue_with_next.unwrap_or(false);
     let first = install::next(context, NEXT);
     for (position, (package, name)) in list.iter().enumerate().skip(first) {
         let installed = one(context, package, name.as_deref());
         let restart = installed == Ok(Installed::NeedsRestart);
         match installed.and_then(|installed| installed.judged(&format!("package \"{package}\""))) {
-            Err(failure) if !options.continue_with_next.unwrap_or(false) => return Err(failure),
+            Err(failure) if !(goes_on && install::goes_on(context, package)) => return Err(failure),
             Err(failure) => context.log.warning(format!(
                 "package \"{package}\" is not installed, and the list goes on: {}",
                 failure.reason

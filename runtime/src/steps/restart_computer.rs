@@ -17,10 +17,11 @@ const STANDS_UNATTENDED: Duration = Duration::from_secs(3);
 
 pub(super) fn run(options: &RestartComputer, context: &mut Context<'_>) -> Result {
     if let Some(message) = &options.message {
-        let message = shortened(message, context);
+        // Masked before it is cut: no mask knows the beginning of a secret.
+        let message = shortened(&context.log.mask(message), context);
         context.log.info(format!("restart: {message}"));
         context.progress(&message, 0, 0);
-        if let Err(error) = context.platform.tell(&context.log.mask(&message)) {
+        if let Err(error) = context.platform.tell(&message) {
             let why = format!("the message cannot be shown on the machine's screen: {error:#}");
             context.log.warning(why);
         }

@@ -12,11 +12,8 @@ use crate::in_windows::{installed, path};
 use crate::platform::{Command, System};
 
 pub(super) fn run(options: &RunScript, context: &mut Context<'_>) -> Result {
-    if options
-        .arguments
-        .iter()
-        .any(|text| context.variables.mask(text) != *text)
-    {
+    let hidden = context.variables.hidden();
+    if options.arguments.iter().any(|text| hidden.is_in(text)) {
         return Err(Failure::new(
             "an argument of the script contains a secret, which the list of processes would show; write the secret \
              into an `inline` script",

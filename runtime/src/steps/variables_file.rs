@@ -82,7 +82,7 @@ pub(super) fn set(context: &mut Context<'_>, name: &str, value: &str) -> Check {
             kept.len()
         ));
     }
-    if context.variables.mask(value) != value {
+    if context.variables.hidden().is_in(value) {
         context.variables.declare_secret(name);
     }
     let set = context.variables.set(name, kept);

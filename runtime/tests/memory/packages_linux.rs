@@ -6,7 +6,7 @@ use runtime::platform::Firmware;
 
 use crate::driver::{Report, run_to_end};
 use crate::fixture::{MediaBuilder, deploy, machine};
-use crate::world::World;
+use crate::world::{World, file};
 
 const LIST: &str = "[[steps]]\ntype = \"install-package\"\nbase-variable = \"PKG\"\n";
 const NEXT: &str = "[[steps]]\ntype = \"run-command-line\"\ncommand = \"say next %_TSPackageInstallNext%\"\n";
@@ -171,6 +171,28 @@ fn a_list_of_packages_that_goes_on_passes_over_whatever_fails() {
         assert!(report.reason().contains(why), "{}", report.reason());
         assert_eq!(times(&world, ["one", "two"]), [1, 0], "{wrong}");
     }
+}
+
+/// Behind it nothing is better, and an image without half of its programs would be captured.
+#[test]
+fn a_list_ends_at_what_the_media_no_longer_give_as_it_was_built() {
+    let variables = [("PKG001", "first"), ("PKG002", "second"), ("PKG003", "third")];
+    let goes_on = format!("{LIST}continue-with-next = true\n");
+    let mut world = machine(Firmware::Uefi, &media(&variables, &goes_on));
+    let iso = world.drives.iter_mut().find_map(|drive| drive.whole.as_mut());
+    let tree = &mut iso.expect("the ISO").tree;
+    let damaged = tree
+        .keys()
+        .find(|path| path.starts_with("packages/second/"))
+        .expect("its file");
+    tree.insert(damaged.clone(), file("anything else"));
+    let (world, report) = run_to_end(world);
+    assert!(
+        report.reason().contains("differs from what was built"),
+        "{}",
+        report.reason()
+    );
+    assert_eq!(times(&world, ["first", "third"]), [1, 0]);
 }
 
 #[test]
