@@ -89,11 +89,31 @@ fn a_folder_with_an_image_is_looked_into() {
         "wimcapture",
         &[&tree.display().to_string(), &wim.display().to_string()],
     );
-    assert!(fixture.fail(&["check"]).contains("image 2 does not exist"));
+    let said = fixture.fail(&["check"]);
+    assert!(
+        said.contains("image 2 does not exist, the file of package `os` has 1: 1 tree"),
+        "{said}"
+    );
     fixture.edit("copy.toml", "index = 2", "index = 1");
     fixture.succeed(&["check"]);
     fs::copy(&wim, fixture.path("images/two.wim")).unwrap();
     assert!(fixture.fail(&["check"]).contains("2 WIM files"));
+}
+
+#[test]
+fn of_a_disc_its_image_is_to_be_taken() {
+    let steps = "[[steps]]\ntype = \"apply-operating-system-image\"\npackage = \"os\"\n";
+    let fixture = project(
+        &package("os", "image", "source = \"Windows.iso\""),
+        "linux",
+        steps,
+    );
+    fixture.write("Windows.iso", &"x".repeat(4096));
+    let said = fixture.fail(&["check"]);
+    assert!(
+        said.contains("not a WIM file") && said.contains("sources/install.wim"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -89,7 +89,12 @@ fn copy_of(fixture: &Fixture, folder: &str) {
 #[test]
 fn the_projects_for_windows_lack_their_users_files_only() {
     let fixture = Fixture::new();
-    for folder in ["templates", "demo/windows-deploy", "demo/winpe"] {
+    for folder in [
+        "templates",
+        "demo/windows-deploy",
+        "demo/windows-reference",
+        "demo/winpe",
+    ] {
         copy_of(&fixture, folder);
     }
     fs::create_dir_all(fixture.path("out/boot-image")).unwrap();
@@ -98,7 +103,7 @@ fn the_projects_for_windows_lack_their_users_files_only() {
         fixture.path("out/boot-image/linux-pe.tar"),
     )
     .unwrap();
-    let lacks = |project: &str, files: [&str; 2]| {
+    let lacks = |project: &str, files: &[&str]| {
         let said = fixture.fail(&["check", project]);
         assert!(files.iter().all(|file| said.contains(file)), "{said}");
         let problems = said
@@ -106,13 +111,20 @@ fn the_projects_for_windows_lack_their_users_files_only() {
             .filter(|line| line.starts_with("error: ") || line.contains('×'));
         assert_eq!(problems.count(), files.len(), "{said}");
     };
-    let deploy = ["source = \"reference.wim\"", "source = \"drivers\""];
-    lacks("demo/windows-deploy", deploy);
-    let winpe = ["media-builder boot-image build", "source = \"install.wim\""];
-    lacks("demo/winpe", winpe);
+    let install = "source = \"install.wim\"";
+    lacks(
+        "demo/windows-deploy",
+        &["source = \"reference.wim\"", "source = \"drivers\""],
+    );
+    lacks("demo/windows-reference", &[install]);
+    lacks("demo/winpe", &["media-builder boot-image build", install]);
 
     let tree = fixture.path("tool").display().to_string();
-    for wim in ["demo/windows-deploy/reference.wim", "demo/winpe/install.wim"] {
+    for wim in [
+        "demo/windows-deploy/reference.wim",
+        "demo/windows-reference/install.wim",
+        "demo/winpe/install.wim",
+    ] {
         let wim = fixture.path(wim).display().to_string();
         common::judge("wimlib-imagex", &["capture", &tree, &wim, "Windows"]);
     }
@@ -124,6 +136,7 @@ fn the_projects_for_windows_lack_their_users_files_only() {
     // Whichever boot image it is, the sequence's checks are the same.
     fs::copy(fixture.path("pe.tar"), fixture.path("demo/winpe/winpe.tar")).unwrap();
     fixture.succeed(&["check", "demo/windows-deploy"]);
+    fixture.succeed(&["check", "demo/windows-reference"]);
     fixture.succeed(&["check", "demo/winpe"]);
 }
 

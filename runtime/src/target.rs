@@ -239,7 +239,7 @@ fn describe_all(disks: &[&Disk]) -> String {
 
 fn why_none(disks: &[Disk], excluded: &[std::path::PathBuf]) -> String {
     if disks.is_empty() {
-        return "the boot image sees no disk (is its storage driver in the boot image?)".into();
+        return "the boot image sees no disk: attach one, set the controller to AHCI in the firmware, or take a boot image with its driver".into();
     }
     let reason = |disk: &Disk| {
         let why = if disk.is_media {

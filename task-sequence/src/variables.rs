@@ -390,4 +390,12 @@ mod tests {
         let json = serde_json::to_string(&v).unwrap();
         assert_eq!(json, r#"{"OSDRandomAdminPassword":"true","Plain":"p"}"#);
     }
+
+    #[test]
+    fn the_manual_names_what_the_engine_sets() {
+        let manual = include_str!("../../docs/how-to.md");
+        for name in SET_BY_ENGINE {
+            assert!(manual.contains(&format!("`{name}`")), "{name}");
+        }
+    }
 }

@@ -36,7 +36,7 @@ fn media() -> MediaFacts {
     let packages = PACKAGES.iter().map(|(id, kind)| {
         let facts = PackageFacts {
             kind: Some(*kind),
-            images: (*kind == PackageKind::Image).then_some(1),
+            images: (*kind == PackageKind::Image).then(|| vec!["Windows".into()]),
             ..PackageFacts::default()
         };
         (PackageId::new(*id), facts)

@@ -48,7 +48,7 @@ pub struct Settings {
     #[serde(default)]
     #[schemars(with = "Option<PathBuf>")]
     pub boot_image: Option<Spanned<PathBuf>>,
-    /// Files of the task sequences; the first one is the default.
+    /// Files of the task sequences. Unattended media run the first one that is not hidden, others ask which.
     #[schemars(with = "Vec<PathBuf>")]
     pub sequences: Vec<Spanned<PathBuf>>,
     /// Starts on the machine without a question.
@@ -70,7 +70,8 @@ pub struct Settings {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub id: Option<Uuid>,
-    /// Task sequence variables.
+    /// Task sequence variables. They take the place of those that a sequence declares, so that a template serves as it is; values
+    /// are texts, such as `"true"` and `"1"`.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
     /// Secret task sequence variables and where their values come from.

@@ -69,7 +69,16 @@ pub(super) fn image(folder: &Path, names: &[&str]) -> Result<WimInfo, String> {
 /// # Errors
 /// When it is none.
 pub(super) fn read(path: &Path) -> Result<WimInfo, String> {
-    let reading = |error: &dyn std::fmt::Display| format!("reading the image {}: {error}", path.display());
+    let is_disc = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("iso"));
+    let hint = if is_disc {
+        "; of a disc the image is `sources/install.wim` or `sources/install.esd`: take that out of it, and name it here"
+    } else {
+        ""
+    };
+    let reading =
+        |error: &dyn std::fmt::Display| format!("reading the image {}: {error}{hint}", path.display());
     let mut file = std::fs::File::open(path).map_err(|error| reading(&error))?;
     WimInfo::read(&mut file).map_err(|error| reading(&error))
 }

@@ -58,8 +58,8 @@ pub(super) fn look_into(packages: &[ResolvedPackage], facts: &mut MediaFacts) {
         let Some(facts) = facts.packages.get_mut(&id) else {
             continue;
         };
-        let images = package.wim.as_ref().map(|wim| wim.images.len());
-        facts.images = images.and_then(|images| u32::try_from(images).ok());
+        let images = package.wim.as_ref().map(|wim| &wim.images);
+        facts.images = images.map(|images| images.iter().map(|image| image.name.clone()).collect());
         if package.entry.path.is_empty() {
             // It has no source, or one that could not be read, which was said.
             continue;

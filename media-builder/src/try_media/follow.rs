@@ -218,7 +218,10 @@ impl Follower {
         } else if now >= self.limits.total {
             format!("the run did not end within {}", time(self.limits.total))
         } else if now.saturating_sub(self.heard) >= self.limits.silence {
-            format!("the machine said nothing for {}", time(self.limits.silence))
+            format!(
+                "the machine said nothing for {} (--silence waits longer: a Windows that is set up says nothing)",
+                time(self.limits.silence)
+            )
         } else {
             return Decision::Wait;
         };

@@ -162,7 +162,8 @@ fn find_media(platform: &dyn Platform, id: &str, log: &Log) -> Result<Media> {
             media
         }
         None => bail!(
-            "the media {id} that started this machine is on none of its disks: is it still attached, and does the boot image have the driver of its controller?"
+            "the media {id} that started this machine is on none of its disks: is it still attached, was the image written to the stick as it is \
+             (not its files copied), and does the boot image have the driver of its controller?"
         ),
     }
 }

@@ -14,6 +14,8 @@ use crate::platform::{Account, Command, System};
 
 /// What a command may do with its exit code unless the step says otherwise.
 const SUCCESS: [i64; 2] = [0, 3010];
+/// What a shell ends with where there is no such program (POSIX, Shell Command Language, 2.8.2).
+const NOT_FOUND: i64 = 127;
 
 pub(super) fn run(options: &RunCommandLine, context: &mut Context<'_>) -> Result {
     let mut command = shell(context.platform.system(), &options.command);
@@ -88,9 +90,15 @@ pub(super) fn finish(
             .last()
             .map(|line| format!(": {line}"))
             .unwrap_or_default();
+        let in_linux = context.platform.system() == System::Linux;
+        let hint = if output.code == NOT_FOUND && context.is_windows() && in_linux {
+            " (the Linux PE has no programs of Windows: a step with them belongs behind `setup-os`)"
+        } else {
+            ""
+        };
         return Err(Failure {
             code: output.code,
-            reason: format!("it ended with {}{said}", code_text(output.code)),
+            reason: format!("it ended with {}{said}{hint}", code_text(output.code)),
         });
     }
     if output.code == 3010 {

@@ -58,6 +58,18 @@ fn the_client_is_installed_in_windows_with_its_properties() {
 }
 
 #[test]
+fn a_program_of_windows_in_the_linux_pe_fails_and_is_told_where_it_belongs() {
+    let step = "type = \"run-command-line\"\n  command = \"xcopy a b\"\n\n  [[steps.steps]]\n  ";
+    let text = deploy_windows();
+    let setup = "type = \"setup-os\"";
+    let text = text.replacen(setup, &format!("{step}{setup}"), 1);
+    let (_, report) = run_to_end(with_controller(&media(MediaLayout::Iso, &text)));
+    for why in ["it ended with 127", "xcopy", "behind `setup-os`"] {
+        assert!(report.reason().contains(why), "{}", report.reason());
+    }
+}
+
+#[test]
 fn a_set_up_of_the_client_that_ends_without_one_fails_the_step() {
     let properties = format!("{CLIENT}  client-properties = \"FAILS\"\n");
     let (_, report) = deployed(&properties, "", |media| command(media, "client", "ccmsetup.exe"));

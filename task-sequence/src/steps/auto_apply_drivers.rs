@@ -12,7 +12,7 @@ use super::{Place, StepOptions, StepType};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AutoApplyDrivers {
-    /// Only drivers of these categories; without it, all.
+    /// Only drivers of these categories: ids of driver packages, or classes of devices by name or GUID (`Net`, `HDC`); without it, all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
     /// Only the best driver of each device instead of all that fit; true where absent.

@@ -13,7 +13,8 @@ use super::{Place, StepOptions, StepType};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunCommandLine {
-    /// The command with its arguments.
+    /// The command with its arguments, for `sh` in the Linux PE and in Linux, for `cmd /c` in Windows and Windows PE. The Linux PE has no
+    /// programs of Windows, in a sequence for Windows either: such a step belongs behind `setup-os`.
     pub command: String,
     /// The package whose folder is the working folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]

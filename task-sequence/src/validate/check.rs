@@ -153,13 +153,17 @@ impl<'a> Check<'a> {
             self.error("`index` is 0: images are counted from 1");
         }
         for id in self.given.texts(package.as_str()).into_iter().flatten() {
-            let images = self.media.package(&PackageId::new(id.as_str()));
-            if let Some(images) = images
-                .and_then(|facts| facts.images)
-                .filter(|images| index > images)
-            {
+            let facts = self.media.package(&PackageId::new(id.as_str()));
+            let images = facts.and_then(|facts| facts.images.as_ref());
+            if let Some(images) = images.filter(|images| *index as usize > images.len()) {
+                let named: Vec<String> = (1..)
+                    .zip(images)
+                    .map(|(number, name)| format!("{number} {name}"))
+                    .collect();
                 self.error(format!(
-                    "`index`: image {index} does not exist, the file of package `{id}` has {images}"
+                    "`index`: image {index} does not exist, the file of package `{id}` has {}: {}",
+                    images.len(),
+                    named.join(", ")
                 ));
             }
         }

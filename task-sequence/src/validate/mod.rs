@@ -55,8 +55,8 @@ words! {
 pub struct PackageFacts {
     /// What it contains.
     pub kind: Option<PackageKind>,
-    /// How many images its file has.
-    pub images: Option<u32>,
+    /// The names of the images that its file has, in order.
+    pub images: Option<Vec<String>>,
     /// How it is installed.
     pub installation: Option<Installation>,
     /// Its programs with their command lines.

@@ -156,6 +156,9 @@ fn explain(error: Errno) -> String {
             format!("the server cannot be reached ({error}): check the cable, the addresses and the server")
         }
         Errno::CONNREFUSED => "the server does not answer on port 445".into(),
+        Errno::OPNOTSUPP => format!(
+            "the server does not speak SMB 3.1.1 ({error}): switch it on there, or capture to a stick or disk"
+        ),
         other => other.to_string(),
     }
 }
