@@ -1,6 +1,6 @@
 //! An installed system that was there before the run: found, captured, never changed.
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use media_format::event::Environment;
 
 use crate::context::Context;
@@ -8,7 +8,11 @@ use crate::fstab::{self, Entry};
 use crate::journal::{Target, Volume};
 use crate::platform::{Disk, Partition, Result};
 use crate::windows::existing::possible_disks;
-use crate::{target, volumes, windows};
+use crate::{destination, target, volumes, windows};
+
+mod search;
+
+pub use search::find;
 
 /// Without these no captured system starts, or what was installed in it is missing.
 const ESSENTIAL: [&str; 4] = ["/boot", "/opt", "/usr", "/var"];
@@ -62,80 +66,47 @@ fn complete(context: &mut Context<'_>, begun: Target) -> Result<()> {
     Ok(())
 }
 
-/// The one volume of the machine with an installed system, and its disk. A volume that cannot be looked at is named
-/// and passed over: it may be anything.
+/// Finds before anything is done what [`adopt`] would refuse.
 ///
 /// # Errors
-/// When there is none, or several.
-pub fn find(context: &Context<'_>) -> Result<(Disk, Partition)> {
-    let mut systems = Vec::new();
-    let mut unread = Vec::new();
-    for disk in possible_disks(context.platform)? {
-        for partition in disk.partitions.iter().filter(|p| is_candidate(context, p)) {
-            match has_system(context, partition) {
-                Ok(true) => systems.push((disk.clone(), partition.clone())),
-                Ok(false) => {}
-                Err(error) => unread.push(format!("{}: {error:#}", partition.path.display())),
-            }
-        }
+/// As for [`adopt`], of a Linux.
+pub fn check(context: &Context<'_>) -> Result<()> {
+    let is_known = context.journal.saved.target.is_some() || destination::builds(context.sequence);
+    if is_known || context.is_windows() || context.here == Environment::Os {
+        return Ok(());
     }
-    for reason in &unread {
-        context.log.warning(format!("not looked at: {reason}"));
-    }
-    match systems.len() {
-        1 => systems.pop().ok_or_else(|| anyhow!("no system")),
-        0 => bail!("{}", nothing_found(context, &unread)),
-        _ => {
-            let names: Vec<_> = systems
-                .iter()
-                .map(|(_, partition)| partition.path.display().to_string())
-                .collect();
-            bail!(
-                "several volumes have an installed system: {}; detach what is not to be captured",
-                names.join(", ")
-            )
-        }
-    }
-}
-
-fn nothing_found(context: &Context<'_>, unread: &[String]) -> String {
-    let nothing = if context.is_windows() {
-        "no disk of the machine has an installed Windows (an NTFS volume with \\Windows\\System32\\config\\SYSTEM)"
-    } else {
-        "no disk of the machine has an installed Linux (an ext4, XFS or Btrfs volume with /etc/os-release)"
-    };
-    if unread.is_empty() {
-        return nothing.into();
-    }
-    format!("{nothing}; these could not be looked at: {}", unread.join("; "))
-}
-
-fn is_candidate(context: &Context<'_>, partition: &Partition) -> bool {
-    if context.is_windows() {
-        return windows::existing::may_hold_system(context.platform, partition);
-    }
-    is_linux(partition)
-}
-
-fn is_linux(partition: &Partition) -> bool {
-    volumes::KINDS.contains(&partition.file_system.as_str())
-}
-
-fn has_system(context: &Context<'_>, partition: &Partition) -> Result<bool> {
-    if context.is_windows() {
-        let folder = windows::existing::folder_on(context.platform, partition)?;
-        return Ok(folder.is_some());
-    }
-    let root = context.platform.mount(&partition.path, false)?;
-    let found = context.platform.exists(&root.join("etc/os-release"));
+    let (_, partition) = find(context)?;
+    let surveyed = survey(context, &partition);
     context.platform.unmount(&partition.path)?;
-    Ok(found)
+    surveyed.map(drop)
 }
 
 fn as_target(context: &Context<'_>, disk: &Disk, system: &Partition) -> Result<Target> {
     if context.is_windows() {
         return windows::existing::as_target(context, &possible_disks(context.platform)?, disk, system);
     }
+    let Surveyed { volumes, left_out } = survey(context, system)?;
+    for line in left_out {
+        context.log.warning(format!("not captured: {line}"));
+    }
+    Ok(Target {
+        disk: target::identity(disk),
+        system: system.id.clone(),
+        volumes,
+        ours: false,
+        ..Target::default()
+    })
+}
+
+/// The volumes of an installed Linux.
+struct Surveyed {
+    /// Those that are captured, its root first.
+    volumes: Vec<Volume>,
+    /// The others, and why.
+    left_out: Vec<String>,
+}
+
+fn survey(context: &Context<'_>, system: &Partition) -> Result<Surveyed> {
     refuse_unclean(context, system)?;
     let root = context.platform.mount(&system.path, false)?;
     let text = context
@@ -145,20 +116,15 @@ fn as_target(context: &Context<'_>, disk: &Disk, system: &Partition) -> Result<T
     let entries = fstab::parse(&String::from_utf8_lossy(&text));
     let disks = possible_disks(context.platform)?;
     let mut volumes = vec![volume(system, "/")];
+    let mut left_out = Vec::new();
     let others = entries.iter().filter(|e| e.is_volume() && e.mount_point != "/");
     for entry in others {
         match further_volume(context, entry, &entries, &disks, system, &volumes)? {
             Ok(partition) => volumes.push(volume(partition, &entry.mount_point)),
-            Err(why) => leave_out(context, entry, why)?,
+            Err(why) => left_out.push(leave_out(entry, why)?),
         }
     }
-    Ok(Target {
-        disk: target::identity(disk),
-        system: system.id.clone(),
-        volumes,
-        ours: false,
-        ..Target::default()
-    })
+    Ok(Surveyed { volumes, left_out })
 }
 
 /// The volume of a line, or why it cannot be captured.
@@ -171,7 +137,9 @@ fn further_volume<'a>(
     known: &[Volume],
 ) -> Result<std::result::Result<&'a Partition, &'static str>> {
     let Some(partition) = fstab::resolve(entry, entries, disks, system) else {
-        return Ok(Err("it is no partition of the machine's disks"));
+        return Ok(Err(
+            "it is no partition of the machine's disks, and what lies in LVM, in a RAID or encrypted is not read",
+        ));
     };
     if entry.subvolume().is_some() {
         return Ok(Err(
@@ -181,7 +149,7 @@ fn further_volume<'a>(
     if known.iter().any(|volume| volume.id == partition.id) {
         return Ok(Err("its volume is mounted at another place too"));
     }
-    if !is_linux(partition) {
+    if !volumes::KINDS.contains(&partition.file_system.as_str()) {
         return Ok(Err("it is no ext4, XFS or Btrfs volume"));
     }
     refuse_unclean(context, partition)?;
@@ -189,7 +157,7 @@ fn further_volume<'a>(
 }
 
 /// What is not captured is named, and what the system cannot do without is an error.
-fn leave_out(context: &Context<'_>, entry: &Entry, why: &str) -> Result<()> {
+fn leave_out(entry: &Entry, why: &str) -> Result<String> {
     let within =
         |place: &&str| *place == entry.mount_point || volumes::relative(&entry.mount_point, place).is_some();
     if ESSENTIAL.iter().any(within) && !entry.is_optional() {
@@ -199,11 +167,7 @@ fn leave_out(context: &Context<'_>, entry: &Entry, why: &str) -> Result<()> {
             entry.device
         );
     }
-    context.log.warning(format!(
-        "not captured: {} ({}): {why}",
-        entry.mount_point, entry.device
-    ));
-    Ok(())
+    Ok(format!("{} ({}): {why}", entry.mount_point, entry.device))
 }
 
 /// Nothing is replayed on a disk that is not to be changed, so what is in the journal only would be missing.

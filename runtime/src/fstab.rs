@@ -27,6 +27,11 @@ impl Entry {
         self.has("noauto") || self.has("nofail")
     }
 
+    /// Whether nothing but somebody's command mounts it.
+    fn is_by_hand(&self) -> bool {
+        self.has("noauto") && !self.has("x-systemd.automount")
+    }
+
     /// The Btrfs subvolume that is mounted, where one is named.
     pub fn subvolume(&self) -> Option<&str> {
         let named = |option: &'_ str| option.starts_with("subvol=") || option.starts_with("subvolid=");
@@ -87,6 +92,9 @@ pub fn resolve<'a>(
                         .filter(move |p| p.number == number),
                 )
             }
+            // A device that is mounted by hand may have been the stick that the system was installed from, as Debian's installer
+            // writes it: the name is another's here.
+            None if entry.is_by_hand() => Box::new(std::iter::empty()),
             None => Box::new(all().filter(|partition| partition.path.as_os_str() == entry.device.as_str())),
         },
     };
@@ -206,6 +214,21 @@ mod tests {
     fn device_names_are_taken_from_the_roots_disk_whatever_it_is_called_here() {
         let text = "/dev/sda2 / ext4 defaults 0 1\n/dev/sda3 /var ext4 defaults 0 2\n";
         assert_eq!(resolved(text, "/var").as_deref(), Some("/dev/sdb3"));
+    }
+
+    #[test]
+    fn a_device_that_is_mounted_by_hand_is_not_taken_by_a_name_that_another_has_here() {
+        let line = |options: &str| {
+            format!("UUID=uuid-sdb2 / ext4 defaults 0 1\n/dev/sda1 /media/usb0 auto {options} 0 0\n")
+        };
+        assert_eq!(resolved(&line("rw,user,noauto"), "/media/usb0"), None);
+        for options in ["rw", "noauto,x-systemd.automount"] {
+            let found = resolved(&line(options), "/media/usb0");
+            assert_eq!(found.as_deref(), Some("/dev/sda1"), "{options}");
+        }
+        // On the disk of the root it is the same one.
+        let beside = "/dev/sda2 / ext4 defaults 0 1\n/dev/sda3 /srv ext4 noauto 0 2\n";
+        assert_eq!(resolved(beside, "/srv").as_deref(), Some("/dev/sdb3"));
     }
 
     #[test]

@@ -108,13 +108,13 @@ pub fn check(action: &Action, context: &Context<'_>) -> Check {
         Action::InstallApplications(options) => install_applications::check(options, context),
         Action::InstallPackage(options) => install_package::check(options, context),
         Action::PrepareClientForCapture(options) => prepare_client_for_capture::check(options, context),
+        Action::PrepareOsForCapture(_) => prepare_os_for_capture::check(context),
         Action::CaptureOperatingSystemImage(options) => {
             capture_operating_system_image::check(options, context)
         }
         Action::ConnectToNetworkFolder(options) => connect_to_network_folder::check(options, context),
         Action::JoinDomainOrWorkgroup(options) => join_domain_or_workgroup::check(options, context),
         Action::RestartComputer(_)
-        | Action::PrepareOsForCapture(_)
         | Action::RunCommandLine(_)
         | Action::RunScript(_)
         | Action::SetVariables(_)

@@ -7,7 +7,7 @@ use std::path::Path;
 use media_format::event::Environment;
 use task_sequence::steps::PrepareOsForCapture;
 
-use super::{Result, commands};
+use super::{Check, Result, commands};
 use crate::context::{Context, Failure};
 use crate::engine::Outcome;
 use crate::existing;
@@ -15,6 +15,11 @@ use crate::in_windows::{packed, recovery, sysprep};
 use crate::windows::existing as existing_windows;
 
 mod windows;
+
+/// A system that was there before and cannot be captured is refused before any step.
+pub(super) fn check(context: &Context<'_>) -> Check {
+    Ok(existing::check(context)?)
+}
 
 pub(super) fn run(options: &PrepareOsForCapture, context: &mut Context<'_>) -> Result {
     match context.here {

@@ -23,6 +23,7 @@ mod fixture;
 mod frames;
 mod hives;
 mod images;
+mod installed_linux;
 mod installs;
 mod join_linux;
 mod leaving;

@@ -42,7 +42,7 @@ fn captures(firmware: Firmware) -> World {
 }
 
 /// The images by their mount points.
-fn images(world: &World) -> BTreeMap<String, (String, Tree)> {
+pub(crate) fn images(world: &World) -> BTreeMap<String, (String, Tree)> {
     let bytes = world.shares[SHARE].volume.bytes("ref.wim").expect("a capture");
     let wim = Wim::parse(bytes).unwrap();
     let image = |image: &Image| {

@@ -79,7 +79,17 @@ fn identify(bytes: &[u8]) -> Found {
         () if at(0x36, b"FAT16   ") || at(0x36, b"FAT12   ") => found("vfat", field(0x2B, 11)),
         () if at(0xFF6, b"SWAPSPACE2") => found("swap", field(0x41C, 16)),
         () if at(0, b"LUKS\xBA\xBE") => found("crypto_LUKS", String::new()),
-        () if at(0x218, b"LVM2 001") => found("LVM2_member", String::new()),
+        // The label lies in one of the first four sectors; pvcreate takes the second one.
+        () if (0..4).any(|sector| at(sector * 512, b"LABELONE") && at(sector * 512 + 0x18, b"LVM2 001")) => {
+            found("LVM2_member", String::new())
+        }
+        // Superblocks of the versions 1.1 and 1.2; older ones lie behind a file system that is there as it is.
+        () if [0, 0x1000]
+            .iter()
+            .any(|start| at(*start, &[0xFC, 0x4E, 0x2B, 0xA9])) =>
+        {
+            found("linux_raid_member", String::new())
+        }
         () => Found::default(),
     }
 }
@@ -140,5 +150,28 @@ mod tests {
         assert_eq!(made_by("mkfs.exfat", &[]), found("exfat", ""));
         assert_eq!(made_by("mkswap", &["-L", "swap"]), found("swap", "swap"));
         assert_eq!(identify(&[]), Found::default());
+    }
+
+    /// As LVM2's format_text/layout.h, LUKS' on-disk format and Linux' md_p.h describe it.
+    #[test]
+    fn what_a_volume_may_lie_in_is_recognized() {
+        let with = |parts: &[(usize, &[u8])]| {
+            let mut bytes = vec![0; LENGTH];
+            for (at, part) in parts {
+                bytes[*at..at + part.len()].copy_from_slice(part);
+            }
+            identify(&bytes).kind
+        };
+        assert_eq!(with(&[(0x200, b"LABELONE"), (0x218, b"LVM2 001")]), "LVM2_member");
+        assert_eq!(with(&[(0x600, b"LABELONE"), (0x618, b"LVM2 001")]), "LVM2_member");
+        assert_eq!(with(&[(0, b"LUKS\xBA\xBE\0\x02")]), "crypto_LUKS");
+        for start in [0, 0x1000] {
+            assert_eq!(
+                with(&[(start, &0xA92B_4EFC_u32.to_le_bytes())]),
+                "linux_raid_member"
+            );
+        }
+        // What an earlier use has left of it means nothing beside a file system.
+        assert_eq!(with(&[(0x1000, &[0xFC, 0x4E, 0x2B, 0xA9]), (0, b"XFSB")]), "xfs");
     }
 }
