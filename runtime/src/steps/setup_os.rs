@@ -17,6 +17,7 @@ use crate::in_windows::client;
 use crate::platform::Firmware;
 use crate::{boot_state, platform, staging};
 
+mod initramfs;
 mod windows;
 
 /// The runtime as it runs in the boot image: static, so it runs in the installed system too.
@@ -75,9 +76,12 @@ pub(super) fn run(options: &SetupOs, context: &mut Context<'_>) -> Result {
 fn make_startable(context: &mut Context<'_>) -> platform::Result<()> {
     let root = context.system_root(true)?;
     let target = context.target()?.clone();
+    let fstab = staging::fstab(&target);
+    initramfs::mark(context.platform, &root, &fstab)?;
     context
         .platform
-        .write(&root.join("etc/fstab"), staging::fstab(&target).as_bytes(), 0o644)?;
+        .write(&root.join("etc/fstab"), fstab.as_bytes(), 0o644)?;
+    initramfs::renew(context, &root)?;
     let (disk, _, _) = context.partition(&target.system)?;
     let boot = context.mount(&target.state, true)?;
     let efi = (context.platform.firmware() == Firmware::Uefi).then_some(boot.as_path());

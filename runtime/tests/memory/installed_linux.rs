@@ -1,10 +1,11 @@
-//! Linux as installers and makers of cloud images lay it out: captured, or refused before any step.
+//! Linux as installers and makers of cloud images lay it out: captured, or refused before any step, and made to start elsewhere.
 
 use media_format::manifest::MediaLayout;
-use runtime::platform::Bus;
+use runtime::platform::{Bus, Firmware};
 
+use crate::cuts::cut_everywhere;
 use crate::driver::run_to_end;
-use crate::fixture::{capture_existing, installed, reference};
+use crate::fixture::{MediaBuilder, capture_existing, deploy, installed, machine, reference};
 use crate::frames::{command, with_first};
 use crate::refusals::refused;
 use crate::runs::with_account;
@@ -181,4 +182,75 @@ fn a_cloud_image_is_captured_whose_root_comes_first_and_is_known_by_its_label() 
     assert_eq!(images.keys().collect::<Vec<_>>(), ["/", "/boot"]);
     let of_instance = |path: &String| path.starts_with("var/lib/cloud/instance");
     assert!(!images["/"].1.keys().any(of_instance));
+}
+
+/// A deployment of an image with those files beside the program that makes an initramfs.
+fn deploys(files: &[(&str, &str)]) -> World {
+    let mut media = MediaBuilder::new(MediaLayout::Iso, &deploy());
+    let tools = [
+        ("usr/sbin/update-initramfs", "program"),
+        ("etc/initramfs-tools/initramfs.conf", "MODULES=most\n"),
+        ("boot/initrd.img", "as captured"),
+    ];
+    media.put_into_reference(&[&tools[..], files].concat());
+    machine(Firmware::Bios, &media)
+}
+
+fn text(world: &World, path: &str) -> Option<String> {
+    let bytes = world.system_bytes(0, 1, path)?;
+    Some(String::from_utf8_lossy(bytes).into_owned())
+}
+
+const INITRD: &str = "boot/initrd.img";
+const RESUME: &str = "etc/initramfs-tools/conf.d/resume";
+
+#[test]
+fn an_initramfs_that_is_bound_to_the_captured_machine_is_made_anew() {
+    for files in [
+        &[(RESUME, "RESUME=UUID=uuid-of-part-swap\n")][..],
+        &[("etc/fstab", FSTAB)],
+        &[(RESUME, "RESUME=auto\n"), ("etc/fstab", FSTAB)],
+        &[("etc/initramfs-tools/conf.d/driver-policy", "MODULES=dep\n")],
+    ] {
+        let (world, report) = run_to_end(deploys(files));
+        report.assert_succeeded();
+        let made = text(&world, INITRD).unwrap();
+        assert!(
+            made.starts_with("made with") && made.ends_with("RESUME=none\n"),
+            "{made}"
+        );
+        assert_eq!(text(&world, RESUME), None, "{files:?}");
+    }
+    for files in [
+        &[][..],
+        &[("etc/fstab", "UUID=uuid-of-part-root / ext4 defaults 0 1\n")],
+        &[(RESUME, "RESUME=none\n"), ("etc/fstab", FSTAB)],
+    ] {
+        let (world, report) = run_to_end(deploys(files));
+        report.assert_succeeded();
+        assert_eq!(text(&world, INITRD).as_deref(), Some("as captured"), "{files:?}");
+        let kept = files.iter().find(|(path, _)| *path == RESUME);
+        assert_eq!(text(&world, RESUME).as_deref(), kept.map(|(_, text)| *text));
+    }
+}
+
+#[test]
+fn a_cut_leaves_no_initramfs_that_is_bound_to_the_captured_machine() {
+    let world = deploys(&[("etc/fstab", FSTAB)]);
+    let stops = cut_everywhere(&world);
+    assert!(stops.is_empty(), "{stops:#?}");
+}
+
+#[test]
+fn an_initramfs_that_cannot_be_made_fails_the_step() {
+    let files = [
+        ("etc/fstab", FSTAB),
+        ("boot/full", "no room for update-initramfs"),
+    ];
+    let (_, report) = run_to_end(deploys(&files));
+    let reason = report.reason();
+    assert!(
+        reason.contains("Set up the operating system") && reason.contains("update-initramfs ended with 1"),
+        "{reason}"
+    );
 }

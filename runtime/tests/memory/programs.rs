@@ -355,6 +355,13 @@ impl Processes for Memory {
                 }
                 Ok(ended(0))
             }
+            ("update-initramfs", ["-u", "-k", "all"]) => {
+                let root = command.root.clone().context("inside the system")?;
+                let resume = self.read(&root.join("etc/initramfs-tools/conf.d/resume"))?;
+                let made = [b"made with ".to_vec(), resume.unwrap_or_default()].concat();
+                self.put_by_program(&root.join("boot/initrd.img"), &made, 0o644)?;
+                Ok(ended(i64::from(self.exists(&root.join("boot/full")))))
+            }
             ("apt-get", ["clean"]) => {
                 for name in self.list(Path::new("/var/cache/apt"))? {
                     self.remove(&Path::new("/var/cache/apt").join(name))?;
