@@ -48,7 +48,8 @@ fn check_loader(context: &Context<'_>) -> Check {
     if let Some(images) = AppliedImages::before(context, is_this) {
         let having = images.having(context, &Grub::paths())?;
         let secure_boot = context.platform.secure_boot() == Some(true);
-        Grub::of(|path| having.contains(path), secure_boot)?;
+        let has = |path: &str| having.contains(path);
+        Grub::of(has, secure_boot)?.check_firmware(has, context.platform.firmware())?;
     }
     Ok(())
 }

@@ -339,6 +339,8 @@ pub(crate) fn reference() -> Tree {
         ("usr/bin/ssh-keygen", "program"),
         ("usr/bin/apt-get", "program"),
         ("usr/sbin/grub-install", "program"),
+        ("usr/lib/grub/i386-pc/modinfo.sh", "of a BIOS"),
+        ("usr/lib/grub/x86_64-efi/modinfo.sh", "of UEFI"),
         ("usr/share/zoneinfo/Europe/Amsterdam", "zone"),
         ("usr/share/zoneinfo/Etc/UTC", "zone"),
         ("var/lib/dpkg/status", "hello 1.0\nlinux-image 6.1\n"),

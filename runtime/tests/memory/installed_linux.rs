@@ -254,3 +254,21 @@ fn an_initramfs_that_cannot_be_made_fails_the_step() {
         "{reason}"
     );
 }
+
+/// Debian's installer installs GRUB for its own machine only.
+#[test]
+fn an_image_whose_grub_is_for_another_firmware_is_refused_before_anything_is_erased() {
+    for (firmware, missing, package) in [
+        (
+            Firmware::Uefi,
+            "usr/lib/grub/x86_64-efi/modinfo.sh",
+            "grub-efi-amd64-bin",
+        ),
+        (Firmware::Bios, "usr/lib/grub/i386-pc/modinfo.sh", "grub-pc-bin"),
+    ] {
+        let mut media = MediaBuilder::new(MediaLayout::Iso, &deploy());
+        media.put_into_reference_without(missing, &[]);
+        let words = ["Set up the operating system", missing, package];
+        refused(&machine(firmware, &media), &words);
+    }
+}
