@@ -46,6 +46,8 @@ const REMOVED: &[&str] = &[
     "var/lib/bluetooth/*",
     "etc/lvm/devices/system.devices",
     "boot/grub/grubenv",
+    // Ubuntu's cloud images: GRUB's menu would name the root of this machine for ever.
+    "etc/default/grub.d/40-force-partuuid.cfg",
     // What happened on it: backups of the account files hold old passwords.
     "etc/passwd-",
     "etc/shadow-",

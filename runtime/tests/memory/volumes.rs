@@ -396,6 +396,7 @@ fn a_capture_leaves_out_who_the_machine_is_and_keeps_what_is_the_users() {
         "var/lib/samba/private/secrets.tdb",
         "var/lib/systemd/coredump/core.1",
         "var/crash/report",
+        "etc/default/grub.d/40-force-partuuid.cfg",
     ];
     let kept = [
         "mnt/data/file",
@@ -403,6 +404,7 @@ fn a_capture_leaves_out_who_the_machine_is_and_keeps_what_is_the_users() {
         "var/lib/private/service/state",
         "var/lib/samba/private/readme",
         "etc/ssl/private/own.key",
+        "etc/default/grub.d/50-cloudimg-settings.cfg",
         "boot/efi/note",
     ];
     let root = &mut world.drives[0].parts[1].volume;
