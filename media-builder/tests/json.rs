@@ -238,7 +238,8 @@ fn after(event: &Event) -> Option<Event> {
             captured: text(),
             log: text(),
         },
-        Event::Ended { .. } => return None,
+        Event::Ended { .. } => Event::LogCopied { log: String::new() },
+        Event::LogCopied { .. } => return None,
     })
 }
 

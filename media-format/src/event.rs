@@ -95,6 +95,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<String>,
     },
+    /// After the end of a start that failed before its run: its log was copied, too.
+    LogCopied {
+        /// Where to, in words.
+        log: String,
+    },
 }
 
 impl Event {
@@ -156,6 +161,7 @@ impl Event {
                 captured: captured.map(text),
                 log: log.map(text),
             },
+            Self::LogCopied { log } => Self::LogCopied { log: text(log) },
             Self::Working | Self::Restart { .. } | Self::ShutDown { .. } => self,
         }
     }

@@ -31,18 +31,19 @@ impl Attempt<'_> {
         }
     }
 
-    /// Writes down why, copies the log to where people look for it, and says both.
+    /// Writes down why, and says it before the log is copied: a disk that does not answer may hold that up for minutes.
     fn fail(&self, media: Option<&Media>, error: &anyhow::Error) -> Finished {
         let reason = self.log.mask(&format!("{error:#}"));
         self.log.error(&reason);
-        let copy = media.and_then(|media| logs::copy_of_start(self.platform, media, self.log));
-        let place = copy.unwrap_or_else(|| logs::place_of_start(self.platform, self.log, self.here));
         self.reporter.event(&Event::Ended {
             succeeded: false,
             reason: Some(reason.clone()),
             captured: None,
-            log: Some(place),
+            log: Some(logs::place_of_start(self.platform, self.log, self.here)),
         });
+        if let Some(log) = media.and_then(|media| logs::copy_of_start(self.platform, media, self.log)) {
+            self.reporter.event(&Event::LogCopied { log });
+        }
         Finished::Over {
             failure: Some(reason),
             finish: Finish::Wait,

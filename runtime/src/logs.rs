@@ -99,16 +99,19 @@ fn is_within_reach(run: &Run<'_>, action: &Action) -> bool {
     }
 }
 
-/// The same where a start has failed before there was a run: onto the media, unless a copy of it may be meant.
+/// The same where a start has failed before there was a run: onto the media, unless a copy of it may be meant. Never into the folder
+/// of a run's log, which may be the only thing that tells why that run failed.
 pub fn copy_of_start(platform: &dyn Platform, media: &Media, log: &Log) -> Option<String> {
     let disks = platform.disks().ok()?;
     media.refuse_copies(&disks).ok()?;
     let folder = media.is_writable().then(|| (media.data.clone(), ON_MEDIA))?;
-    copy_into(platform, log, UNNAMED, &[folder]).pop()
+    copy_into(platform, log, WITHOUT_RUN, &[folder]).pop()
 }
 
 /// A machine that has no name yet.
 const UNNAMED: &str = "machine";
+/// With the underscore it is no computer's name.
+const WITHOUT_RUN: &str = "failed_start";
 const ON_MEDIA: &str = "on the media";
 
 /// Onto the media, and into that folder.

@@ -57,7 +57,7 @@ impl Consoles {
 impl Reporter for Consoles {
     fn event(&self, event: &Event) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.running = !matches!(event, Event::Ended { .. });
+        shared.running = !matches!(event, Event::Ended { .. } | Event::LogCopied { .. });
         shared.say(event);
         if let Some((terminal, screen)) = shared.screen.as_mut() {
             write(terminal, &screen.show(event));
@@ -133,6 +133,12 @@ mod tests {
         }
     }
 
+    fn copied() -> Event {
+        Event::LogCopied {
+            log: "on the media".into(),
+        }
+    }
+
     /// The consoles with what was written to them.
     struct Machine {
         folder: tempfile::TempDir,
@@ -172,10 +178,12 @@ mod tests {
         assert!(!machine.read("serial").contains("working"));
         machine.keep_alive(Duration::ZERO);
         assert!(machine.read("serial").contains(&Event::Working.to_line()));
-        machine.consoles.event(&ended());
-        let said = machine.read("serial");
-        machine.keep_alive(Duration::ZERO);
-        assert_eq!(machine.read("serial"), said);
+        for last in [ended(), copied()] {
+            machine.consoles.event(&last);
+            let said = machine.read("serial");
+            machine.keep_alive(Duration::ZERO);
+            assert_eq!(machine.read("serial"), said);
+        }
     }
 
     #[test]

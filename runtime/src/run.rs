@@ -36,6 +36,8 @@ pub enum Finished {
     Restart(Environment),
     /// The machine switches itself off; the boot state leads there when it is switched on again.
     ShutDown(Environment),
+    /// Somebody was asked whether it may begin, and said no: nothing was changed.
+    NotBegun,
     /// The run is over.
     Over {
         /// Why it failed, if it did.

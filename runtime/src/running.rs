@@ -33,22 +33,19 @@ struct Found {
     system: Partition,
 }
 
-/// Asks before a machine is used up, unless the media asks nothing.
+/// Asks before a machine is used up, unless the media asks nothing. Gives whether the run may begin.
 ///
 /// # Errors
-/// When nobody answers, or the answer is no.
-pub fn confirm(start: &Start<'_>) -> Result<()> {
+/// When nobody answers.
+pub fn confirm(start: &Start<'_>) -> Result<bool> {
     if start.media.manifest.options.unattended {
-        return Ok(());
+        return Ok(true);
     }
     let question = format!(
         "\nThis Windows loses its identity, and the machine restarts into the boot image, where it is captured.\nNothing is \
          erased, but afterwards this installation is used up. To go on, type: {YES}\n> "
     );
-    if start.operator.ask(&question, false)?.trim() == YES {
-        return Ok(());
-    }
-    bail!("not begun: nothing was changed")
+    Ok(start.operator.ask(&question, false)?.trim() == YES)
 }
 
 /// Whether the run can begin in this Windows.

@@ -7,10 +7,13 @@ use media_format::event::Event;
 use self::state::{FAILED, State};
 
 mod line;
+mod plain;
 mod state;
 #[cfg(test)]
 mod tests;
 mod text;
+
+pub use plain::plain;
 
 /// What the screen shows.
 #[derive(Debug)]

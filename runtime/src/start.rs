@@ -77,8 +77,11 @@ pub fn go(start: &Start<'_>) -> Result<Finished> {
     let journal = match found {
         Some((saved, number)) => resume(start, saved, number, &digest)?,
         None => {
-            if start.here == Environment::Os {
-                running::confirm(start)?;
+            if start.here == Environment::Os && !running::confirm(start)? {
+                start
+                    .log
+                    .info("the run was not begun: the person at the machine said no");
+                return Ok(Finished::NotBegun);
             }
             begin(start, entry, &digest)
         }

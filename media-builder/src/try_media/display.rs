@@ -125,6 +125,7 @@ fn describe(event: &Event) -> String {
         Event::ShutDown { target } => format!("switches itself off, and goes on in {}", place(target)),
         Event::Ended { succeeded: true, .. } => "the run succeeded".to_owned(),
         Event::Ended { reason, .. } => format!("the run failed{}", because(reason)),
+        Event::LogCopied { log } => format!("the log was copied: {log}"),
     }
 }
 

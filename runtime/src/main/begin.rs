@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use media_format::event::Environment;
+use runtime::attempt::Attempt;
 use runtime::boot_state;
 use runtime::log::Log;
-use runtime::logs;
 use runtime::media::{self, Media};
 use runtime::platform::Result;
 use runtime::platform::windows::Windows;
 use runtime::platform::windows::console::Console;
+use runtime::run::Finished;
 use runtime::start::{self, Start};
 
 /// Begins the run, or goes on with one that was cut, to its next restart or its end.
@@ -29,22 +30,30 @@ pub(super) fn run() -> Result<()> {
         platform.make_private(&folder)?;
     }
     let log = Log::open(&folder);
-    let finished = start::go(&Start {
+    let attempt = Attempt {
         platform: &platform,
-        media: &media,
         here: Environment::Os,
-        begins: true,
         log: &log,
-        log_on_target: true,
         reporter: &Console,
-        operator: &Console,
-        serial_console: None,
+    };
+    let finished = attempt.go(Ok(media), |media| {
+        start::go(&Start {
+            platform: &platform,
+            media,
+            here: attempt.here,
+            begins: true,
+            log: &log,
+            log_on_target: true,
+            reporter: attempt.reporter,
+            operator: &Console,
+            serial_console: None,
+        })
     });
-    let finished = finished.inspect_err(|error| {
-        log.error(format!("{error:#}"));
-        logs::copy_of_start(&platform, &media, &log);
-    })?;
-    super::end(&platform, finished)
+    match finished {
+        // Why stands above on the console.
+        Finished::Over { failure: Some(_), .. } => bail!("the task sequence has failed"),
+        finished => super::end(&platform, finished),
+    }
 }
 
 /// The media that the program was started from.

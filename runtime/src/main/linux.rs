@@ -180,7 +180,8 @@ fn end_in_boot_image(finished: &Finished) -> Result<()> {
             finish: Finish::Shutdown,
             ..
         } => pe::power::power_off(),
-        Finished::Over {
+        Finished::NotBegun
+        | Finished::Over {
             finish: Finish::Wait, ..
         } => loop {
             std::thread::park();
@@ -218,6 +219,7 @@ fn in_installed_system() -> Result<()> {
             finish: Finish::Shutdown,
             ..
         } => "poweroff",
+        Finished::NotBegun => return Ok(()),
         Finished::Over {
             finish: Finish::Wait,
             failure,

@@ -80,22 +80,21 @@ fn go(platform: &Windows, media: &Media, log: &Log) -> Result<Finished> {
 
 /// When this program ends, Windows PE restarts the machine: one that waits does not end.
 fn end(platform: &Windows, log: &Log, finished: &Finished, shell: bool) -> Result<()> {
-    let (failure, finish) = match finished {
-        Finished::Restart(_) => return winpe::restart(platform, log),
-        Finished::ShutDown(_) => return winpe::shut_down(platform, log),
-        Finished::Over { failure, finish } => (failure, finish),
-    };
-    match failure {
-        Some(reason) => println!(
-            "\nTHE TASK SEQUENCE HAS FAILED\n{reason}\nLog: {}",
-            log.folder().display()
-        ),
-        None => println!("\nThe task sequence has ended successfully."),
-    }
-    match finish {
-        Finish::Restart => winpe::restart(platform, log),
-        Finish::Shutdown => winpe::shut_down(platform, log),
-        Finish::Wait => loop {
+    match finished {
+        Finished::Restart(_)
+        | Finished::Over {
+            finish: Finish::Restart,
+            ..
+        } => winpe::restart(platform, log),
+        Finished::ShutDown(_)
+        | Finished::Over {
+            finish: Finish::Shutdown,
+            ..
+        } => winpe::shut_down(platform, log),
+        Finished::NotBegun
+        | Finished::Over {
+            finish: Finish::Wait, ..
+        } => loop {
             if shell {
                 Command::new("cmd.exe").status().context("opening a shell")?;
             } else {

@@ -119,6 +119,7 @@ fn end(platform: &Windows, finished: Finished) -> Result<()> {
             finish: Finish::Shutdown,
             ..
         } => power::shut_down(platform),
+        Finished::NotBegun => bail!("not begun: nothing was changed"),
         Finished::Over {
             finish: Finish::Wait,
             failure,

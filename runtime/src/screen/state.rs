@@ -91,6 +91,11 @@ impl State {
             } => {
                 self.result = Some(self.ending(*succeeded, reason, captured, log));
             }
+            Event::LogCopied { log } => {
+                if let Some(result) = &mut self.result {
+                    result.push(copy(log));
+                }
+            }
         }
     }
 
@@ -130,6 +135,11 @@ impl State {
         lines.extend(log.iter().map(|path| format!("Log:    {path}")));
         lines
     }
+}
+
+/// Of a log.
+pub(super) fn copy(place: &str) -> String {
+    format!("Copy:   {place}")
 }
 
 fn place(environment: Environment) -> &'static str {

@@ -236,3 +236,36 @@ fn a_success_is_no_failure() {
     });
     assert_eq!(screen.failure(), None);
 }
+
+fn failed_start() -> [Event; 2] {
+    let ended = Event::Ended {
+        succeeded: false,
+        reason: Some("no disk".into()),
+        captured: None,
+        log: Some("X:\\log\\smsts.log, in memory".into()),
+    };
+    let copied = Event::LogCopied {
+        log: "logs/failed_start/smsts.log on the media".into(),
+    };
+    [ended, copied]
+}
+
+#[test]
+fn a_copy_of_the_log_stands_below_the_log() {
+    let shown = text(&state(&failed_start()), 0);
+    let end = "  Reason: no disk\n  Log:    X:\\log\\smsts.log, in memory\n  \
+               Copy:   logs/failed_start/smsts.log on the media\n";
+    assert!(shown.ends_with(end), "{shown}");
+}
+
+#[test]
+fn a_console_that_is_not_drawn_on_gets_the_same_lines() {
+    let lines: Vec<String> = failed_start().iter().filter_map(plain).collect();
+    assert_eq!(
+        lines,
+        [
+            "\nTHE TASK SEQUENCE HAS FAILED\nReason: no disk\nLog:    X:\\log\\smsts.log, in memory",
+            "Copy:   logs/failed_start/smsts.log on the media",
+        ]
+    );
+}

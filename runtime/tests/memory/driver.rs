@@ -31,6 +31,8 @@ pub(crate) enum Ended {
     Over(Option<String>),
     /// The runtime could not begin or go on.
     Refused(String),
+    /// Somebody said that it shall not begin.
+    NotBegun,
     /// The machine started a system without a run, or nothing.
     Idle,
     /// The power failed and nobody switched the machine on again.
@@ -154,6 +156,7 @@ fn run(world: World, operator: &dyn Operator, until: Until) -> (World, Report) {
                 finish = Some(how);
                 break Ended::Over(failure);
             }
+            Ok(Ok(Finished::NotBegun)) => break Ended::NotBegun,
             Ok(Err(error)) => break Ended::Refused(log.mask(&format!("{error:#}"))),
             Err(payload) if payload.is::<PowerCut>() && until == Until::Cut => break Ended::Off,
             Err(payload) if payload.is::<PowerCut>() => {}

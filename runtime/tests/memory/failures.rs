@@ -390,52 +390,107 @@ fn a_destination_that_is_gone_is_one_warning_and_no_second_failure() {
     assert_eq!(report.log.matches(warning).count(), 1, "{}", report.log);
 }
 
-/// What the machine says of the log of a start that found its sequence damaged, and the machine then.
-fn with_damaged_sequence(layout: MediaLayout, copies: bool) -> (World, String) {
-    let mut world = machine(Firmware::Uefi, &MediaBuilder::new(layout, &deploy()));
-    let media = world.drives.len() - 1;
-    let carrier = &mut world.drives[media];
-    let volume = match &mut carrier.whole {
+/// The media has another sequence than was built: a start of it ends before its run.
+fn damage_sequence(world: &mut World) {
+    let mut drives = world.drives.iter_mut();
+    let media = drives.find(|drive| drive.is_media).expect("the media");
+    let volume = match &mut media.whole {
         Some(whole) => whole,
-        None => &mut carrier.parts[0].volume,
+        None => &mut media.parts[0].volume,
     };
     volume.put(&format!("{}/main.toml", paths::SEQUENCES), file("another"));
+}
+
+/// A machine whose media is damaged so; of two sticks of the same media which one is meant nobody knows.
+fn with_damaged_media(layout: MediaLayout, copies: bool) -> World {
+    let mut world = machine(Firmware::Uefi, &MediaBuilder::new(layout, &deploy()));
+    damage_sequence(&mut world);
     if copies {
-        let copy = carrier.clone();
+        let copy = world.drives.last().expect("the media").clone();
         world.drives.push(Drive {
             path: "/dev/sdy".into(),
             ..copy
         });
     }
-    let (world, report) = run_to_end(world);
-    assert!(matches!(report.ended, Ended::Refused(_)), "{:?}", report.ended);
-    let Some(Event::Ended {
-        log: Some(place),
-        reason: Some(reason),
-        ..
-    }) = report.events.last()
-    else {
-        panic!("{:?}", report.events)
-    };
-    assert_eq!(reason, report.reason());
-    (world, place.clone())
+    world
 }
+
+/// Where the log of a start is that failed before its run: as it was said at once, and after it was copied.
+fn places_of_start(report: &Report) -> (&str, Option<&str>) {
+    assert!(matches!(report.ended, Ended::Refused(_)), "{:?}", report.ended);
+    let start = report
+        .events
+        .iter()
+        .rposition(|event| matches!(event, Event::Ended { .. }));
+    let events = &report.events[start.expect("an end")..];
+    let (place, reason, copy) = match events {
+        [Event::Ended { log, reason, .. }] => (log, reason, None),
+        [Event::Ended { log, reason, .. }, Event::LogCopied { log: copy }] => {
+            (log, reason, Some(copy.as_str()))
+        }
+        _ => panic!("{events:?}"),
+    };
+    assert_eq!(reason.as_deref(), Some(report.reason()));
+    (place.as_deref().expect("a place"), copy)
+}
+
+/// The stick's, of a machine with one disk.
+fn on_the_stick<'a>(world: &'a World, path: &str) -> Option<&'a Vec<u8>> {
+    world.drives[1].parts[1].volume.bytes(path)
+}
+
+const OF_START: &str = "logs/failed_start/smsts.log";
 
 #[test]
 fn a_start_that_fails_before_its_run_leaves_its_log_on_a_media_that_can_be_written() {
-    let log = "logs/machine/smsts.log";
-    let (world, place) = with_damaged_sequence(MediaLayout::Usb, false);
-    assert_eq!(place, format!("{log} on the media"));
-    let copied = world.drives[1].parts[1].volume.bytes(log).expect("the log");
+    let in_memory = "smsts.log, in memory until the machine is switched off";
+    let (world, report) = run_to_end(with_damaged_media(MediaLayout::Usb, false));
+    let (place, copy) = places_of_start(&report);
+    assert!(place.ends_with(in_memory), "{place}");
+    assert_eq!(copy, Some(format!("{OF_START} on the media").as_str()));
+    let copied = on_the_stick(&world, OF_START).expect("the log");
     assert!(String::from_utf8_lossy(copied).contains("differs from what was built"));
-    // Two sticks of the same media: which of them is meant nobody knows.
     for (layout, copies) in [(MediaLayout::Iso, false), (MediaLayout::Usb, true)] {
-        let (world, place) = with_damaged_sequence(layout, copies);
-        assert!(
-            place.ends_with("smsts.log, in memory until the machine is switched off"),
-            "{place}"
-        );
-        let volumes = world.drives.iter().flat_map(|drive| &drive.parts);
-        assert!(volumes.into_iter().all(|part| part.volume.bytes(log).is_none()));
+        let (world, report) = run_to_end(with_damaged_media(layout, copies));
+        let (place, copy) = places_of_start(&report);
+        assert!(place.ends_with(in_memory) && copy.is_none(), "{place} {copy:?}");
+        let mut volumes = world.drives.iter().flat_map(|drive| &drive.parts);
+        assert!(volumes.all(|part| part.volume.bytes(OF_START).is_none()));
     }
+}
+
+/// A stick that no longer answers may hold up the copy for minutes.
+#[test]
+fn why_a_start_failed_is_said_before_its_log_is_copied() {
+    let mut world = with_damaged_media(MediaLayout::Usb, false);
+    let (done, _) = run_to_end(world.clone());
+    let mut operations = done.operations.iter();
+    let copy = operations.position(|name| name.ends_with(OF_START));
+    world.cuts.insert(copy.expect("the copy") + 1);
+    let (_, report) = run_to_cut(world);
+    assert_eq!(report.ended, Ended::Off);
+    assert!(
+        matches!(&report.events[..], [Event::Ended { reason: Some(reason), .. }] if reason.contains("differs from what was built")),
+        "{:?}",
+        report.events
+    );
+}
+
+/// It may be the only thing that tells why the run failed.
+#[test]
+fn a_start_that_fails_does_not_replace_the_log_of_a_run() {
+    // A machine that has no name yet.
+    let nameless = deploy()
+        .replace("OSDComputerName = \"COMPUTER\"\n", "")
+        .replace("%OSDComputerName%", "COMPUTER");
+    let sequence = with_first(&nameless, &command("Break it", "exit 4", ""));
+    let media = MediaBuilder::new(MediaLayout::Usb, &sequence);
+    let (mut world, report) = run_to_end(machine(Firmware::Uefi, &media));
+    assert!(report.reason().contains("\"Break it\" failed with 4"));
+    let of_run = "logs/machine/smsts.log";
+    let before = on_the_stick(&world, of_run).expect("the run's log").clone();
+    damage_sequence(&mut world);
+    let (world, report) = run_to_end(world);
+    assert!(places_of_start(&report).1.is_some());
+    assert!(on_the_stick(&world, of_run) == Some(&before));
 }

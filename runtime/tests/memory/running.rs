@@ -355,8 +355,8 @@ impl Operator for Attendant {
     }
 }
 
-fn attended() -> World {
-    let mut media = MediaBuilder::new(MediaLayout::Iso, &template(CAPTURE_EXISTING, &[]));
+fn attended(layout: MediaLayout) -> World {
+    let mut media = MediaBuilder::new(layout, &template(CAPTURE_EXISTING, &[]));
     media.options.unattended = false;
     media.options.ask.insert("OSDCaptureAccountPassword".into());
     media.options.secrets.insert("OSDCaptureAccountPassword".into());
@@ -368,7 +368,7 @@ fn attended() -> World {
 #[test]
 fn a_password_is_asked_for_inside_windows_and_again_in_the_boot_image_and_is_on_no_disk() {
     let person = Attendant::default();
-    let (world, report) = run_with(attended(), &person);
+    let (world, report) = run_with(attended(MediaLayout::Iso), &person);
     report.assert_succeeded();
     assert_eq!(
         *person.asked.borrow(),
@@ -379,16 +379,16 @@ fn a_password_is_asked_for_inside_windows_and_again_in_the_boot_image_and_is_on_
 
 #[test]
 fn nothing_begins_without_a_yes() {
-    let before = attended();
-    let person = Attendant {
-        no: true,
-        ..Attendant::default()
-    };
-    let (world, report) = run_with(before.clone(), &person);
-    assert!(
-        report.reason().contains("nothing was changed"),
-        "{}",
-        report.reason()
-    );
-    assert_eq!((world.drives, world.entries), (before.drives, before.entries));
+    // On a stick, too: it gets no log of a start in which nothing has failed.
+    for layout in [MediaLayout::Iso, MediaLayout::Usb] {
+        let before = attended(layout);
+        let person = Attendant {
+            no: true,
+            ..Attendant::default()
+        };
+        let (world, report) = run_with(before.clone(), &person);
+        assert_eq!(report.ended, Ended::NotBegun);
+        assert!(report.events.is_empty(), "{:?}", report.events);
+        assert_eq!((world.drives, world.entries), (before.drives, before.entries));
+    }
 }

@@ -157,23 +157,26 @@ impl Machine {
         wine(self.prefix.path(), &[program, "start"], within)
     }
 
-    /// Starts it so until its log has that text; the runtime waits at its end.
-    pub fn runs_in_winpe_until(&self, said: &str) {
+    /// Starts it so until its log or its console has that text, and gives what the console has; the runtime waits at its end.
+    pub fn runs_in_winpe_until(&self, said: &str) -> String {
+        let console = self.files.path().join("console");
+        let shown = || fs::read_to_string(&console).unwrap_or_default();
         let mut run = command(self.prefix.path())
             .args(["--kill-after=5", &PATIENCE.as_secs().to_string(), "wine"])
             .args([r"C:\media-runtime\media-runtime.exe", "start"])
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(fs::File::create(&console).expect("a file for the console"))
             .stderr(Stdio::null())
             .spawn()
             .expect("timeout of coreutils");
         let end = Instant::now() + PATIENCE;
-        while !self.log().contains(said) && Instant::now() < end {
+        while !self.log().contains(said) && !shown().contains(said) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(200));
         }
         end_wine(self.prefix.path());
         let _ = run.kill();
         let _ = run.wait();
+        shown()
     }
 
     /// How the programs of Windows PE were called.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use media_format::paths;
 use media_format::state::Next;
 
 use super::machine::{CONTROL, Machine};
@@ -205,4 +206,21 @@ fn a_disk_that_is_not_there_is_told_before_anything_is_changed() {
     assert!(log.contains("step \"format-and-partition-disk\": "), "{log}");
     assert!(log.contains("no disk"), "{log}");
     assert!(machine.calls().is_empty() && !machine.c("made.txt").exists());
+}
+
+/// The log itself lies on a disk in memory, which is gone when the machine is switched off.
+#[test]
+fn a_start_that_fails_says_where_its_log_is_and_where_the_copy_is() {
+    let machine = Machine::in_winpe(&step("set-variables", "variables = { DONE = \"here\" }"));
+    let sequence = machine.media(&format!("{}/main.toml", paths::SEQUENCES));
+    fs::write(sequence, "another").expect("damaging the media");
+    let copy = "logs/failed_start/smsts.log";
+    let last = format!("Copy:   {copy} on the media\n");
+    let said = machine.runs_in_winpe_until(&last);
+    let log = r"Log:    C:\media-runtime\log\smsts.log, in memory until the machine is switched off";
+    assert!(said.contains("THE TASK SEQUENCE HAS FAILED\nReason: "), "{said}");
+    assert!(said.contains("differs from what was built"), "{said}");
+    assert!(said.ends_with(&format!("{log}\n{last}")), "{said}");
+    let copied = fs::read_to_string(machine.volume("data").join(copy)).expect("the copy");
+    assert!(copied.contains("differs from what was built"), "{copied}");
 }

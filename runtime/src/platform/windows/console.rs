@@ -6,8 +6,9 @@ use anyhow::{Context as _, bail};
 use media_format::event::Event;
 
 use super::bindings;
-use crate::context::{Reporter, code_text};
+use crate::context::Reporter;
 use crate::platform::Result;
+use crate::screen;
 use crate::start::Operator;
 
 /// The console: it is asked there, and shows what happens line by line.
@@ -38,36 +39,8 @@ fn line() -> Result<String> {
 
 impl Reporter for Console {
     fn event(&self, event: &Event) {
-        match event {
-            Event::Started {
-                organization,
-                sequence,
-                ..
-            } => {
-                if !organization.is_empty() {
-                    println!("{organization}");
-                }
-                println!("{sequence}");
-            }
-            Event::Step { number, of, name, .. } => println!("Step {number} of {of}: {name}"),
-            Event::StepEnded {
-                outcome,
-                code,
-                reason,
-                ..
-            } if outcome == "failed" => {
-                println!(
-                    "  failed: {} {}",
-                    code_text(*code),
-                    reason.as_deref().unwrap_or_default()
-                );
-            }
-            Event::Restart { .. } => println!("The machine restarts."),
-            Event::ShutDown { .. } => {
-                println!("The machine switches itself off. The run goes on when it is switched on again.");
-            }
-            // The rest is in the log, and how it ended is what the program says last.
-            Event::Working | Event::StepEnded { .. } | Event::Progress { .. } | Event::Ended { .. } => {}
+        if let Some(lines) = screen::plain(event) {
+            println!("{lines}");
         }
     }
 }
