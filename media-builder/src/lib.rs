@@ -2,6 +2,7 @@
 
 pub mod boot_image;
 pub mod commands;
+mod escaped;
 pub mod execute;
 pub mod inspect;
 pub mod media;

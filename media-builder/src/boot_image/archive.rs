@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use windows_setup::secure_boot::About;
 
 use super::manifest::{FORMAT, Kind, Manifest, Member};
+use super::winpe::UEFI_LOADER;
 use super::{Error, Result};
+use crate::escaped::escaped;
 use crate::platform;
 
 /// The first member: what all others are.
@@ -35,6 +37,49 @@ impl BootImage {
     pub fn member(&self, path: &str) -> Option<(&Member, u64)> {
         let member = self.manifest.members.iter().find(|member| member.path == path)?;
         Some((member, *self.offsets.get(path)?))
+    }
+
+    /// Takes from the programs themselves who signed them and what revokes them: its manifest is the word of whoever made it.
+    ///
+    /// # Errors
+    /// When a member cannot be read.
+    pub fn read_programs(&mut self) -> Result<()> {
+        let mut file = File::open(&self.path).map_err(Error::io("opening", &self.path))?;
+        for member in &mut self.manifest.members {
+            let offset = self.offsets.get(&member.path).copied();
+            let bytes = match offset.filter(|_| member.size <= LARGEST_PROGRAM) {
+                Some(offset) => read_program(&mut file, offset, member.size),
+                None => Ok(vec![]),
+            };
+            (member.signers, member.sbat) = about(&bytes.map_err(Error::io("reading", &self.path))?);
+        }
+        if let Some(winpe) = &mut self.manifest.winpe {
+            let mut members = self.manifest.members.iter();
+            let loader = members.find(|member| member.path == UEFI_LOADER);
+            winpe.uefi_signers = loader
+                .and_then(|loader| loader.signers.clone())
+                .unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+/// What begins like a program; of anything else only the beginning.
+fn read_program(file: &mut File, offset: u64, size: u64) -> io::Result<Vec<u8>> {
+    file.seek(io::SeekFrom::Start(offset))?;
+    let (mut member, mut bytes) = (file.take(size), vec![]);
+    member.by_ref().take(2).read_to_end(&mut bytes)?;
+    if bytes == b"MZ" {
+        member.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// Who signed it, and its entries for shim, where it is a program that UEFI starts. What only is called like one has neither.
+fn about(bytes: &[u8]) -> (Option<String>, Vec<String>) {
+    match About::read(bytes) {
+        Ok(Some(about)) => (Some(about.signers), about.sbat),
+        Ok(None) | Err(_) => (None, vec![]),
     }
 }
 
@@ -75,17 +120,12 @@ impl Content {
         })
     }
 
-    /// Who signed it, and its entries for shim, where it is a program that UEFI starts. What only is called like one has neither.
     fn about(&self, size: u64) -> Result<(Option<String>, Vec<String>)> {
-        let read = |bytes: &[u8]| match About::read(bytes) {
-            Ok(Some(about)) => (Some(about.signers), about.sbat),
-            Ok(None) | Err(_) => (None, vec![]),
-        };
         match &self.data {
-            Data::Bytes(bytes) => Ok(read(bytes)),
+            Data::Bytes(bytes) => Ok(about(bytes)),
             Data::File(_) if size > LARGEST_PROGRAM => Ok((None, vec![])),
             Data::File(path) => fs::read(path)
-                .map(|bytes| read(&bytes))
+                .map(|bytes| about(&bytes))
                 .map_err(Error::io("reading", path)),
         }
     }
@@ -172,7 +212,7 @@ fn append(
 pub fn inspect(path: &Path) -> Result<BootImage> {
     let bad = |why: String| Error::NotABootImage {
         path: path.to_path_buf(),
-        why,
+        why: escaped(&why),
     };
     let file = File::open(path).map_err(Error::io("opening", path))?;
     let length = file.metadata().map_err(Error::io("reading", path))?.len();
@@ -234,7 +274,8 @@ fn check_members(manifest: &Manifest, sizes: &BTreeMap<String, u64>) -> std::res
         .collect();
     for member in &manifest.members {
         // Members get their places on media by their names.
-        if member.path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        let leads_out = member.path.split('/').any(|part| matches!(part, "" | "." | ".."));
+        if leads_out || member.path.contains(char::is_control) {
             return Err(format!("{:?} is no name of a member", member.path));
         }
         match sizes.get(&member.path) {

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use indicatif::{DecimalBytes, ProgressBar};
 
 use crate::boot_image::{self, BootImage, Kind, Linux, Member, Options, WinPe, winpe};
+use crate::escaped::escaped;
 use crate::{platform, resolve};
 
 const WINDOWS_PROGRAM: &str = "media-runtime.exe";
@@ -179,25 +180,32 @@ fn windows_runtime(given: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
 fn inspect(args: &Inspect) -> anyhow::Result<()> {
     let file = args.file.clone().or_else(resolve::default_path);
     let file = file.context("no boot image was named, and this user has no cache folder")?;
-    let image = if args.verify {
+    let mut image = if args.verify {
         boot_image::verify(&file)?
     } else {
         boot_image::inspect(&file)?
     };
+    image.read_programs()?;
     if args.json {
         return super::print_json(&serde_json::to_value(&image.manifest)?);
     }
     super::print_bytes(summary(&image).as_bytes())
 }
 
+/// The boot image may be of others: what it says of itself does not reach the terminal as it is.
 fn summary(image: &BootImage) -> String {
+    let lines = lines(image);
+    lines.iter().map(|line| escaped(line) + "\n").collect()
+}
+
+fn lines(image: &BootImage) -> Vec<String> {
     let manifest = &image.manifest;
-    let what = match (manifest.kind, &manifest.linux, &manifest.winpe) {
-        (Kind::LinuxPe, Some(linux), _) => about_linux(linux, &manifest.architecture),
+    let mut lines = match (manifest.kind, &manifest.linux, &manifest.winpe) {
+        (Kind::LinuxPe, Some(linux), _) => vec![about_linux(linux, &manifest.architecture)],
         (Kind::WinPe, _, Some(winpe)) => about_winpe(winpe, &manifest.architecture),
-        _ => "it does not say what it was made from\n".to_owned(),
+        _ => vec!["it does not say what it was made from".to_owned()],
     };
-    let mut text = format!("{}: {what}", name(&image.path));
+    lines[0] = format!("{}: {}", name(&image.path), lines[0]);
     for member in &manifest.members {
         let made = match manifest.kind {
             Kind::LinuxPe => "made here",
@@ -209,27 +217,26 @@ fn summary(image: &BootImage) -> String {
             DecimalBytes(member.size).to_string(),
             member.path
         );
-        text += &format!("{}\n", line.trim_end());
-        text += &about_program(member);
+        lines.push(line.trim_end().to_owned());
+        lines.extend(about_program(member));
     }
-    text
+    lines
 }
 
 /// Beneath the line of a program that UEFI starts.
-fn about_program(member: &Member) -> String {
-    let Some(signers) = &member.signers else {
-        return String::new();
-    };
-    let mut text = format!("{:>10}    signed by {signers}\n", "");
-    if !member.sbat.is_empty() {
-        text += &format!("{:>10}    SBAT {}\n", "", member.sbat.join(" "));
-    }
-    text
+fn about_program(member: &Member) -> Vec<String> {
+    let signers = member
+        .signers
+        .iter()
+        .map(|signers| format!("signed by {signers}"));
+    let sbat = (!member.sbat.is_empty()).then(|| format!("SBAT {}", member.sbat.join(" ")));
+    let about = signers.chain(sbat);
+    about.map(|text| format!("{:>10}    {text}", "")).collect()
 }
 
 fn about_linux(linux: &Linux, architecture: &str) -> String {
     format!(
-        "{} {architecture}, kernel {}, {} modules, {} packages\n",
+        "{} {architecture}, kernel {}, {} modules, {} packages",
         linux.suite,
         linux.kernel_version,
         linux.modules.len(),
@@ -237,20 +244,22 @@ fn about_linux(linux: &Linux, architecture: &str) -> String {
     )
 }
 
-fn about_winpe(winpe: &WinPe, architecture: &str) -> String {
-    let mut text = format!(
-        "WinPE {} {architecture} ({}), {}, image {} of its source\n",
-        winpe.version, winpe.name, winpe.language, winpe.index
-    );
-    text += &format!("UEFI boot files signed by: {}\n", winpe.uefi_signers);
+fn about_winpe(winpe: &WinPe, architecture: &str) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "WinPE {} {architecture} ({}), {}, image {} of its source",
+            winpe.version, winpe.name, winpe.language, winpe.index
+        ),
+        format!("UEFI boot files signed by: {}", winpe.uefi_signers),
+    ];
     for driver in &winpe.drivers {
         let signed = if driver.signed { "signed" } else { "unsigned" };
-        text += &format!(
-            "driver {}: {}, {} {}, {signed}\n",
+        lines.push(format!(
+            "driver {}: {}, {} {}, {signed}",
             driver.path, driver.class, driver.provider, driver.version
-        );
+        ));
     }
-    text
+    lines
 }
 
 fn name(path: &Path) -> String {

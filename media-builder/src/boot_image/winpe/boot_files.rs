@@ -12,7 +12,7 @@ use super::{BIOS_PROGRAM, UEFI_IMAGE};
 use crate::boot_image::{Error, Result};
 
 /// The member that an UEFI starts from a stick.
-pub(super) const UEFI_LOADER: &str = "media/efi/boot/bootx64.efi";
+pub(in crate::boot_image) const UEFI_LOADER: &str = "media/efi/boot/bootx64.efi";
 
 /// A file of the boot image.
 struct BootFile {

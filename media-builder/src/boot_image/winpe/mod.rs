@@ -19,6 +19,7 @@ use windows_setup::secure_boot::Program;
 use super::archive::{self, BootImage, Content, Data};
 use super::manifest::{Kind, Manifest, WinPe};
 use super::{Error, Progress, Result, make, worker};
+pub(super) use boot_files::UEFI_LOADER;
 use source::Source;
 
 /// Members with this prefix lie on the media's boot volume as they are.
@@ -175,9 +176,7 @@ fn language(image: &ImageInfo) -> String {
 }
 
 fn facts(image: &ImageInfo, members: &[Content], drivers: Vec<super::manifest::Driver>) -> Result<WinPe> {
-    let loader = members
-        .iter()
-        .find(|member| member.path == boot_files::UEFI_LOADER);
+    let loader = members.iter().find(|member| member.path == UEFI_LOADER);
     let uefi_signers = match loader.map(|member| &member.data) {
         Some(Data::File(path)) => signers(path)?,
         _ => String::new(),
