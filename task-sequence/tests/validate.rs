@@ -28,7 +28,7 @@ fn media() -> MediaFacts {
         )
     };
     let packages = [
-        package("debian", PackageKind::Image, Some(1)),
+        package("debian", PackageKind::Image, Some(vec!["Debian".into()])),
         package("updates", PackageKind::Updates, None),
         package("library", PackageKind::Application, None),
         package("editor", PackageKind::Application, None),
