@@ -131,7 +131,7 @@ fn the_steps_of_the_windows_templates_stand_in_the_order_of_the_reference_page()
 }
 
 /// What the demonstration has in the place of lines of the template, as its head says.
-const DIFFERENCES: [(&str, &str); 5] = [
+const DIFFERENCES: [(&str, &str); 6] = [
     (
         "  name = \"Apply the drivers that fit the machine\"\n",
         "  name = \"Apply the device drivers\"\n  packages = [\"drivers\"]\n",
@@ -149,6 +149,10 @@ const DIFFERENCES: [(&str, &str); 5] = [
         "  [[steps.steps]]\n  type = \"run-command-line\"\n  name = \"Look for the driver\"\n  package = \"checks\"\n  \
          command = \"cmd.exe /c driver.cmd\"\n\n",
         "",
+    ),
+    (
+        "  ui-language = \"en-US\"\n",
+        "  # ui-language = \"nl-NL\"   one that the image has; without it, its own\n",
     ),
     ("  target = \"required\"\n", "  target = \"all\"\n"),
 ];

@@ -68,12 +68,18 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
     let log = machine.log();
     assert!(output.status.success(), "{output:?}\n{log}");
     let load = r"reg.exe load HKLM\media-runtime-offline W:\Windows\System32\config\SOFTWARE";
+    let load_system = r"reg.exe load HKLM\media-runtime-offline W:\Windows\System32\config\SYSTEM";
     let unload = r"reg.exe unload HKLM\media-runtime-offline";
     let capture = r"dism.exe /English /Capture-Image /ImageFile:E:\captures\a.wim.partial.wim /CaptureDir:W:\ /Name:Windows reference /Description:Windows 10 Pro 6.3.19045.0 /Compress:fast /ConfigFile:C:\media-runtime\WimScript.ini /CheckIntegrity /Verify";
     let drvload = r"drvload.exe C:\media-runtime\drivers\vmd\vmd.inf";
     let expected = [
         drvload,
         load,
+        unload,
+        // Whether the service of an earlier run is in it: which set of services counts, and the service.
+        load_system,
+        unload,
+        load_system,
         unload,
         // What kind of Windows it is, and the certificates of a ConfigMgr client.
         load,
