@@ -179,6 +179,27 @@ impl Memory {
 }
 
 impl Memory {
+    fn make_host_keys(&self, command: &Command) -> Result<Output> {
+        let root = command.root.clone().unwrap_or_else(|| "/".into());
+        let mut key = [0; 8];
+        runtime::platform::Machine::random(self, &mut key);
+        let path = root.join("etc/ssh/ssh_host_ed25519_key");
+        if !self.exists(&path) {
+            self.put_by_program(&path, &key, 0o600)?;
+        }
+        Ok(ended(0))
+    }
+
+    fn make_initramfs(&self, command: &Command) -> Result<Output> {
+        let root = command.root.clone().context("inside the system")?;
+        let resume = self.read(&root.join("etc/initramfs-tools/conf.d/resume"))?;
+        let made = [b"made with ".to_vec(), resume.unwrap_or_default()].concat();
+        self.put_by_program(&root.join("boot/initrd.img"), &made, 0o644)?;
+        Ok(ended(i64::from(self.exists(&root.join("boot/full")))))
+    }
+}
+
+impl Memory {
     /// A domain that lets in whoever knows the password.
     fn realm(&self, arguments: &[&str], stdin: &[u8]) -> Output {
         let mut world = self.world_mut();
@@ -345,23 +366,8 @@ impl Processes for Memory {
             ("realm", arguments) if self.exists(Path::new(REALM)) => {
                 Ok(self.realm(arguments, &command.stdin))
             }
-            ("ssh-keygen", ["-A"]) => {
-                let root = command.root.clone().unwrap_or_else(|| "/".into());
-                let mut key = [0; 8];
-                runtime::platform::Machine::random(self, &mut key);
-                let path = root.join("etc/ssh/ssh_host_ed25519_key");
-                if !self.exists(&path) {
-                    self.put_by_program(&path, &key, 0o600)?;
-                }
-                Ok(ended(0))
-            }
-            ("update-initramfs", ["-u", "-k", "all"]) => {
-                let root = command.root.clone().context("inside the system")?;
-                let resume = self.read(&root.join("etc/initramfs-tools/conf.d/resume"))?;
-                let made = [b"made with ".to_vec(), resume.unwrap_or_default()].concat();
-                self.put_by_program(&root.join("boot/initrd.img"), &made, 0o644)?;
-                Ok(ended(i64::from(self.exists(&root.join("boot/full")))))
-            }
+            ("ssh-keygen", ["-A"]) => self.make_host_keys(command),
+            ("update-initramfs", ["-u", "-k", "all"]) => self.make_initramfs(command),
             ("apt-get", ["clean"]) => {
                 for name in self.list(Path::new("/var/cache/apt"))? {
                     self.remove(&Path::new("/var/cache/apt").join(name))?;
