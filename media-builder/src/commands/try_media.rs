@@ -56,9 +56,9 @@ pub struct Args {
     /// Processors.
     #[arg(long, value_name = "NUMBER", default_value = "2")]
     cpus: u32,
-    /// QEMU's name of the processor.
-    #[arg(long, value_name = "NAME", default_value = "max")]
-    cpu: String,
+    /// QEMU's name of the processor [default: max; by translation without what is slow there].
+    #[arg(long, value_name = "NAME")]
+    cpu: Option<String>,
     /// QEMU's name of the network card, or "none". The machine never reaches a network.
     #[arg(long, value_name = "NAME", default_value = "virtio-net-pci")]
     nic: String,

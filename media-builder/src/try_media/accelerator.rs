@@ -85,7 +85,7 @@ mod tests {
         };
         assert!(boots(&machine));
         let impossible = Machine {
-            cpu: "no-such-processor".into(),
+            cpu: Some("no-such-processor".into()),
             ..machine
         };
         assert!(!boots(&impossible));

@@ -63,8 +63,8 @@ pub struct Options {
     pub second_disk: Option<Size>,
     /// What runs the guest's code; without it KVM where it proves to work, else translation.
     pub accelerator: Option<Accelerator>,
-    /// QEMU's name of the processor.
-    pub cpu: String,
+    /// QEMU's name of the processor; without it what suits the accelerator.
+    pub cpu: Option<String>,
     /// Number of processors.
     pub cpus: u32,
     /// Bytes of memory.

@@ -324,15 +324,12 @@ fn the_disk_is_laid_out_as_windows_expects_it() {
     assert_eq!(u64::from(hidden), first, "the sectors before the volume");
 }
 
-/// Wine does not run where QEMU translates code with SMAP.
-const CPU: &str = "--cpu=max,smap=off";
-
 /// Sysprep's exit code is 0 when an app stands in its way: only its state and its log say so. This run comes from a CD.
 #[test]
 fn a_sysprep_without_result_fails_with_its_reason() {
     let media = project("windows-sysprep-no-state", "iso", &[]);
     let share = ["--share", "--share-password=demonstration"];
-    let machine = ["--firmware=uefi", "--disk-bus=sata", CPU, "--disk=4G"];
+    let machine = ["--firmware=uefi", "--disk-bus=sata", "--disk=4G"];
     let said = failing_try(&media, &[&machine[..], &share].concat());
     assert!(said.contains("not generalized"), "{said}");
     assert!(said.contains("Contoso.Notes"), "{said}");
@@ -414,7 +411,7 @@ fn a_running_windows_is_captured_by_the_program_on_the_media() {
     let attached = support::own("attached", "usb");
     std::fs::hard_link(&media, &attached).expect("a second name of the media");
     let disk_path = disk.display().to_string();
-    let machine = ["--firmware=uefi", CPU, "--disk", &disk_path];
+    let machine = ["--firmware=uefi", "--disk", &disk_path];
     let said = failing_try(
         &attached,
         &[&machine[..], &["--media-last", "--restarts=0"]].concat(),
@@ -488,7 +485,7 @@ fn a_sysprep_that_never_ends_runs_into_the_time_out_of_its_step() {
     let firmware = ["--firmware=secure-boot", secure_boot::VARIABLES];
     let said = failing_try(
         &media,
-        &[&firmware[..], &["--disk-bus=sata", CPU, "--disk", &disk]].concat(),
+        &[&firmware[..], &["--disk-bus=sata", "--disk", &disk]].concat(),
     );
     assert!(
         said.contains("sysprep.exe was stopped: it had not ended after 60 seconds"),
