@@ -13,6 +13,8 @@ export LC_ALL := C.UTF-8
 export CARGO_TARGET_DIR := $(CURDIR)/target
 # A registry may be out of reach for a moment.
 export CARGO_NET_RETRY := 10
+# What is fetched and unpacked is made while cargo compiles.
+MAKEFLAGS += --jobs=2
 
 CARGO := scripts/cargo
 TARGET := x86_64-unknown-linux-gnu
@@ -20,7 +22,7 @@ PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/hive-worker out/bin
 BOOT_IMAGE := out/boot-image/linux-pe.tar
 REFERENCE := out/reference/reference.wim
 
-.PHONY: help setup build programs windows reference stand-in demo test test-boot fuzz bench lint docs
+.PHONY: help setup build programs windows reference stand-in test-programs demo test test-boot fuzz bench lint docs
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -45,7 +47,8 @@ programs: | setup
 
 $(PROGRAMS): programs ;
 
-windows: | setup ## Cross-build the runtime for Windows.
+# One cargo after the other: they would wait for each other anyway.
+windows: | setup programs ## Cross-build the runtime for Windows.
 	@scripts/windows
 
 # It carries the runtime for Windows where there is one; the demonstration, a Linux, does without.
@@ -64,11 +67,14 @@ demo: NEEDED := demo
 demo: programs $(BOOT_IMAGE) reference ## Build media, boot it in a virtual machine, build and capture a reference machine.
 	@scripts/demo
 
+test-programs: | programs windows
+	@$(CARGO) test --quiet --locked --workspace --no-run
+
 # The same random input in each run: what it finds is mended, and does not come and go.
 test: export PROPTEST_RNG_SEED := 1
 # Tests of machines wait for a processor, for a machine of another test, or for Wine, most of their time.
-test test-boot: export RUST_TEST_THREADS := $(shell echo $$((2 * $$(nproc))))
-test: build stand-in ## Run all tests, those that boot machines too.
+test test-boot: export RUST_TEST_THREADS := $(shell echo $$((4 * $$(nproc))))
+test: build stand-in test-programs ## Run all tests, those that boot machines too.
 	@scripts/reference --check
 	@$(CARGO) test --locked --workspace
 

@@ -131,16 +131,28 @@ fn mount_when_reachable(share: &str, folder: &Path, data: &std::ffi::CStr) -> Re
         let Err(error) = mount(share, folder, "cifs", MountFlags::empty(), data) else {
             return Ok(());
         };
-        let later = matches!(
-            error,
-            Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::HOSTDOWN | Errno::TIMEDOUT | Errno::CONNREFUSED
-        );
-        if later && Instant::now() < end {
+        if !is_refusal(error) && Instant::now() < end {
             std::thread::sleep(TRY_EVERY);
             continue;
         }
         bail!("connecting to {share}: {}", explain(error));
     }
+}
+
+/// Another try would end the same. Everything else passes: a network that is not up yet, a server that starts, or one that has too
+/// little of something at the moment (`EREMOTEIO`).
+fn is_refusal(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::ACCESS
+            | Errno::PERM
+            | Errno::KEYREJECTED
+            | Errno::NOENT
+            | Errno::NXIO
+            | Errno::INVAL
+            | Errno::NODEV
+            | Errno::OPNOTSUPP
+    )
 }
 
 fn explain(error: Errno) -> String {
@@ -192,6 +204,16 @@ mod tests {
         ] {
             let refused = options(share, &account(user)).unwrap_err().to_string();
             assert!(refused.contains("comma"), "{share} {user}: {refused}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_refuses_is_not_tried_again_and_what_may_pass_is() {
+        for refusal in [Errno::ACCESS, Errno::NOENT, Errno::OPNOTSUPP] {
+            assert!(is_refusal(refusal), "{refusal}");
+        }
+        for passing in [Errno::HOSTUNREACH, Errno::CONNREFUSED, Errno::REMOTEIO, Errno::AGAIN] {
+            assert!(!is_refusal(passing), "{passing}");
         }
     }
 
