@@ -54,11 +54,12 @@ pub enum Accelerator {
 
 impl Accelerator {
     /// The processor of a machine for which none is named. What is left out where code is translated: copying by instructions that
-    /// are translated into a loop of single bytes; a fifth level of page tables; and SMAP, with which Wine does not run in QEMU 7.2.
+    /// are translated into a loop of single bytes; a fifth level of page tables; SMAP, with which Wine does not run in QEMU 7.2; and
+    /// virtual machines in the machine, whose drivers each start would load.
     pub fn processor(self) -> &'static str {
         match self {
             Self::Kvm => "max",
-            Self::Tcg => "max,erms=off,fsrm=off,la57=off,smap=off",
+            Self::Tcg => "max,erms=off,fsrm=off,la57=off,smap=off,svm=off",
         }
     }
 }

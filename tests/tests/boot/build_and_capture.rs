@@ -352,7 +352,13 @@ fn a_log_that_a_cut_left_with_too_many_clusters_does_not_end_the_run() {
 fn a_bios_that_starts_its_disk_first_reaches_the_boot_image_again() {
     let media = project("disk-first", "iso", &[]);
     let disk = support::empty_disk("disk-first");
-    let machine = ["--firmware=bios", "--disk-bus=sata", "--media-last", "--disk", &disk];
+    let machine = [
+        "--firmware=bios",
+        "--disk-bus=sata",
+        "--media-last",
+        "--disk",
+        &disk,
+    ];
     let (status, said) = support::try_media(&media, &machine);
     assert_eq!(status, Some(0), "{said}");
     let serial = fs::read(support::results_of(&media).join("serial.log")).expect("the serial log");

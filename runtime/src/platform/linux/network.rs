@@ -212,7 +212,12 @@ mod tests {
         for refusal in [Errno::ACCESS, Errno::NOENT, Errno::OPNOTSUPP] {
             assert!(is_refusal(refusal), "{refusal}");
         }
-        for passing in [Errno::HOSTUNREACH, Errno::CONNREFUSED, Errno::REMOTEIO, Errno::AGAIN] {
+        for passing in [
+            Errno::HOSTUNREACH,
+            Errno::CONNREFUSED,
+            Errno::REMOTEIO,
+            Errno::AGAIN,
+        ] {
             assert!(!is_refusal(passing), "{passing}");
         }
     }
