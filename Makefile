@@ -14,7 +14,9 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 # A registry may be out of reach for a moment.
 export CARGO_NET_RETRY := 10
 # What is fetched and unpacked is made while cargo compiles.
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += --jobs=2
+endif
 
 CARGO := scripts/cargo
 TARGET := x86_64-unknown-linux-gnu

@@ -148,7 +148,7 @@ fn secure_boot_iso_deploys_and_the_firmware_has_nothing_of_the_run_any_more() {
     assert_ne!(support::with_secret(&store, "media-runtime"), "");
 }
 
-/// The machine starts from its disk in the end, as nobody's copy.
+/// The machine is nobody's copy in the end.
 #[test]
 fn an_installed_system_is_captured_stays_as_it_is_and_deploys() {
     deployed();
