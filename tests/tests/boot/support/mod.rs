@@ -22,8 +22,8 @@ pub use image::Image;
 pub use secrets::{assert_without, with_secret};
 pub use system::System;
 
-/// Processors of this computer that an emulated machine may use while it is held: machines with many more of them than there are
-/// run into their time-outs, and a machine that waits for its disk leaves its own idle, so there is one more of them.
+/// Processors of this computer that an emulated machine may use while it is held: machines with more of them than there are
+/// run into their time-outs, and one with a single processor leaves the others idle.
 pub struct Processors(usize);
 
 static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
@@ -31,7 +31,7 @@ static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 impl Processors {
     /// Waits until so many are free.
     pub fn take(count: usize) -> Self {
-        let all = 1 + std::thread::available_parallelism().map_or(1, usize::from);
+        let all = std::thread::available_parallelism().map_or(1, usize::from);
         let count = count.min(all);
         let taken = TAKEN.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = TAKEN.1.wait_while(taken, |taken| *taken + count > all);
