@@ -164,8 +164,8 @@ fn file_over_four_gib_is_one_extent() {
     assert!(isoinfo(&image, &["-R", "-l"]).contains("install.wim"));
     let listing = run("7z", "p7zip-full", &["l", path_text(&image)]);
     assert!(listing.contains(&format!("{}", 5 * GIB + 1)), "{listing}");
-    // xorriso reads all that lies before, and takes a minute for the others.
-    let (at, mark) = marks[0];
+    // xorriso reads all that lies before, so the last one is enough.
+    let (at, mark) = marks[3];
     let cut = folder.path().join("cut");
     let (from, count) = (at.to_string(), mark.len().to_string());
     let extract = ["-osirrox", "on", "-extract_cut", "/data/install.wim"];

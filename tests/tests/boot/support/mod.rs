@@ -105,6 +105,11 @@ pub fn demo(arguments: &[&str]) {
     run_demo(arguments, &[]);
 }
 
+/// The same, with media and results in another folder: another test looks at those of this scenario.
+pub fn demo_into(folder: &str, arguments: &[&str]) {
+    run_demo(arguments, &[format!("DEMO_OUTPUT={folder}")]);
+}
+
 fn run_demo(arguments: &[&str], variables: &[String]) {
     let script = root().join("scripts/demo").display().to_string();
     let (name, others) = arguments.split_first().expect("the name of the scenario");
