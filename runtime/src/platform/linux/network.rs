@@ -171,6 +171,11 @@ fn explain(error: Errno) -> String {
         Errno::OPNOTSUPP => format!(
             "the server does not speak SMB 3.1.1 ({error}): switch it on there, or capture to a stick or disk"
         ),
+        Errno::REMOTEIO => {
+            format!(
+                "the server has too little of something ({error}): look at its log, its memory and its connections"
+            )
+        }
         other => other.to_string(),
     }
 }
@@ -220,6 +225,7 @@ mod tests {
         ] {
             assert!(!is_refusal(passing), "{passing}");
         }
+        assert!(explain(Errno::REMOTEIO).contains("look at its log"));
     }
 
     #[test]
