@@ -21,7 +21,13 @@ pub fn needed(context: &Context<'_>) -> u64 {
 
 /// Images say of themselves how large they are: what they say must not become small again.
 fn total<'a>(images: impl Iterator<Item = &'a ImageInfo>) -> u64 {
-    images.map(ImageInfo::disk_bytes).fold(0, u64::saturating_add)
+    images.map(to_run).fold(0, u64::saturating_add)
+}
+
+/// Bytes that a system needs that is not only applied but started: it makes its initramfs anew, keeps logs and caches, and is
+/// given updates and applications. A small Debian on a disk that its files filled ended with its first package.
+fn to_run(image: &ImageInfo) -> u64 {
+    image.disk_bytes().saturating_add(image.disk_bytes() / 8)
 }
 
 /// Compares the images with the volumes that they come onto.
@@ -36,7 +42,7 @@ pub fn check(context: &Context<'_>, planned: &Planned) -> Result<()> {
     for system in systems(context) {
         if let [image] = system.as_slice() {
             fits(
-                image.disk_bytes(),
+                to_run(image),
                 volumes.iter().map(|(_, size)| size).sum(),
                 "its volumes have",
             )?;
@@ -68,7 +74,7 @@ fn check_windows(context: &Context<'_>, planned: &Planned) -> Result<()> {
         for (image, number) in image::places(&images, first, &numbers)? {
             let volume = data.iter().find(|volume| volume.number == number);
             let size = volume.map_or(0, |volume| volume.size);
-            fits(image.disk_bytes(), size, &format!("volume {number} has"))?;
+            fits(to_run(&image), size, &format!("volume {number} has"))?;
         }
     }
     Ok(())
@@ -95,7 +101,7 @@ fn named(destination: &VolumeSelector, planned: &Planned) -> Option<u32> {
 
 fn fits(needed: u64, size: u64, holder: &str) -> Result<()> {
     if needed > size {
-        bail!("the image needs {needed} bytes and {holder} {size}; give the volume more room");
+        bail!("the system needs {needed} bytes to run and {holder} {size}; give the volume more room");
     }
     Ok(())
 }

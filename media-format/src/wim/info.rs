@@ -117,9 +117,14 @@ pub struct ImageInfo {
 }
 
 impl ImageInfo {
-    /// Bytes that the image's files need on a disk, without the file system's own.
+    /// Bytes that the image's files and folders need on a disk in blocks of 4 KiB, without the file system's own: the last block
+    /// of a file is half empty on average.
     pub fn disk_bytes(&self) -> u64 {
-        self.total_bytes.saturating_sub(self.hard_link_bytes)
+        const BLOCK: u64 = 4096;
+        let content = self.total_bytes.saturating_sub(self.hard_link_bytes);
+        let ends = self.file_count.saturating_mul(BLOCK / 2);
+        let folders = self.dir_count.saturating_mul(BLOCK);
+        content.saturating_add(ends).saturating_add(folders)
     }
 }
 

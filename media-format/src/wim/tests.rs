@@ -65,6 +65,8 @@ fn a_wim_is_described() {
     let image = info.image(1).unwrap();
     assert_eq!(image.description.as_deref(), Some("caf\u{e9} \u{1f600}"));
     assert_eq!(image.disk_bytes(), 600);
+    // A folder, and the half empty ends of two files.
+    assert_eq!(info.images[1].disk_bytes(), 4096 + 2 * 2048);
     assert_eq!(image.created, Some(0x01dd_7a8a_9efe_018c));
     let windows = image.windows.as_ref().unwrap();
     assert_eq!(windows.version.as_deref(), Some("10.0.26100.1"));
