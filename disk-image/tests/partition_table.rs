@@ -11,6 +11,7 @@ use common::{run, write};
 use disk_image::partition_table::{
     Error, GptParams, GptPartition, MbrExtent, MbrParams, MbrPartition, plan_gpt, plan_mbr,
 };
+use disk_image::read::Image;
 use disk_image::{Content, Layout};
 use uuid::Uuid;
 
@@ -199,6 +200,30 @@ fn sfdisk_accepts_the_mbr_with_logical_partitions() {
 }
 
 /// An extended partition of 100 MiB between two primary ones.
+#[test]
+fn the_reader_lists_the_entries_of_an_mbr_and_says_which_keep_a_bios_from_starting() {
+    let mut two = mbr();
+    two.logical.clear();
+    let (_folder, path) = image(&plan_mbr(&two).expect("a table"));
+    let opened = Image::open(&path).expect("a disk");
+    let places = opened.partitions().iter();
+    let places: Vec<_> = places
+        .map(|place| (place.name.as_str(), place.offset, place.length))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("1 (type 0x0c, active)", MIB, 63 * MIB),
+            ("2 (type 0x83)", 64 * MIB, 16 * MIB)
+        ]
+    );
+    assert!(!opened.has_gpt() && opened.check().is_empty());
+    two.primary[1].active = true;
+    let (_folder, path) = image(&plan_mbr(&two).expect("a table"));
+    let problems = Image::open(&path).expect("a disk").check();
+    assert_eq!(problems, ["the MBR has 2 active partitions instead of one"]);
+}
+
 fn with_extended(logical: &[(u64, u64)]) -> MbrParams {
     let part = |kind, start, size| MbrPartition {
         kind,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use disk_image::read::{Format, Image};
+use disk_image::read::{Format, Image, Place};
 use media_format::Manifest;
 use media_format::drivers::{DriverIndex, DriverInf};
 use media_format::manifest::{Finish, Package};
@@ -76,11 +76,7 @@ pub struct PartitionSummary {
 pub fn inspect(path: &Path) -> Result<Inspection> {
     let image = media::open(path)?;
     let manifest = media::manifest(&image)?;
-    let table = image
-        .partition_table()
-        .map(|table| table.partitions.as_slice())
-        .unwrap_or_default();
-    let summary = |partition: &disk_image::read::Partition| PartitionSummary {
+    let summary = |partition: &Place| PartitionSummary {
         name: partition.name.clone(),
         offset: partition.offset,
         size: partition.length,
@@ -88,7 +84,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     Ok(Inspection {
         size: image.device().length(),
         boot: boot_chain(&image, &manifest),
-        partitions: table.iter().map(summary).collect(),
+        partitions: image.partitions().iter().map(summary).collect(),
         volumes: image.volumes().map(|volume| volume.label().to_owned()).collect(),
         drivers: media::drivers(&image, &manifest)?
             .as_ref()

@@ -17,11 +17,7 @@ const MAX_MANIFEST: u64 = 256 << 20;
 /// When it cannot be read, is no image or is cut off.
 pub fn open(path: &Path) -> Result<Image> {
     let image = Image::open(path).with_context(|| format!("opening the media {}", path.display()))?;
-    let partitions = image.partition_table().map(|table| table.partitions.as_slice());
-    let ends = partitions
-        .unwrap_or_default()
-        .iter()
-        .map(|part| part.offset + part.length);
+    let ends = image.partitions().iter().map(|part| part.offset + part.length);
     let (needed, length) = (ends.max().unwrap_or(0), image.device().length());
     ensure!(
         needed <= length,

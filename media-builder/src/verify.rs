@@ -80,7 +80,7 @@ fn check_boot(image: &Image, problems: &mut Vec<String>) {
             problems.push(format!("the boot catalogue has no entry for {name}"));
         }
     }
-    if image.format() == Format::Disk {
+    if image.format() == Format::Disk && image.has_gpt() {
         let table = image.device().bytes(446, 66).unwrap_or_default();
         problems.extend(check_protective(&table).err().map(str::to_owned));
     }

@@ -141,9 +141,8 @@ fn damage_anywhere_on_a_stick_is_found() {
 }
 
 fn partitions(image: &Image) -> [u64; 2] {
-    let table = image.partition_table().unwrap();
     let signature = |at: u64| image.device().bytes(at + 3, 8).unwrap();
-    let mut offsets = table.partitions.iter().map(|partition| partition.offset);
+    let mut offsets = image.partitions().iter().map(|partition| partition.offset);
     let fat = offsets
         .clone()
         .find(|at| !signature(*at).starts_with(b"EXFAT") && boots(image, *at))

@@ -32,7 +32,7 @@ pub enum ReadError {
     #[error("there is no {0} on the volume")]
     NotFound(String),
     /// Nothing that we read.
-    #[error("neither an ISO 9660 image nor a disk with a GUID partition table")]
+    #[error("neither an ISO 9660 image nor a disk with a partition table")]
     Unknown,
 }
 

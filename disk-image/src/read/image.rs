@@ -6,8 +6,9 @@ use std::path::Path;
 use super::device::{Device, ReadError};
 use super::exfat::Exfat;
 use super::fat::Fat;
-use super::gpt::{Partition, PartitionTable};
+use super::gpt::PartitionTable;
 use super::iso::Iso;
+use super::mbr::{self, MbrPartition};
 use super::volume::Volume;
 
 /// What kind of image it is.
@@ -15,15 +16,29 @@ use super::volume::Volume;
 pub enum Format {
     /// ISO 9660.
     Iso,
-    /// A disk with a GUID partition table.
+    /// A disk with a partition table.
     Disk,
+}
+
+/// A partition of either kind of table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its name in a GPT, what it is in an MBR.
+    pub name: String,
+    /// Bytes from the start of the disk.
+    pub offset: u64,
+    /// Bytes.
+    pub length: u64,
+    /// The type of an MBR.
+    kind: Option<u8>,
 }
 
 /// An opened image with the volumes that could be read.
 pub struct Image {
     format: Format,
     device: Device,
-    table: Option<PartitionTable>,
+    has_gpt: bool,
+    partitions: Vec<Place>,
     iso: Option<Iso>,
     fat: Vec<Fat>,
     exfat: Vec<Exfat>,
@@ -71,7 +86,8 @@ impl Image {
         Ok(Self {
             format: Format::Iso,
             device,
-            table,
+            has_gpt: table.is_some(),
+            partitions: table.as_ref().map(of_gpt).unwrap_or_default(),
             iso: Some(iso),
             fat: vec![],
             exfat: vec![],
@@ -80,20 +96,28 @@ impl Image {
     }
 
     fn open_disk(device: Device) -> Result<Self, ReadError> {
-        let table = PartitionTable::read(&device)?;
-        let mut problems = table.problems.clone();
+        let (has_gpt, partitions, mut problems) = match PartitionTable::read(&device) {
+            Ok(table) => (true, of_gpt(&table), table.problems),
+            Err(ReadError::Unknown) => {
+                let entries = mbr::read(&device)?;
+                (false, of_mbr(&entries), mbr::problems(&entries))
+            }
+            Err(error) => return Err(error),
+        };
         let (mut fat, mut exfat) = (Vec::new(), Vec::new());
         // A thousand partitions of the same bytes would be a thousand volumes to check.
-        if overlap(&table.partitions) {
+        if overlap(&partitions) {
             return Err(device.damaged("partition table", 0, "its partitions overlap".into()));
         }
-        for partition in &table.partitions {
+        for partition in &partitions {
             let opened = device
                 .window(partition.offset, partition.length)
                 .and_then(|window| {
                     if Exfat::is_here(&window) {
+                        problems.extend(unfit(partition, &EXFAT_TYPES));
                         exfat.push(Exfat::open(window)?);
                     } else if Fat::is_here(&window) {
+                        problems.extend(unfit(partition, &FAT_TYPES));
                         fat.push(Fat::open(window)?);
                     }
                     Ok(())
@@ -105,7 +129,8 @@ impl Image {
         Ok(Self {
             format: Format::Disk,
             device,
-            table: Some(table),
+            has_gpt,
+            partitions,
             iso: None,
             fat,
             exfat,
@@ -123,9 +148,14 @@ impl Image {
         &self.device
     }
 
-    /// Its partition table, if it has one.
-    pub fn partition_table(&self) -> Option<&PartitionTable> {
-        self.table.as_ref()
+    /// Its partitions; none without a table.
+    pub fn partitions(&self) -> &[Place] {
+        &self.partitions
+    }
+
+    /// Whether its table is a GPT.
+    pub fn has_gpt(&self) -> bool {
+        self.has_gpt
     }
 
     /// The ISO 9660 tree, if it is an ISO.
@@ -173,7 +203,42 @@ impl Image {
     }
 }
 
-fn overlap(partitions: &[Partition]) -> bool {
+/// What an MBR calls a partition with exFAT, and one with FAT32 (by its place, and by cylinders).
+const EXFAT_TYPES: [u8; 1] = [0x07];
+const FAT_TYPES: [u8; 2] = [0x0C, 0x0B];
+
+fn of_gpt(table: &PartitionTable) -> Vec<Place> {
+    let places = table.partitions.iter().map(|partition| Place {
+        name: partition.name.clone(),
+        offset: partition.offset,
+        length: partition.length,
+        kind: None,
+    });
+    places.collect()
+}
+
+fn of_mbr(entries: &[MbrPartition]) -> Vec<Place> {
+    let places = entries.iter().map(|entry| Place {
+        name: format!(
+            "{} (type {:#04x}{})",
+            entry.number,
+            entry.kind,
+            if entry.active { ", active" } else { "" }
+        ),
+        offset: entry.offset,
+        length: entry.length,
+        kind: Some(entry.kind),
+    });
+    places.collect()
+}
+
+/// Firmware and Windows look at a partition's type before they look at its volume.
+fn unfit(partition: &Place, types: &[u8]) -> Option<String> {
+    let wrong = partition.kind.is_some_and(|kind| !types.contains(&kind));
+    wrong.then(|| format!("partition {} has the type of another file system", partition.name))
+}
+
+fn overlap(partitions: &[Place]) -> bool {
     let mut places: Vec<_> = partitions.iter().map(|part| (part.offset, part.length)).collect();
     places.sort_unstable();
     places

@@ -10,6 +10,7 @@ mod fat;
 mod gpt;
 mod image;
 mod iso;
+mod mbr;
 mod rock_ridge;
 mod table;
 mod volume;
@@ -19,7 +20,7 @@ pub use el_torito::BootEntry;
 pub use exfat::Exfat;
 pub use fat::Fat;
 pub use gpt::{Partition, PartitionTable};
-pub use image::{Format, Image};
+pub use image::{Format, Image, Place};
 pub use iso::Iso;
 pub use volume::{Found, Kind, Node, Volume};
 

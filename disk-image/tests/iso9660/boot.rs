@@ -254,7 +254,7 @@ fn a_disc_that_windows_boot_programs_read() {
     assert!(joliet.contains("/efi/microsoft/boot/bcd\n"), "{joliet}");
     let opened = disk_image::read::Image::open(&image).unwrap();
     assert_eq!(opened.check(), Vec::<String>::new());
-    assert!(opened.partition_table().is_none());
+    assert!(opened.partitions().is_empty());
 }
 
 #[test]
