@@ -11,7 +11,7 @@ use media_format::paths;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::platform::{Disk, Files, Platform, Result};
+use crate::platform::{Disk, Files, Partition, Platform, Result};
 
 /// WIM, index of the image, and files in it.
 type LookedFor = (PathBuf, u32, Vec<PathBuf>);
@@ -31,15 +31,43 @@ pub struct Media {
     pub disk: PathBuf,
     /// Device of the data volume.
     pub data_device: PathBuf,
+    /// What the boot partition of a stick is called; empty for a disc.
+    pub boot_id: String,
     verified: RefCell<BTreeSet<String>>,
     /// What was found in its images.
     pub(crate) found: RefCell<BTreeMap<LookedFor, Vec<PathBuf>>>,
 }
 
-/// The GUID of a stick's partition: derived from the media's id, so that the media is found without mounting.
-pub fn partition_guid(media_id: &str, role: &str) -> Option<String> {
+/// A partition of a stick: what follows from the media's id, so that the media is found without mounting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnStick {
+    /// What starts a machine.
+    Boot,
+    /// Packages, captures and logs.
+    Data,
+}
+
+impl OnStick {
+    /// Its GUID in a GPT.
+    pub fn guid(self, media_id: &str) -> Option<String> {
+        derived(media_id, if self == Self::Boot { "esp" } else { "data" })
+    }
+
+    /// What it is called in an MBR, which a stick has that starts a Windows PE: the table's signature, and its entry.
+    pub fn mbr_id(self, media_id: &str) -> Option<String> {
+        let number = if self == Self::Boot { 1 } else { 2 };
+        let disk = derived(media_id, "disk")?;
+        Some(format!("{}-{number:02}", disk.get(..8)?))
+    }
+
+    fn is(self, partition: &Partition, media_id: &str) -> bool {
+        [self.guid(media_id), self.mbr_id(media_id)].contains(&Some(partition.id.clone()))
+    }
+}
+
+fn derived(media_id: &str, name: &str) -> Option<String> {
     let namespace = Uuid::parse_str(media_id).ok()?;
-    Some(Uuid::new_v5(&namespace, role.as_bytes()).to_string())
+    Some(Uuid::new_v5(&namespace, name.as_bytes()).to_string())
 }
 
 /// Where the volumes of a media are.
@@ -48,12 +76,11 @@ struct Place {
     disk: PathBuf,
     boot: PathBuf,
     data: PathBuf,
+    boot_id: String,
 }
 
 /// Of every disk that carries it.
 fn places(disks: &[Disk], media_id: &str) -> Vec<Place> {
-    let guid = |role| partition_guid(media_id, role).unwrap_or_default();
-    let (esp, data) = (guid("esp"), guid("data"));
     let simple = media_id.replace('-', "").to_ascii_lowercase();
     let place = |disk: &Disk| {
         if disk.volume_set == simple {
@@ -62,17 +89,19 @@ fn places(disks: &[Disk], media_id: &str) -> Vec<Place> {
                 disk: path.clone(),
                 boot: path.clone(),
                 data: path,
+                boot_id: String::new(),
             });
         }
-        let by_id = |id: &str| {
+        let find = |which: OnStick| {
             let mut partitions = disk.partitions.iter();
-            partitions.find(|partition| !id.is_empty() && partition.id == id)
+            partitions.find(|partition| which.is(partition, media_id))
         };
-        let (boot, data) = (by_id(&esp)?, by_id(&data)?);
+        let (boot, data) = (find(OnStick::Boot)?, find(OnStick::Data)?);
         Some(Place {
             disk: disk.path.clone(),
             boot: boot.path.clone(),
             data: data.path.clone(),
+            boot_id: boot.id.clone(),
         })
     };
     disks.iter().filter_map(place).collect()
@@ -126,6 +155,7 @@ impl Media {
             data,
             disk: place.disk,
             data_device: place.data,
+            boot_id: place.boot_id,
             verified,
             found: RefCell::default(),
         }))

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::boot_state;
 use crate::context::find_partition;
 use crate::journal::Journal;
-use crate::media::{Media, partition_guid};
+use crate::media::Media;
 use crate::platform::{Firmware, Platform, Result, System};
 use crate::staging::BOOT_ENTRY;
 use crate::windows::boot::UEFI_LOADER;
@@ -61,8 +61,7 @@ pub fn check_inside(platform: &dyn Platform, media: &Media) -> Result<()> {
 
 /// The stick's partition that firmware starts: its disk and its number.
 fn stick(platform: &dyn Platform, media: &Media) -> Result<(std::path::PathBuf, u32)> {
-    let id = partition_guid(&media.manifest.media_id, "esp").unwrap_or_default();
-    let (disk, _, number) = find_partition(platform, &id)?;
+    let (disk, _, number) = find_partition(platform, &media.boot_id)?;
     Ok((disk.path, number))
 }
 

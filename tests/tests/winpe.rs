@@ -4,6 +4,8 @@
 
 #[path = "winpe/fixture.rs"]
 mod fixture;
+#[path = "winpe/stick.rs"]
+mod stick;
 
 use std::fs;
 use std::path::Path;
@@ -293,50 +295,6 @@ fn an_iso_is_laid_out_as_that_of_windows() {
     same(&fixture, "media.iso", "again.iso");
     let said = fixture.succeed(&["inspect", "media.iso"]);
     assert!(said.contains("boot image    winpe 10.0.26100.1"), "{said}");
-}
-
-#[test]
-fn a_stick_has_the_chain_on_its_boot_partition_and_nothing_of_grub() {
-    let fixture = with_project();
-    fixture.succeed(&["build", "-o", "media.img"]);
-    fixture.succeed(&["verify", "media.img"]);
-    let stick = fixture.text("media.img");
-    let table = run("sgdisk", &["--print", &stick]);
-    let kinds: Vec<_> = table
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(5))
-        .collect();
-    assert!(
-        kinds.contains(&"EF00") && kinds.contains(&"0700") && !kinds.contains(&"EF02"),
-        "{table}"
-    );
-    assert!(run("sgdisk", &["--verify", &stick]).contains("No problems found"));
-    let volume = format!("{stick}@@2M");
-    for path in [
-        "sources/boot.wim",
-        "efi/boot/bootx64.efi",
-        "EFI/Microsoft/Boot/BCD",
-    ] {
-        let copied = fixture.text("copied");
-        run("mcopy", &["-o", "-i", &volume, &format!("::{path}"), &copied]);
-        same(
-            &fixture,
-            "copied",
-            &format!("image/media/{}", path.to_lowercase()),
-        );
-    }
-    let bytes = fs::read(&stick).expect("the stick");
-    assert!(
-        bytes[..440].iter().all(|byte| *byte == 0),
-        "a BIOS finds no boot code"
-    );
-    fixture.succeed(&["build", "-o", "again.img"]);
-    same(&fixture, "media.img", "again.img");
-    let said = fixture.succeed(&["inspect", "media.img"]);
-    assert!(
-        said.contains("efi/boot/bootx64.efi") && !said.contains("BIOS:"),
-        "{said}"
-    );
 }
 
 #[test]

@@ -18,6 +18,8 @@ use crate::platform;
 const MANIFEST: &str = "boot-image.json";
 /// No manifest is near this; a file that claims more is not a boot image.
 const MAX_MANIFEST: u64 = 4 << 20;
+/// Largest member that is kept in memory: boot code, which planners patch, and the small volume of an UEFI.
+const LARGEST_CODE: u64 = 4 << 20;
 /// No program of UEFI is near this; images of Windows are larger.
 const LARGEST_PROGRAM: u64 = 64 << 20;
 
@@ -61,6 +63,34 @@ impl BootImage {
                 .unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// The bytes of a small member, after its digest was compared.
+    ///
+    /// # Errors
+    /// When there is none, or it is damaged.
+    pub fn code(&self, path: &str) -> Result<Vec<u8>> {
+        let bad = |why: String| Error::NotABootImage {
+            path: self.path.clone(),
+            why,
+        };
+        let (member, offset) = self
+            .member(path)
+            .ok_or_else(|| bad(format!("it has no {path}")))?;
+        if member.size > LARGEST_CODE {
+            return Err(bad(format!(
+                "{path} has {} bytes: that is no boot code",
+                member.size
+            )));
+        }
+        let mut code = vec![0; member.size as usize];
+        File::open(&self.path)
+            .and_then(|file| platform::read_exact_at(&file, &mut code, offset))
+            .map_err(Error::io("reading", &self.path))?;
+        if hex(&Sha256::digest(&code)) != member.sha256 {
+            return Err(bad(format!("{path} is damaged")));
+        }
+        Ok(code)
     }
 }
 

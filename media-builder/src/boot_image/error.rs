@@ -125,6 +125,11 @@ pub enum Error {
         /// What it is.
         why: String,
     },
+    /// GRUB for a BIOS is to be taken from something else than what has it.
+    #[error(
+        "{0} is no Linux PE, so it has no GRUB for a BIOS; make one with `media-builder boot-image build`, and name it with `--bios-from`"
+    )]
+    NoLinuxPe(PathBuf),
     /// A folder of drivers cannot be used.
     #[error("the drivers in {folder}: {why}")]
     Drivers {

@@ -11,6 +11,9 @@ use crate::escaped::escaped;
 use crate::{platform, resolve};
 
 const WINDOWS_PROGRAM: &str = "media-runtime.exe";
+/// Where nothing has GRUB.
+const UEFI_ONLY: &str = "sticks with this WinPE start on UEFI only: for a BIOS too, make a Linux PE first (`media-builder boot-image \
+    build`), whose GRUB starts them, or name one with `--bios-from`";
 
 /// What to do with a boot image.
 #[derive(Debug, clap::Args)]
@@ -26,7 +29,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make the Linux PE from Debian's packages, or a WinPE from your own Windows files.
-    Build(Build),
+    Build(Box<Build>),
     /// Show what a boot image consists of.
     Inspect(Inspect),
 }
@@ -52,6 +55,9 @@ struct Build {
     /// no longer trust the authority of 2011.
     #[arg(long, requires = "winpe")]
     uefi_ca_2023: bool,
+    /// The Linux PE whose GRUB starts a stick with the WinPE on a BIOS; the default one, where there is one, unless given.
+    #[arg(long, value_name = "LINUX-PE", requires = "winpe")]
+    bios_from: Option<PathBuf>,
     /// The Debian suite.
     #[arg(long, default_value = "trixie")]
     suite: String,
@@ -97,7 +103,7 @@ impl Args {
 /// When a package, a program or a file is missing or unreadable.
 pub fn run(args: Args) -> anyhow::Result<()> {
     match args.verb {
-        Verb::Build(args) => build(args),
+        Verb::Build(args) => build(*args),
         Verb::Inspect(args) => inspect(&args),
     }
 }
@@ -112,8 +118,13 @@ fn build(args: Build) -> anyhow::Result<()> {
 fn build_winpe(args: Build, source: PathBuf) -> anyhow::Result<()> {
     let output = args.output.unwrap_or_else(|| PathBuf::from("winpe.tar"));
     super::output::check_file(&output)?;
+    let bios_from = args.bios_from.or_else(default_linux_pe);
+    if bios_from.is_none() {
+        eprintln!("warning: {UEFI_ONLY}");
+    }
     let options = winpe::Options {
         source,
+        bios_from,
         index: args.index,
         drivers: args.drivers,
         uefi_ca_2023: args.uefi_ca_2023,
@@ -128,6 +139,10 @@ fn build_winpe(args: Build, source: PathBuf) -> anyhow::Result<()> {
         eprintln!("warning: {warning}");
     }
     super::print_bytes(summary(&made.image).as_bytes())
+}
+
+fn default_linux_pe() -> Option<PathBuf> {
+    resolve::default_path().filter(|path| path.is_file())
 }
 
 /// Shows what is going on.

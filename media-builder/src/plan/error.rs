@@ -24,7 +24,7 @@ pub enum PlanError {
     /// ISO 9660.
     #[error(transparent)]
     Iso(#[from] iso9660::Error),
-    /// GPT.
+    /// GPT or MBR.
     #[error(transparent)]
     PartitionTable(#[from] partition_table::Error),
     /// GRUB.
@@ -38,4 +38,10 @@ pub enum PlanError {
         /// What is needed.
         needed: u64,
     },
+    /// What an MBR describes ends before the stick does.
+    #[error(
+        "a stick of {0} bytes with a WinPE is too large: it has an MBR, which describes 2 TiB; take a smaller `usb.size` or \
+         `usb.free`, or the Linux PE as the boot image"
+    )]
+    StickTooLarge(u64),
 }

@@ -105,11 +105,7 @@ fn linux_pe_files(media: &ResolvedMedia) -> Vec<MediaFile> {
     let info = format!("{}\n", media.project.settings.name.replace(['\n', '\r'], " "));
     let mut files = efi_files(media);
     files.push(MediaFile::text(paths::DISK_INFO, Role::Boot, &info));
-    files.push(MediaFile::text(
-        paths::GRUB_CONFIG,
-        Role::Boot,
-        &grub_config::text(media),
-    ));
+    files.push(menu(media));
     for (path, member) in [(paths::KERNEL, "vmlinuz"), (paths::INITRD, "initrd.img")] {
         files.extend(member_file(media, path, member));
     }
@@ -119,6 +115,15 @@ fn linux_pe_files(media: &ResolvedMedia) -> Vec<MediaFile> {
         files.extend(code.map(|code| MediaFile::new(path, Volume::Boot, Role::Boot, code)));
     }
     files
+}
+
+fn menu(media: &ResolvedMedia) -> MediaFile {
+    MediaFile::text(paths::GRUB_CONFIG, Role::Boot, &grub_config::text(media))
+}
+
+/// What GRUB reads on a stick that starts a WinPE, where it has GRUB for a BIOS.
+pub(super) fn winpe_menu(media: &ResolvedMedia) -> Option<MediaFile> {
+    (media.boot.kind == Kind::WinPe && media.boot.has_grub()).then(|| menu(media))
 }
 
 /// Where a sequence lies.

@@ -1,7 +1,8 @@
-//! The boot menu: it first looks for the state of a run, then starts the boot image.
+//! The boot menu: it first looks for the state of a run, then starts the boot image. With a WinPE only a BIOS reads it.
 
 use media_format::{boot_arguments, paths};
 
+use crate::boot_image::Kind;
 use crate::resolve::ResolvedMedia;
 
 const TEMPLATE: &str = include_str!("../../../templates/grub.cfg");
@@ -12,12 +13,21 @@ const MENU_SECONDS: &str = "5";
 const LOCKED: &str = "set superusers=nobody\n";
 const OPEN: &str = "";
 
+/// What starts each kind of boot image.
+const LINUX: &str = "linux ($media_root)/@KERNEL@ @ARGUMENTS@\n\tinitrd ($media_root)/@INITRD@";
+const WINDOWS: &str = "set root=$media_root\n\tntldr /bootmgr";
+
 /// The text of `grub.cfg`.
 pub(super) fn text(media: &ResolvedMedia) -> String {
     let settings = &media.project.settings;
     let name = plain(&settings.name);
     let timeout = if settings.unattended { "0" } else { MENU_SECONDS };
+    let start = match media.boot.kind {
+        Kind::LinuxPe => LINUX,
+        Kind::WinPe => WINDOWS,
+    };
     TEMPLATE
+        .replace("@START@", start)
         .replace("@COMMENT@", &name)
         .replace("@NAME@", &name.replace('\'', "'\\''"))
         .replace("@ID@", &media.media_id.to_string())

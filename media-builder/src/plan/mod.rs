@@ -7,6 +7,7 @@ mod ids;
 mod iso;
 mod regions;
 mod usb;
+mod usb_table;
 
 use std::collections::{BTreeMap, BTreeSet};
 

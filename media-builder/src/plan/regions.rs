@@ -1,7 +1,7 @@
 //! Which bytes of an image lie in no file and never change, so that the manifest has digests of them too.
 //!
 //! The tables and folders of a stick's volumes are not among them: captures and logs come there. Neither is its partition
-//! table, which has checksums of its own and changes when the last partition grows.
+//! table, which changes when the last partition grows: the readers check it, and what lies where it says.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -1,19 +1,16 @@
-//! The image of a stick: GRUB's core for BIOS, a FAT32 boot partition, an exFAT data partition. With a WinPE there is no
-//! GRUB, and the stick starts on UEFI alone: on a BIOS, Windows' boot manager reads no GPT.
+//! The image of a stick: GRUB's core for BIOS, a FAT32 boot partition, an exFAT data partition. A WinPE that was made without
+//! GRUB starts on UEFI alone.
 
-use disk_image::partition_table::{GptParams, GptPartition, plan_gpt};
 use disk_image::{Extent, FileTree, Layout, exfat, fat, grub};
 use media_format::manifest::{MediaLayout, Volume};
 use media_format::paths::{BOOT_LABEL, CAPTURES, DATA_LABEL, LOGS};
-use uuid::{Uuid, uuid};
 
-use super::{Contents, Format, MediaPlan, PlanError, PlanOptions, VolumePlan, files, ids};
-use crate::boot_image::Kind;
+use super::{Contents, Format, MediaPlan, PlanError, PlanOptions, VolumePlan, files, ids, usb_table};
 use crate::project::Usb;
 use crate::resolve::ResolvedMedia;
 
 const MIB: u64 = 1 << 20;
-const SECTOR: u32 = 512;
+pub(super) const SECTOR: u32 = 512;
 /// GRUB's core lies in the megabyte before the boot partition.
 const CORE: (u64, u64) = (MIB, MIB);
 const BOOT_START: u64 = 2 * MIB;
@@ -23,14 +20,14 @@ const BOOT_STEP: u64 = 64 * MIB;
 pub(super) const GRUB_CORE: &str = "grub-core";
 /// Sticks like their partitions aligned to their erase blocks.
 const DATA_ALIGNMENT: u64 = 4 * MIB;
-/// The table's backup needs the last sectors.
+/// The backup of a GPT needs the last sectors; behind an MBR they are empty.
 const TABLE_BACKUP: u64 = MIB;
 /// Room for captures and logs unless the project says otherwise.
 const FREE: u64 = 8_000_000_000;
 
-const TYPE_BIOS_BOOT: Uuid = uuid!("21686148-6449-6e6f-744e-656564454649");
-const TYPE_ESP: Uuid = uuid!("c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
-const TYPE_DATA: Uuid = uuid!("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7");
+/// Of a stick without GRUB.
+const UEFI_ONLY: &str = "the boot image has no GRUB, so the stick starts on UEFI only: for a BIOS too, make the WinPE again with \
+    `media-builder boot-image build --winpe SOURCE --bios-from LINUX-PE`";
 
 /// Plans the image.
 pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaPlan, PlanError> {
@@ -38,16 +35,19 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
     all.extend(files::package_files(media, Volume::Data));
     all.extend(files::windows_runtime(media, Volume::Data));
     all.push(files::media_id_file(media));
+    all.extend(files::winpe_menu(media));
     let contents = Contents::new(media, MediaLayout::Usb, all);
     let boot = boot_partition(media, &contents, options)?;
     let data_start = (BOOT_START + boot.size).next_multiple_of(DATA_ALIGNMENT);
     let data = data_partition(media, &contents, options, data_start)?;
     let mut volumes = volumes(boot.size, data_start, data.size);
-    if media.boot.kind == Kind::WinPe {
+    let mut warnings = Vec::new();
+    if !media.boot.has_grub() {
         volumes.retain(|volume| volume.file_system != GRUB_CORE);
+        warnings.push(UEFI_ONLY.to_owned());
     }
     let layout = disk(media, &volumes, boot, data)?;
-    Ok(contents.finish(Format::Usb, layout, volumes, vec![]))
+    Ok(contents.finish(Format::Usb, layout, volumes, warnings))
 }
 
 fn boot_partition(
@@ -133,22 +133,9 @@ fn disk(
         .map(|volume| volume.offset + volume.size)
         .max()
         .unwrap_or(0);
-    let grub = match media.boot.kind {
-        Kind::LinuxPe => Some(grub::embed(
-            media.boot.bios_code("boot.img")?,
-            media.boot.bios_code("core-usb.img")?,
-            CORE.0 / u64::from(SECTOR),
-        )?),
-        Kind::WinPe => None,
-    };
+    let grub = media.boot.has_grub().then(|| embedded(media)).transpose()?;
     let (boot_code, core) = grub.map(|grub| (grub.boot_code, grub.core)).unzip();
-    let mut layout = plan_gpt(&GptParams {
-        disk_guid: ids::guid(media.media_id, "disk"),
-        disk_size: end + TABLE_BACKUP,
-        sector_size: SECTOR,
-        boot_code,
-        partitions: volumes.iter().map(|volume| partition(media, volume)).collect(),
-    })?;
+    let mut layout = usb_table::plan(media, volumes, end + TABLE_BACKUP, boot_code)?;
     layout
         .extents
         .extend(core.map(|core| Extent::bytes(CORE.0, core)));
@@ -158,24 +145,12 @@ fn disk(
     Ok(layout.finish())
 }
 
-fn partition(media: &ResolvedMedia, volume: &VolumePlan) -> GptPartition {
-    let (name, type_guid) = match volume.file_system {
-        GRUB_CORE => ("bios", TYPE_BIOS_BOOT),
-        "fat32" => ("esp", TYPE_ESP),
-        _ => ("data", TYPE_DATA),
-    };
-    GptPartition {
-        type_guid,
-        unique_guid: ids::guid(media.media_id, name),
-        name: if volume.label.is_empty() {
-            "GRUB".into()
-        } else {
-            volume.label.clone()
-        },
-        start: volume.offset,
-        size: volume.size,
-        attributes: 0,
-    }
+fn embedded(media: &ResolvedMedia) -> Result<grub::Embedded, PlanError> {
+    Ok(grub::embed(
+        media.boot.bios_code("boot.img")?,
+        media.boot.bios_code("core-usb.img")?,
+        CORE.0 / u64::from(SECTOR),
+    )?)
 }
 
 #[cfg(test)]

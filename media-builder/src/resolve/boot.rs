@@ -11,12 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::digest_cache::unhex;
 use super::sources::Sources;
-use crate::boot_image::{self, Kind, Manifest, Member, winpe};
+use crate::boot_image::{self, Kind, Manifest, winpe};
 use crate::plan::PlanError;
 use crate::platform;
-
-/// Largest member that is kept in memory: boot code, which planners patch, and the small volume of an UEFI.
-const LARGEST_CODE: u64 = 4 << 20;
 
 /// A boot image that media are made from.
 #[derive(Debug, Default)]
@@ -34,6 +31,11 @@ pub struct BootImage {
 }
 
 impl BootImage {
+    /// Whether it has the GRUB that starts a stick on a BIOS. A Linux PE has it, and a WinPE that was given one.
+    pub fn has_grub(&self) -> bool {
+        self.bios.contains_key("core-usb.img")
+    }
+
     /// Boot code by name.
     ///
     /// # Errors
@@ -75,10 +77,7 @@ pub(super) fn read(path: &Path, sources: &mut Sources) -> anyhow::Result<BootIma
     for member in &image.manifest.members {
         let offset = image.offsets[&member.path];
         if let Some(name) = member.path.strip_prefix("bios/") {
-            boot.bios.insert(
-                name.to_owned(),
-                code(&file, member, offset).with_context(reading)?,
-            );
+            boot.bios.insert(name.to_owned(), image.code(&member.path)?);
         } else {
             let id = sources.add_part(path.to_owned(), whole, offset, member.size, unhex(&member.sha256));
             boot.files.insert(member.path.clone(), id);
@@ -103,24 +102,6 @@ fn identity(manifest: &Manifest) -> anyhow::Result<String> {
 fn mounts_ntfs(manifest: &Manifest) -> bool {
     let linux = manifest.linux.as_ref();
     linux.is_none_or(|linux| linux.modules.iter().any(|name| name == "ntfs3"))
-}
-
-fn code(file: &File, member: &Member, offset: u64) -> anyhow::Result<Vec<u8>> {
-    ensure!(
-        member.size <= LARGEST_CODE,
-        "{} has {} bytes: that is no boot code",
-        member.path,
-        member.size
-    );
-    let mut code = vec![0; member.size as usize];
-    platform::read_exact_at(file, &mut code, offset)?;
-    let intact = hex(&Sha256::digest(&code)) == member.sha256;
-    ensure!(
-        intact,
-        "{} is damaged: make or fetch the boot image again",
-        member.path
-    );
-    Ok(code)
 }
 
 fn check(boot: &BootImage) -> anyhow::Result<()> {

@@ -16,7 +16,27 @@ pub fn first(order: &[u8], number: u16) -> Vec<u8> {
     [number.to_le_bytes().to_vec(), without(order, number)].concat()
 }
 
-/// A partition of a GPT, as a device path names it.
+/// What a device path knows a partition's table by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signature {
+    /// The partition's unique GUID in a GPT.
+    Gpt(uuid::Uuid),
+    /// The signature of the MBR.
+    Mbr(u32),
+}
+
+impl Signature {
+    /// From what the partition is called: its GUID, or the signature of the MBR and the number of its entry (`0badf00d-01`).
+    pub fn of(partition: &str) -> Option<Self> {
+        if let Ok(id) = uuid::Uuid::parse_str(partition) {
+            return Some(Self::Gpt(id));
+        }
+        let (table, _) = partition.split_once('-')?;
+        u32::from_str_radix(table, 16).ok().map(Self::Mbr)
+    }
+}
+
+/// A partition, as a device path names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HardDrive {
     /// Its number in the table.
@@ -25,8 +45,8 @@ pub struct HardDrive {
     pub start: u64,
     /// How many sectors it has.
     pub size: u64,
-    /// Its unique GUID.
-    pub id: uuid::Uuid,
+    /// Its table's, or its own.
+    pub signature: Signature,
 }
 
 /// An active entry that starts a file of a partition (UEFI specification, 3.1.3 and 10.3.5).
@@ -52,14 +72,23 @@ pub fn relabelled(known: &[u8], new: &str) -> Option<Vec<u8>> {
 }
 
 fn hard_drive(partition: &HardDrive) -> Vec<u8> {
+    // The kinds of table and of signature have the same numbers.
+    const MBR: u8 = 1;
     const GPT: u8 = 2;
-    const GUID: u8 = 2;
+    let (signature, kind) = match partition.signature {
+        Signature::Gpt(id) => (id.to_bytes_le(), GPT),
+        Signature::Mbr(signature) => {
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&signature.to_le_bytes());
+            (bytes, MBR)
+        }
+    };
     let mut node = vec![4, 1, 42, 0];
     node.extend(partition.number.to_le_bytes());
     node.extend(partition.start.to_le_bytes());
     node.extend(partition.size.to_le_bytes());
-    node.extend(partition.id.to_bytes_le());
-    node.extend([GPT, GUID]);
+    node.extend(signature);
+    node.extend([kind, kind]);
     node
 }
 
@@ -127,7 +156,7 @@ mod tests {
             number: 1,
             start: 0x800,
             size: 0x3_2000,
-            id: uuid::Uuid::parse_str("3ad8a6a7-0f5c-4a35-8a1b-2b9c8a7e1f00").unwrap(),
+            signature: Signature::of("3ad8a6a7-0f5c-4a35-8a1b-2b9c8a7e1f00").unwrap(),
         };
         let made = entry("m", &partition, "/EFI/a");
         let hex: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -148,6 +177,17 @@ mod tests {
         assert_eq!(hex, expected.concat());
         assert_eq!(label(&made).as_deref(), Some("m"));
         assert!(is_on(&made, "3ad8a6a7-0f5c-4a35-8a1b-2b9c8a7e1f00"));
+        let of_mbr = HardDrive {
+            signature: Signature::of("0badf00d-01").unwrap(),
+            ..partition
+        };
+        let made: String = entry("m", &of_mbr, "/EFI/a")
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let of_gpt = [expected[7], expected[8]].concat();
+        assert_eq!(made, hex.replace(&of_gpt, "0df0ad0b0000000000000000000000000101"));
+        assert_eq!(Signature::of("media"), None);
     }
 
     #[test]

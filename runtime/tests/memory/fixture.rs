@@ -8,7 +8,7 @@ use media_format::manifest::{
     Volume as On, hex, restart_codes, success_codes,
 };
 use media_format::paths;
-use runtime::media::partition_guid;
+use runtime::media::OnStick;
 use runtime::platform::{Bus, Firmware};
 use sha2::{Digest as _, Sha256};
 
@@ -306,12 +306,14 @@ impl MediaBuilder {
                 ..Drive::empty("sr0", 1 << 30, Bus::Ata)
             },
             MediaLayout::Usb => {
-                let id = |role| partition_guid(MEDIA, role).expect("the media's id is a UUID");
+                let id = |which: OnStick| which.guid(MEDIA).expect("the media's id is a UUID");
                 let stick = Drive {
                     is_media: true,
                     ..Drive::empty("sdz", 16 << 30, Bus::Usb)
                 };
-                stick.with(&id("esp"), boot).with(&id("data"), data)
+                stick
+                    .with(&id(OnStick::Boot), boot)
+                    .with(&id(OnStick::Data), data)
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use media_format::manifest::{Manifest, MediaLayout};
 use media_format::paths;
+use runtime::media::OnStick;
 
-use crate::fixture::{MediaBuilder, deploy};
+use crate::fixture::{MEDIA, MediaBuilder, deploy};
 use crate::windows_runs::{DEPLOY, INSIDE, template_of};
 use crate::world::{Drive, World, file};
 
@@ -61,6 +62,11 @@ pub(crate) fn as_winpe(mut world: World) -> World {
 pub(crate) const BOOT_WIM: &str = "sources/boot.wim";
 
 fn start_windows_pe(media: &mut Drive) {
+    // Such a stick has an MBR.
+    for (part, which) in media.parts.iter_mut().zip([OnStick::Boot, OnStick::Data]) {
+        part.id = which.mbr_id(MEDIA).expect("the media's id is a UUID");
+        media.table_id = part.id[..8].to_owned();
+    }
     let first = media.parts.first_mut().map(|part| &mut part.volume);
     let boot = media.whole.as_mut().or(first).expect("a boot volume");
     let mut manifest = Manifest::parse(boot.bytes(paths::MANIFEST).expect("a manifest")).expect("our own");

@@ -8,7 +8,9 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fixture::{Fixture, run, succeeded};
+use fixture::{Fixture, out, run, succeeded};
+use media_format::paths;
+use media_format::state::{BootState, Next};
 
 /// A firmware takes a few seconds, a busy host some more.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -32,17 +34,58 @@ const BIOS_PROGRAM: &str = ".code16
 text: .asciz \"bios starts \"
 ";
 
+/// What `ntldr` of GRUB starts, as a boot sector of Windows would: at 2000:0, with the drive in DL and the boot sector of its
+/// partition at 7C00. It says a name, the drive, and where the partition begins by that sector.
+const BOOT_MANAGER: &str = ".code16
+    mov %dl, %bl
+    mov %cs, %ax
+    mov %ax, %ds
+    mov $0x3f8, %dx
+    mov $text, %si
+1:  lodsb
+    test %al, %al
+    jz 2f
+    out %al, %dx
+    jmp 1b
+2:  mov %bl, %al
+    call hex
+    mov $'/', %al
+    out %al, %dx
+    xor %ax, %ax
+    mov %ax, %ds
+    mov 0x7c1d, %al
+    call hex
+    mov 0x7c1c, %al
+    call hex
+3:  hlt
+    jmp 3b
+hex: push %ax
+    shr $4, %al
+    call digit
+    pop %ax
+    and $15, %al
+digit: add $'0', %al
+    cmp $'9', %al
+    jbe 4f
+    add $7, %al
+4:  out %al, %dx
+    ret
+text: .asciz \"bootmgr of NAME starts \"
+";
+
 /// A disc whose programs say that they were started, as ISO and as stick.
 fn media() -> Fixture {
     let fixture = Fixture::new();
     fixture.disc("disc");
     bios_program(&fixture, "disc/boot/etfsboot.com");
+    boot_manager(&fixture, "disc/bootmgr", "media");
     let image = "disc/efi/microsoft/boot/efisys_noprompt.bin";
     uefi_program(&fixture, "disc.efi", "disc");
     let (image, program) = (fixture.text(image), fixture.text("disc.efi"));
     run("mcopy", &["-o", "-i", &image, &program, "::EFI/BOOT/BOOTX64.EFI"]);
     uefi_program(&fixture, "disc/efi/boot/bootx64.efi", "stick");
-    succeeded(&fixture.build("disc", "winpe.tar", &[]));
+    let linux_pe = out("boot-image/linux-pe.tar").display().to_string();
+    succeeded(&fixture.build("disc", "winpe.tar", &["--bios-from", &linux_pe]));
     fixture.project();
     fixture.succeed(&["build", "-o", "media.iso"]);
     fixture.succeed(&["build", "-o", "media.img"]);
@@ -50,15 +93,24 @@ fn media() -> Fixture {
 }
 
 fn bios_program(fixture: &Fixture, name: &str) {
-    fixture.write("program.s", BIOS_PROGRAM.as_bytes());
+    let mut bytes = assembled(fixture, BIOS_PROGRAM);
+    bytes.resize(4095, 0);
+    bytes.push(b'8');
+    fixture.write(name, &bytes);
+}
+
+fn boot_manager(fixture: &Fixture, name: &str, whose: &str) {
+    let program = assembled(fixture, &BOOT_MANAGER.replace("NAME", whose));
+    fixture.write(name, &program);
+}
+
+fn assembled(fixture: &Fixture, program: &str) -> Vec<u8> {
+    fixture.write("program.s", program.as_bytes());
     let [source, object, binary] = ["program.s", "program.o", "program.bin"].map(|name| fixture.text(name));
     run("as", &["--32", &source, "-o", &object]);
     let options = ["-m", "elf_i386", "-Ttext", "0", "--oformat", "binary", "-o"];
     run("ld", &[&options[..], &[&binary, &object]].concat());
-    let mut bytes = fs::read(binary).expect("the program");
-    bytes.resize(4095, 0);
-    bytes.push(b'8');
-    fixture.write(name, &bytes);
+    fs::read(binary).expect("the program")
 }
 
 /// A GRUB that says a word.
@@ -143,19 +195,92 @@ fn firmware_starts_the_disc_and_the_stick() {
         &with("disc.vars", &disc),
         "uefi starts disc",
     );
+    says(
+        &fixture,
+        "stick.log",
+        &with("stick.vars", &usb(&fixture)),
+        "uefi starts stick",
+    );
+}
+
+/// The media as a stick that the firmware tries first.
+fn usb(fixture: &Fixture) -> Vec<String> {
     let file = fixture.text("media.img");
-    let stick = [
+    [
         "-device".to_owned(),
         "qemu-xhci".to_owned(),
         "-drive".to_owned(),
         format!("if=none,id=stick,format=raw,file={file}"),
         "-device".to_owned(),
-        "usb-storage,drive=stick,removable=on".to_owned(),
-    ];
-    says(
-        &fixture,
-        "stick.log",
-        &with("stick.vars", &stick),
-        "uefi starts stick",
+        "usb-storage,drive=stick,removable=on,bootindex=0".to_owned(),
+    ]
+    .into()
+}
+
+fn sata(file: &str) -> [String; 2] {
+    ["-drive".to_owned(), format!("if=ide,format=raw,file={file}")]
+}
+
+/// Where the boot partition of the stick begins, in sectors, and that of the disk of [`target`].
+const OF_STICK: &str = "1000";
+const OF_TARGET: &str = "0800";
+
+#[test]
+fn a_bios_starts_the_stick_by_usb_and_as_a_disk() {
+    let fixture = media();
+    let starts = format!("bootmgr of media starts 80/{OF_STICK}");
+    says(&fixture, "usb.log", &usb(&fixture), &starts);
+    says(&fixture, "sata.log", &sata(&fixture.text("media.img")), &starts);
+}
+
+/// A disk on which a run has a Windows, and the boot state that says what starts next.
+fn target(fixture: &Fixture, name: &str, next: Next, has_manager: bool) {
+    let stdout = fixture.succeed(&["inspect", "media.img", "--json"]);
+    let inspected: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    let id = inspected["manifest"]["media-id"]
+        .as_str()
+        .expect("the media's id");
+    let mut state = BootState::new(id, next);
+    state.variables.insert("loader".into(), "/bootmgr".into());
+    fixture.write("state", &state.encode().expect("a block"));
+    boot_manager(fixture, "manager", "target");
+    fixture.write(
+        "table",
+        b"label: dos\nstart=1MiB, size=128MiB, type=c, bootable\n",
     );
+    let disk = fixture.text(name);
+    fs::File::create(&disk)
+        .and_then(|file| file.set_len(160 << 20))
+        .expect("a disk");
+    let shell = format!("sfdisk --quiet '{disk}' < '{}'", fixture.text("table"));
+    run("sh", &["-c", &shell]);
+    // The boot sector says where the partition begins.
+    let sectors = (128_u32 << 10).to_string();
+    let options = ["-F", "32", "-h", "2048", "--offset", "2048"];
+    run("mkfs.fat", &[&options[..], &[&disk, &sectors]].concat());
+    let volume = format!("{disk}@@1M");
+    run("mmd", &["-i", &volume, "::media-runtime"]);
+    let (state, manager) = (fixture.text("state"), fixture.text("manager"));
+    let place = format!("::{}", paths::state(id));
+    run("mcopy", &["-i", &volume, &state, &place]);
+    if has_manager {
+        run("mcopy", &["-i", &volume, &manager, "::bootmgr"]);
+    }
+}
+
+#[test]
+fn on_a_bios_the_boot_state_says_whether_windows_or_the_winpe_starts() {
+    let fixture = media();
+    let boots = |name: &str, next: Next, has_manager: bool, starts: &str| {
+        target(&fixture, name, next, has_manager);
+        let machine = [usb(&fixture), sata(&fixture.text(name)).to_vec()].concat();
+        says(&fixture, &format!("{name}.log"), &machine, starts);
+    };
+    let (of_media, of_target) = (
+        format!("bootmgr of media starts 80/{OF_STICK}"),
+        format!("bootmgr of target starts 81/{OF_TARGET}"),
+    );
+    boots("os", Next::Os, true, &of_target);
+    boots("pe", Next::Pe, true, &of_media);
+    boots("none", Next::Os, false, &of_media);
 }

@@ -4,6 +4,7 @@
 
 mod boot_files;
 mod drivers;
+mod grub;
 mod image;
 mod source;
 mod stage;
@@ -44,6 +45,8 @@ pub struct Options {
     pub drivers: Vec<PathBuf>,
     /// Takes the boot files that the Windows UEFI CA 2023 signed, which lie in the WIM.
     pub uefi_ca_2023: bool,
+    /// The Linux PE that GRUB for a BIOS is taken from; sticks start on UEFI only without.
+    pub bios_from: Option<PathBuf>,
     /// The boot image that is written.
     pub output: PathBuf,
     /// The runtime for Windows.
@@ -78,6 +81,7 @@ pub fn build(options: &Options, progress: Progress<'_>) -> Result<Made> {
     let work = tempfile::tempdir_in(folder).map_err(Error::io("making a folder in", folder))?;
     let runtime = make::windows_runtime(&options.runtime)?;
     let drivers = drivers::read(&options.drivers)?;
+    let grub = options.bios_from.as_deref().map_or(Ok(vec![]), grub::take)?;
     progress("reading the source", 0, 1);
     let mut source = Source::open(&options.source, work.path())?;
     let image = image::choose(&source.wim, options.index)?;
@@ -101,6 +105,7 @@ pub fn build(options: &Options, progress: Progress<'_>) -> Result<Made> {
         work.path(),
         &language(&image),
     )?);
+    members.extend(grub);
     members.push(runtime);
     members.sort_by(|a, b| a.path.cmp(&b.path));
     progress("writing the boot image", 0, 1);

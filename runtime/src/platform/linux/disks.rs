@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
+use media_format::paths::{BOOT_LABEL, DATA_LABEL};
 
 use super::{Linux, fat_peek, probe, recovery, table};
 use crate::platform::waiting::{self, PATIENCE};
@@ -222,10 +223,11 @@ fn disk(name: &str) -> Option<Disk> {
     let whole = device.map(probe::probe_open).unwrap_or_default();
     let volume_set = device.and_then(probe::volume_set).unwrap_or_default();
     let partitions = partitions(&folder, name, found.as_ref());
+    // A stick with an MBR has no names of partitions, but its FAT volume has one.
     let is_media = whole.label == "MEDIA_BOOT"
         || partitions
             .iter()
-            .any(|p| ["MEDIA-BOOT", "MEDIA-DATA"].contains(&p.name.as_str()));
+            .any(|p| [BOOT_LABEL, DATA_LABEL].contains(&p.name.as_str()) || p.label == BOOT_LABEL);
     Some(Disk {
         number: 0,
         model: [

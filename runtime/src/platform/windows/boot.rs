@@ -8,7 +8,7 @@ use windows_setup::secure_boot::BootFiles;
 
 use super::images::lettered;
 use super::{Windows, bindings};
-use crate::in_windows::efi::{self, HardDrive};
+use crate::in_windows::efi::{self, HardDrive, Signature};
 use crate::in_windows::{bcdboot, firmware, recovery};
 use crate::platform::{Boot, Disks as _, Firmware, Result};
 use crate::staging;
@@ -122,8 +122,8 @@ impl Windows {
             number: place.number,
             start: place.start / sector,
             size: place.size / sector,
-            id: uuid::Uuid::parse_str(&place.id)
-                .with_context(|| format!("{} is no partition of a GPT", place.path.display()))?,
+            signature: Signature::of(&place.id)
+                .with_context(|| format!("{} has no identifier of a partition", place.path.display()))?,
         })
     }
 }

@@ -12,7 +12,7 @@ use windows_sys::Win32::System::Ioctl::{
 use super::bindings;
 use crate::in_windows::partition;
 use crate::journal::Journal;
-use crate::media::partition_guid;
+use crate::media::OnStick;
 use crate::platform::Partition;
 
 /// A volume that can be read.
@@ -152,15 +152,13 @@ impl Volume {
 
     fn id_by_content(&self, media_id: Option<&str>) -> Option<String> {
         if let Some(media) = &self.media {
-            return partition_guid(&media.media_id, "esp");
+            return OnStick::Boot.guid(&media.media_id);
         }
         let journal = fs::read(self.root.join(paths::JOURNAL)).ok();
         if let Some((saved, _)) = journal.and_then(|bytes| Journal::read(&bytes).ok().flatten()) {
             return Some(saved.target?.state);
         }
         let carries_packages = self.root.join(paths::PACKAGES).is_dir();
-        carries_packages
-            .then(|| partition_guid(media_id?, "data"))
-            .flatten()
+        carries_packages.then(|| OnStick::Data.guid(media_id?)).flatten()
     }
 }
