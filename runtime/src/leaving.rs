@@ -59,7 +59,7 @@ pub fn leave(run: &mut Run<'_>, how: Leaving, target: Environment) -> Result<Fin
     run.keep()?;
     boot_state::set_next(run.platform, &run.journal, next)?;
     let out_of_system = run.here == Environment::Os && target == Environment::Pe;
-    if out_of_system || winpe_boot::is_here(run.platform, run.here) {
+    if out_of_system || winpe_boot::tells_firmware(run.platform, run.here) {
         lead_to(run, target);
     }
     run.log

@@ -337,6 +337,14 @@ impl Media {
         !self.manifest.files.iter().any(|file| file.path == paths::KERNEL)
     }
 
+    /// Whether it carries the GRUB that a BIOS machine's own disk gets.
+    pub fn has_grub(&self) -> bool {
+        self.manifest
+            .files
+            .iter()
+            .any(|file| file.path == paths::BIOS_CORE)
+    }
+
     /// What the manifest says of the files that start the media, as far as they are staged.
     pub fn boot_files(&self) -> impl Iterator<Item = &FileEntry> {
         let staged = |file: &&FileEntry| {

@@ -129,7 +129,7 @@ impl Run<'_> {
         ));
         self.log.info(started_by(self.platform.secure_boot()));
         self.follow_log();
-        if winpe_boot::is_here(self.platform, self.here) {
+        if winpe_boot::tells_firmware(self.platform, self.here) {
             winpe_boot::arrive(self.platform, &mut self.journal)?;
         }
         detected::set(self)?;

@@ -14,6 +14,8 @@ use crate::platform::{Files, Firmware, Platform, Result};
 use crate::windows::{boot as windows_boot, volume};
 use crate::{selinux, winpe_boot};
 
+pub mod first_stages;
+
 /// Label of the firmware's boot entry while a run lasts.
 pub const BOOT_ENTRY: &str = "media-runtime";
 /// The staged loader on the EFI system partition.
@@ -32,14 +34,14 @@ const WANTED: &str = "etc/systemd/system/multi-user.target.wants/media-runtime.s
 const BEGIN: &str = "# media-runtime: from here to the end mark, removed at the end of the run\n";
 const END: &str = "# media-runtime: end mark\n";
 
-/// Makes the firmware start the boot image first: from a copy on the target's boot partition, or from the media where it is a
+/// Makes the machine start the boot image first: from a copy on the target's boot partition, or from the media where it is a
 /// Windows PE.
 ///
 /// # Errors
 /// When it does not fit or the firmware refuses the entry.
 pub fn stage(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path, number: u32) -> Result<()> {
     copy_boot_image(platform, media, boot, disk)?;
-    if media.starts_windows_pe() {
+    if media.starts_windows_pe() && platform.firmware() == Firmware::Uefi {
         return winpe_boot::register(platform, media, disk, number);
     }
     register(platform, disk, number)
@@ -53,7 +55,7 @@ pub fn copy_boot_image(platform: &dyn Platform, media: &Media, boot: &Path, disk
     platform.write(&boot.join(paths::DISK_INFO), STAGED, 0o644)?;
     if media.starts_windows_pe() {
         // Some hundred megabytes, which such a partition does not hold: the media itself is started.
-        return Ok(());
+        return stage_winpe(platform, media, boot, disk);
     }
     for (path, source) in media.staged_files() {
         platform
@@ -68,6 +70,18 @@ pub fn copy_boot_image(platform: &dyn Platform, media: &Media, boot: &Path, disk
     platform
         .stage_loader(boot, disk, &media.boot)
         .context("staging the boot loader on the target")
+}
+
+/// UEFI has entries for it. A BIOS gets GRUB, which goes on to the menu of the media wherever that comes in the boot order.
+fn stage_winpe(platform: &dyn Platform, media: &Media, boot: &Path, disk: &Path) -> Result<()> {
+    if platform.firmware() == Firmware::Uefi {
+        return Ok(());
+    }
+    let menu = WINPE_MENU.replace("@STATE@", &paths::state(&media.manifest.media_id));
+    platform.write(&boot.join(paths::GRUB_CONFIG), menu.as_bytes(), 0o644)?;
+    platform
+        .stage_loader(boot, disk, &media.boot)
+        .context("staging GRUB on the target")
 }
 
 /// Makes the firmware start the staged boot image first.
@@ -90,6 +104,8 @@ fn staged_menu(platform: &dyn Platform, media: &Media) -> Result<Vec<u8>> {
 
 /// What is left of the staged menu where Windows has no boot code but GRUB's.
 const WINDOWS_MENU: &str = include_str!("staging/windows.cfg");
+/// What GRUB reads there while a run by Windows PE lasts, as long as it does not find the media.
+const WINPE_MENU: &str = include_str!("staging/winpe.cfg");
 
 /// Whether the boot partition is the one that a Windows is started from by a BIOS.
 ///

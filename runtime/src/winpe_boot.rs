@@ -1,6 +1,6 @@
-//! How a run whose boot image is a Windows PE comes to the installed Windows and back. Its media have no menu that reads the boot
-//! state, so the firmware is told: it has an entry for each of the two while the run lasts, and the one that is to start comes
-//! first.
+//! How a run whose boot image is a Windows PE comes to the installed Windows and back. On UEFI its media have no menu that reads
+//! the boot state, so the firmware is told: it has an entry for each of the two while the run lasts, and the one that is to start
+//! comes first. On a BIOS GRUB reads it, on the stick and on the target.
 
 use anyhow::bail;
 use media_format::event::Environment;
@@ -26,21 +26,35 @@ pub fn is_here(platform: &dyn Platform, here: Environment) -> bool {
     here == Environment::Pe && platform.system() == System::Windows
 }
 
+/// Whether the firmware is told where to go next.
+pub fn tells_firmware(platform: &dyn Platform, here: Environment) -> bool {
+    is_here(platform, here) && platform.firmware() == Firmware::Uefi
+}
+
 /// Whether restarts will lead to the installed Windows and back, before anything is changed.
 ///
 /// # Errors
-/// When the machine has a BIOS, or the firmware does not say what has started it.
+/// When a BIOS has started it from something else than a stick with GRUB, or the firmware does not say what has started it.
 pub fn check(platform: &dyn Platform, media: &Media) -> Result<()> {
     if platform.firmware() == Firmware::Bios {
-        bail!(
-            "this machine was started by BIOS, which cannot be told to start the new Windows and this media in turns: start it \
-             by UEFI, or use the Linux PE as the boot image"
-        );
+        return check_bios(media);
     }
     match media.manifest.layout {
         MediaLayout::Usb => stick(platform, media).map(drop),
         MediaLayout::Iso => platform.check_this_start(),
     }
+}
+
+fn check_bios(media: &Media) -> Result<()> {
+    let media_is = match media.manifest.layout {
+        MediaLayout::Iso => "a disc, whose boot manager starts Windows PE every time",
+        MediaLayout::Usb if media.has_grub() => return Ok(()),
+        MediaLayout::Usb => "a stick without GRUB (make the WinPE with `--bios-from`)",
+    };
+    bail!(
+        "this machine was started by BIOS, and this media is {media_is}: nothing would lead to the new Windows and back. Start it \
+         from a stick with GRUB or by UEFI, or use the Linux PE as the boot image"
+    )
 }
 
 /// Whether a Windows that runs can restart into the media, before anything is changed.
@@ -105,12 +119,12 @@ pub fn register_inside(platform: &dyn Platform, media: &Media) -> Result<()> {
     platform.start_next(SYSTEM_ENTRY).map(drop)
 }
 
-/// Makes the media start next and first: bcdboot puts its own entry before all others. Nothing outside Windows PE.
+/// Makes the media start next and first: bcdboot puts its own entry before all others. Nothing outside Windows PE and on a BIOS.
 ///
 /// # Errors
 /// When the firmware refuses.
 pub fn hold(platform: &dyn Platform, here: Environment) -> Result<()> {
-    if is_here(platform, here) {
+    if tells_firmware(platform, here) {
         platform.start_next(BOOT_ENTRY)?;
     }
     Ok(())

@@ -109,21 +109,29 @@ fn linux_pe_files(media: &ResolvedMedia) -> Vec<MediaFile> {
     for (path, member) in [(paths::KERNEL, "vmlinuz"), (paths::INITRD, "initrd.img")] {
         files.extend(member_file(media, path, member));
     }
-    // For the run to stage on a BIOS machine's own disk.
-    for (path, image) in [(paths::BIOS_BOOT, "boot.img"), (paths::BIOS_CORE, "core-usb.img")] {
-        let code = media.boot.bios.get(image).cloned().map(Origin::Bytes);
-        files.extend(code.map(|code| MediaFile::new(path, Volume::Boot, Role::Boot, code)));
-    }
+    files.extend(staged_grub(media));
     files
+}
+
+/// For the run to stage on a BIOS machine's own disk.
+fn staged_grub(media: &ResolvedMedia) -> impl Iterator<Item = MediaFile> {
+    let images = [(paths::BIOS_BOOT, "boot.img"), (paths::BIOS_CORE, "core-usb.img")];
+    images.into_iter().filter_map(|(path, image)| {
+        let code = media.boot.bios.get(image).cloned().map(Origin::Bytes)?;
+        Some(MediaFile::new(path, Volume::Boot, Role::Boot, code))
+    })
 }
 
 fn menu(media: &ResolvedMedia) -> MediaFile {
     MediaFile::text(paths::GRUB_CONFIG, Role::Boot, &grub_config::text(media))
 }
 
-/// What GRUB reads on a stick that starts a WinPE, where it has GRUB for a BIOS.
-pub(super) fn winpe_menu(media: &ResolvedMedia) -> Option<MediaFile> {
-    (media.boot.kind == Kind::WinPe && media.boot.has_grub()).then(|| menu(media))
+/// What GRUB reads on a stick that starts a WinPE, and what a run stages of it, where the stick has GRUB for a BIOS.
+pub(super) fn winpe_grub(media: &ResolvedMedia) -> Vec<MediaFile> {
+    if media.boot.kind != Kind::WinPe || !media.boot.has_grub() {
+        return vec![];
+    }
+    std::iter::once(menu(media)).chain(staged_grub(media)).collect()
 }
 
 /// Where a sequence lies.

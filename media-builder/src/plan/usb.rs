@@ -35,7 +35,7 @@ pub(super) fn plan(media: &ResolvedMedia, options: PlanOptions) -> Result<MediaP
     all.extend(files::package_files(media, Volume::Data));
     all.extend(files::windows_runtime(media, Volume::Data));
     all.push(files::media_id_file(media));
-    all.extend(files::winpe_menu(media));
+    all.extend(files::winpe_grub(media));
     let contents = Contents::new(media, MediaLayout::Usb, all);
     let boot = boot_partition(media, &contents, options)?;
     let data_start = (BOOT_START + boot.size).next_multiple_of(DATA_ALIGNMENT);

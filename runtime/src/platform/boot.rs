@@ -30,7 +30,7 @@ pub trait Boot {
     /// firmware's variables. `boot` is where the EFI system partition is mounted, on UEFI. Gives the loader's path
     /// there.
     fn install_loader(&self, root: &Path, disk: &Path, boot: Option<&Path>) -> Result<String>;
-    /// Makes the Windows under `root` start from the EFI system partition that is mounted at `boot`, where the boot image has a
+    /// Makes the Windows under `root` start from the firmware's partition that is mounted at `boot`, where the boot image has a
     /// program for that; gives whether it has.
     fn install_windows(&self, _root: &Path, _boot: &Path, _locale: &str, _files: BootFiles) -> Result<bool> {
         Ok(false)

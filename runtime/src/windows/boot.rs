@@ -54,7 +54,10 @@ const STORE_DEPTH: u32 = 4;
 pub fn install(context: &Context<'_>, root: &Path, boot: &Path, files: BootFiles) -> Result<&'static str> {
     let locale = &context.windows()?.language;
     if context.platform.install_windows(root, boot, locale, files)? {
-        return Ok(UEFI_LOADER);
+        return Ok(match context.platform.firmware() {
+            Firmware::Uefi => UEFI_LOADER,
+            Firmware::Bios => BIOS_LOADER,
+        });
     }
     let loader = match context.platform.firmware() {
         Firmware::Uefi => install_uefi(context, root, boot, files)?,

@@ -79,18 +79,28 @@ impl Boot for Memory {
         let (drive, part) = self.partition_at(root)?;
         let id = {
             let drive = &self.world().drives[drive];
-            partition(drive, &drive.parts[part]).context("a partition of a GPT")?
+            partition(drive, &drive.parts[part]).context("a partition")?
         };
-        let manager = self.read(&root.join("Windows/Boot/EFI/bootmgfw.efi"))?;
+        let (manager, places): (&str, &[&str]) = match self.firmware() {
+            Firmware::Uefi => (
+                "EFI/bootmgfw.efi",
+                &["EFI/Microsoft/Boot/bootmgfw.efi", &LOADER[1..]],
+            ),
+            Firmware::Bios => ("PCAT/bootmgr", &["bootmgr"]),
+        };
+        let store = match self.firmware() {
+            Firmware::Uefi => "EFI/Microsoft/Boot/BCD",
+            Firmware::Bios => "boot/BCD",
+        };
+        let manager = self.read(&root.join("Windows/Boot").join(manager))?;
         let manager = manager.context("the image has no boot manager")?;
-        for (path, bytes) in [
-            ("EFI/Microsoft/Boot/bootmgfw.efi", manager.as_slice()),
-            (&LOADER[1..], &manager),
-            ("EFI/Microsoft/Boot/BCD", id.as_bytes()),
-        ] {
+        let files = places.iter().map(|place| (*place, manager.as_slice()));
+        for (path, bytes) in files.chain([(store, id.as_bytes())]) {
             self.put_by_program(&boot.join(path), bytes, 0o644)?;
         }
-        self.enter_windows(boot)?;
+        if self.firmware() == Firmware::Uefi {
+            self.enter_windows(boot)?;
+        }
         Ok(true)
     }
 
@@ -234,7 +244,7 @@ pub(crate) fn start(world: &World, media_id: &str) -> Started {
     if let Some((drive, part)) = world.begun_inside.filter(|_| state(world, media_id).is_none()) {
         return Started::Os(drive, part);
     }
-    let media = world.drives.iter().any(|drive| drive.is_media);
+    let media = has_media(world);
     let next = world
         .entries
         .iter()
@@ -304,8 +314,12 @@ fn from_disk(world: &World, drive: usize, media_id: &str) -> Started {
     }
 }
 
-/// The staged GRUB: the menu of the media, or after the run of a Windows what is left there.
+/// The staged GRUB: it goes to the media wherever that is. Without it, the copied menu of a Linux PE serves; or what a run by Windows
+/// PE has put there; or after the run of a Windows what is left there.
 fn staged(world: &World, drive: usize, media_id: &str) -> Started {
+    if has_media(world) {
+        return menu(world, media_id);
+    }
     let menus = world.drives[drive].parts.iter().filter_map(|part| {
         let menu = part.volume.bytes(paths::GRUB_CONFIG)?;
         Some((part, String::from_utf8_lossy(menu)))
@@ -315,7 +329,20 @@ fn staged(world: &World, drive: usize, media_id: &str) -> Started {
         .find(|(_, menu)| menu.contains("ntldr /bootmgr\nboot\n"))
     {
         Some((part, _)) => bootmgr(world, part),
+        None if world.winpe => without_media(world, media_id),
         None => menu(world, media_id),
+    }
+}
+
+fn has_media(world: &World) -> bool {
+    world.drives.iter().any(|drive| drive.is_media)
+}
+
+/// runtime/src/staging/winpe.cfg: Windows where it is next, and else nothing.
+fn without_media(world: &World, media_id: &str) -> Started {
+    match menu(world, media_id) {
+        Started::Pe => Started::Nothing,
+        windows => windows,
     }
 }
 
@@ -342,7 +369,8 @@ fn state(world: &World, media_id: &str) -> Option<(usize, usize, BootState)> {
 
 /// templates/grub.cfg, on the media and staged.
 fn menu(world: &World, media_id: &str) -> Started {
-    if world.winpe {
+    // On UEFI the media of a Windows PE have no menu.
+    if world.winpe && world.firmware == Firmware::Uefi {
         return Started::Pe;
     }
     let Some((drive, part, state)) = state(world, media_id) else {

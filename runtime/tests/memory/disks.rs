@@ -44,7 +44,7 @@ impl Disks for Memory {
         self.tick("write table", |_| {})?;
         let mut world = self.world_mut();
         let mut table = table.clone();
-        if world.names_partitions {
+        if world.names_partitions && table.gpt {
             table.partitions.iter_mut().for_each(named_by_system);
         }
         let drive = &mut world.drives[index];

@@ -62,24 +62,30 @@ pub(crate) fn as_winpe(mut world: World) -> World {
 pub(crate) const BOOT_WIM: &str = "sources/boot.wim";
 
 fn start_windows_pe(media: &mut Drive) {
-    // Such a stick has an MBR.
+    // Such a stick has an MBR, and GRUB for a BIOS; a disc has neither.
     for (part, which) in media.parts.iter_mut().zip([OnStick::Boot, OnStick::Data]) {
         part.id = which.mbr_id(MEDIA).expect("the media's id is a UUID");
         media.table_id = part.id[..8].to_owned();
     }
+    let of_linux_pe: &[&str] = match media.whole {
+        Some(_) => &[paths::INITRD, paths::GRUB_CONFIG],
+        None => &[],
+    };
     let first = media.parts.first_mut().map(|part| &mut part.volume);
     let boot = media.whole.as_mut().or(first).expect("a boot volume");
     let mut manifest = Manifest::parse(boot.bytes(paths::MANIFEST).expect("a manifest")).expect("our own");
-    let others = [paths::INITRD, paths::GRUB_CONFIG];
     manifest
         .files
-        .retain(|file| !others.contains(&file.path.as_str()));
-    boot.tree.retain(|path, _| !others.contains(&path.as_str()));
-    let mut files = manifest.files.iter_mut();
-    let kernel = files.find(|file| file.path == paths::KERNEL).expect("a kernel");
-    kernel.path = BOOT_WIM.into();
-    let bytes = boot.tree.remove(paths::KERNEL).expect("its file");
-    boot.put(BOOT_WIM, bytes);
+        .retain(|file| !of_linux_pe.contains(&file.path.as_str()));
+    boot.tree.retain(|path, _| !of_linux_pe.contains(&path.as_str()));
+    for (from, to) in [(paths::KERNEL, BOOT_WIM), (paths::INITRD, paths::BIOS_CORE)] {
+        let mut files = manifest.files.iter_mut();
+        if let Some(file) = files.find(|file| file.path == from) {
+            file.path = to.into();
+            let bytes = boot.tree.remove(from).expect("its file");
+            boot.put(to, bytes);
+        }
+    }
     boot.put(paths::MANIFEST, file(manifest.to_bytes()));
 }
 

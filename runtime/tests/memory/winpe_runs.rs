@@ -1,20 +1,21 @@
 //! Whole runs with a Windows whose boot image is a Windows PE: the firmware leads from place to place, by entries of the run.
 
 use media_format::event::Environment::{Os, Pe};
-use media_format::manifest::MediaLayout;
+use media_format::manifest::{Manifest, MediaLayout};
+use media_format::paths;
 use runtime::context::beginning;
 use runtime::platform::{Bus, Firmware};
 
 use crate::boot::{Started, start};
 use crate::cuts::{cut_everywhere, cut_twice};
-use crate::driver::run_to_end;
-use crate::fixture::{MEDIA, machine};
+use crate::driver::{run_to_cut, run_to_end};
+use crate::fixture::{MEDIA, SHARE, machine};
 use crate::frames::{as_winpe, deploy_windows};
 use crate::refusals::refused;
 use crate::signed_programs::{Authority, X509, list};
 use crate::windows::{info, installation, wim, with_files};
 use crate::windows_runs::{BUILD_AND_CAPTURE, INSIDE, captured, media, template, with_controller};
-use crate::world::{Drive, Volume, World};
+use crate::world::{Drive, Volume, World, file};
 
 fn with(layout: MediaLayout, sequence: &str) -> World {
     as_winpe(machine(Firmware::Uefi, &media(layout, sequence)))
@@ -22,6 +23,12 @@ fn with(layout: MediaLayout, sequence: &str) -> World {
 
 fn build_and_capture(layout: MediaLayout) -> World {
     with(layout, &template(BUILD_AND_CAPTURE, &INSIDE))
+}
+
+/// The same on a machine with a BIOS.
+fn by_bios(layout: MediaLayout) -> World {
+    let sequence = template(BUILD_AND_CAPTURE, &INSIDE);
+    as_winpe(machine(Firmware::Bios, &media(layout, &sequence)))
 }
 
 fn labels(world: &World) -> Vec<&str> {
@@ -51,6 +58,63 @@ fn a_windows_is_built_and_captured_whether_the_media_is_first_or_not() {
             assert!(esp.bytes("boot/grub/grub.cfg").is_none(), "nothing of a Linux PE");
         }
     }
+}
+
+/// GRUB on the stick, and on the disk where that comes first, reads the boot state.
+#[test]
+fn on_a_bios_a_stick_builds_and_captures_whether_it_is_first_or_not() {
+    for media_first in [true, false] {
+        let mut world = by_bios(MediaLayout::Usb);
+        world.media_first = media_first;
+        let (world, report) = run_to_end(world);
+        report.assert_succeeded();
+        assert_eq!(report.starts, [Pe, Os, Pe], "{}", report.log);
+        let tree = captured(&world).images[0].tree();
+        assert!(!tree.keys().any(|path| path.contains("media-runtime")));
+        assert!(world.entries.is_empty(), "a BIOS has none");
+        let active = &world.drives[0].parts[0].volume;
+        let of_run = |path: &String| path.starts_with("media-runtime") || path.starts_with(".disk");
+        assert!(!active.tree.keys().any(of_run));
+        assert!(active.bytes("bootmgr").is_some(), "what bcdboot has put there");
+    }
+}
+
+#[test]
+fn on_a_bios_a_deployed_windows_starts_without_the_media() {
+    let world = as_winpe(machine(
+        Firmware::Bios,
+        &media(MediaLayout::Usb, &deploy_windows()),
+    ));
+    let (mut world, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Pe, Os], "{}", report.log);
+    world.drives.retain(|drive| !drive.is_media);
+    assert_eq!(start(&world, MEDIA), Started::Os(0, 1));
+}
+
+/// A generalized Windows that starts once more would not be what is captured.
+#[test]
+fn on_a_bios_a_generalized_windows_waits_for_the_media() {
+    let world = by_bios(MediaLayout::Usb);
+    let (done, _) = run_to_end(world.clone());
+    let mut found = Vec::new();
+    for at in 1..=done.operations.len() {
+        let mut cut = world.clone();
+        cut.cuts.insert(at);
+        let (mut stopped, _) = run_to_cut(cut);
+        let captured = stopped.shares[SHARE].volume.bytes("ref.wim.sha256").is_some();
+        stopped.drives.retain(|drive| !drive.is_media);
+        found.push((start(&stopped, MEDIA), captured));
+    }
+    let mut starts: Vec<Started> = found.iter().map(|(started, _)| *started).collect();
+    starts.dedup();
+    let windows = Started::Os(0, 1);
+    assert_eq!(starts, [Started::Nothing, windows, Started::Nothing, windows]);
+    let waits = found
+        .iter()
+        .rposition(|(started, _)| *started == Started::Nothing);
+    let after = &found[waits.expect("it waits") + 1..];
+    assert!(after.iter().all(|(_, captured)| *captured));
 }
 
 #[test]
@@ -120,6 +184,14 @@ fn a_build_by_windows_pe_survives_a_cut_at_every_operation() {
         assert!(early.is_empty(), "{early:#?}");
     }
     cut_twice(&build_and_capture(MediaLayout::Usb), 4);
+    for media_first in [true, false] {
+        let mut bios = by_bios(MediaLayout::Usb);
+        bios.media_first = media_first;
+        let stops = cut_everywhere(&bios);
+        let early: Vec<_> = stops.keys().map(|stop| beginning(stop, 400)).collect();
+        assert!(early.is_empty(), "{early:#?}");
+        cut_twice(&bios, 6);
+    }
     let mut world = build_and_capture(MediaLayout::Iso);
     world.media_first = false;
     let stops = cut_everywhere(&world);
@@ -137,9 +209,16 @@ fn where_restarts_would_lead_nowhere_nothing_is_changed() {
         assert_eq!(after.drives[0], world.drives[0]);
         assert_eq!(after.entries, world.entries);
     };
-    let mut bios = build_and_capture(MediaLayout::Iso);
-    bios.firmware = Firmware::Bios;
-    unchanged(bios, "was started by BIOS");
+    unchanged(
+        by_bios(MediaLayout::Iso),
+        "is a disc, whose boot manager starts Windows PE every time",
+    );
+    let mut without_grub = by_bios(MediaLayout::Usb);
+    let boot = &mut without_grub.drives.last_mut().unwrap().parts[0].volume;
+    let mut manifest = Manifest::parse(boot.bytes(paths::MANIFEST).unwrap()).unwrap();
+    manifest.files.retain(|file| file.path != paths::BIOS_CORE);
+    boot.put(paths::MANIFEST, file(manifest.to_bytes()));
+    unchanged(without_grub, "is a stick without GRUB");
     let mut silent = build_and_capture(MediaLayout::Iso);
     silent.tells_start = false;
     unchanged(silent, "does not say what has started the machine");

@@ -5,9 +5,11 @@
 mod fixture;
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use disk_image::grub;
 use fixture::{Fixture, out, run, succeeded};
 use media_format::paths;
 use media_format::state::{BootState, Next};
@@ -198,13 +200,13 @@ fn firmware_starts_the_disc_and_the_stick() {
     says(
         &fixture,
         "stick.log",
-        &with("stick.vars", &usb(&fixture)),
+        &with("stick.vars", &usb(&fixture, 0)),
         "uefi starts stick",
     );
 }
 
-/// The media as a stick that the firmware tries first.
-fn usb(fixture: &Fixture) -> Vec<String> {
+/// The media as a stick, and its place in the boot order.
+fn usb(fixture: &Fixture, order: u8) -> Vec<String> {
     let file = fixture.text("media.img");
     [
         "-device".to_owned(),
@@ -212,13 +214,19 @@ fn usb(fixture: &Fixture) -> Vec<String> {
         "-drive".to_owned(),
         format!("if=none,id=stick,format=raw,file={file}"),
         "-device".to_owned(),
-        "usb-storage,drive=stick,removable=on,bootindex=0".to_owned(),
+        format!("usb-storage,drive=stick,removable=on,bootindex={order}"),
     ]
     .into()
 }
 
-fn sata(file: &str) -> [String; 2] {
-    ["-drive".to_owned(), format!("if=ide,format=raw,file={file}")]
+fn sata(file: &str, order: u8) -> Vec<String> {
+    [
+        "-drive".to_owned(),
+        format!("if=none,id=disk,format=raw,file={file}"),
+        "-device".to_owned(),
+        format!("ide-hd,drive=disk,bus=ide.0,bootindex={order}"),
+    ]
+    .into()
 }
 
 /// Where the boot partition of the stick begins, in sectors, and that of the disk of [`target`].
@@ -229,18 +237,22 @@ const OF_TARGET: &str = "0800";
 fn a_bios_starts_the_stick_by_usb_and_as_a_disk() {
     let fixture = media();
     let starts = format!("bootmgr of media starts 80/{OF_STICK}");
-    says(&fixture, "usb.log", &usb(&fixture), &starts);
-    says(&fixture, "sata.log", &sata(&fixture.text("media.img")), &starts);
+    says(&fixture, "usb.log", &usb(&fixture, 0), &starts);
+    let disk = sata(&fixture.text("media.img"), 0);
+    says(&fixture, "sata.log", &disk, &starts);
+}
+
+fn media_id(fixture: &Fixture) -> String {
+    let stdout = fixture.succeed(&["inspect", "media.img", "--json"]);
+    let inspected: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    let id = inspected["manifest"]["media-id"].as_str();
+    id.expect("the media's id").to_owned()
 }
 
 /// A disk on which a run has a Windows, and the boot state that says what starts next.
 fn target(fixture: &Fixture, name: &str, next: Next, has_manager: bool) {
-    let stdout = fixture.succeed(&["inspect", "media.img", "--json"]);
-    let inspected: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
-    let id = inspected["manifest"]["media-id"]
-        .as_str()
-        .expect("the media's id");
-    let mut state = BootState::new(id, next);
+    let id = media_id(fixture);
+    let mut state = BootState::new(&id, next);
     state.variables.insert("loader".into(), "/bootmgr".into());
     fixture.write("state", &state.encode().expect("a block"));
     boot_manager(fixture, "manager", "target");
@@ -261,10 +273,58 @@ fn target(fixture: &Fixture, name: &str, next: Next, has_manager: bool) {
     let volume = format!("{disk}@@1M");
     run("mmd", &["-i", &volume, "::media-runtime"]);
     let (state, manager) = (fixture.text("state"), fixture.text("manager"));
-    let place = format!("::{}", paths::state(id));
+    let place = format!("::{}", paths::state(&id));
     run("mcopy", &["-i", &volume, &state, &place]);
     if has_manager {
         run("mcopy", &["-i", &volume, &manager, "::bootmgr"]);
+    }
+}
+
+/// What the runtime puts onto the disk besides, at the beginning of a run.
+const STAGED_MENU: &str = include_str!("../../../runtime/src/staging/winpe.cfg");
+
+/// GRUB in the first sectors of the disk, as the runtime writes it from the files of the stick.
+fn stage_grub(fixture: &Fixture, name: &str) {
+    let stick = format!("{}@@2M", fixture.text("media.img"));
+    let read = |path: &str| {
+        let copied = fixture.text("copied");
+        run("mcopy", &["-o", "-i", &stick, &format!("::{path}"), &copied]);
+        fs::read(copied).expect(path)
+    };
+    let grub = grub::embed(&read(paths::BIOS_BOOT), &read(paths::BIOS_CORE), 1).expect("GRUB");
+    let disk = fs::File::options()
+        .write(true)
+        .open(fixture.path(name))
+        .expect("the disk");
+    disk.write_all_at(&grub.boot_code, 0).expect("writing");
+    disk.write_all_at(&grub.core, 512).expect("writing");
+    let menu = STAGED_MENU.replace("@STATE@", &paths::state(&media_id(fixture)));
+    fixture.write("menu", menu.as_bytes());
+    let (volume, menu) = (format!("{}@@1M", fixture.text(name)), fixture.text("menu"));
+    run("mmd", &["-i", &volume, "::boot", "::boot/grub"]);
+    run("mcopy", &["-i", &volume, &menu, "::boot/grub/grub.cfg"]);
+}
+
+/// GRUB on the disk leads to the stick's menu where the stick is, and else it starts Windows, or nothing, by the boot state.
+#[test]
+fn a_bios_that_starts_the_disk_first_comes_to_the_same_place() {
+    let fixture = media();
+    let of_media = format!("bootmgr of media starts 81/{OF_STICK}");
+    let of_target = format!("bootmgr of target starts 80/{OF_TARGET}");
+    let waits = "which this machine does not show";
+    for (name, next, with_stick, starts) in [
+        ("winpe", Next::Pe, true, of_media.as_str()),
+        ("windows", Next::Os, true, &of_target),
+        ("alone", Next::Os, false, &of_target),
+        ("waits", Next::Pe, false, waits),
+    ] {
+        target(&fixture, name, next, true);
+        stage_grub(&fixture, name);
+        let mut machine = sata(&fixture.text(name), 0);
+        if with_stick {
+            machine.extend(usb(&fixture, 1));
+        }
+        says(&fixture, &format!("{name}.log"), &machine, starts);
     }
 }
 
@@ -273,7 +333,7 @@ fn on_a_bios_the_boot_state_says_whether_windows_or_the_winpe_starts() {
     let fixture = media();
     let boots = |name: &str, next: Next, has_manager: bool, starts: &str| {
         target(&fixture, name, next, has_manager);
-        let machine = [usb(&fixture), sata(&fixture.text(name)).to_vec()].concat();
+        let machine = [usb(&fixture, 0), sata(&fixture.text(name), 1)].concat();
         says(&fixture, &format!("{name}.log"), &machine, starts);
     };
     let (of_media, of_target) = (

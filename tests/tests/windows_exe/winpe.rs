@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use media_format::paths;
-use media_format::state::Next;
+use media_format::state::{BootState, Next};
 
-use super::machine::{CONTROL, Machine};
+use super::machine::{CONTROL, MEDIA, Machine};
 use super::step;
 
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -178,6 +178,21 @@ fn an_applied_windows_is_told_its_settings_and_made_to_start_by_its_own_programs
     );
     assert_eq!(machine.journal()["progress"]["restart"], "os");
     assert_eq!(machine.next(), Some(Next::Os));
+}
+
+#[test]
+fn on_a_bios_windows_is_made_to_start_by_its_boot_manager_for_one() {
+    let machine = Machine::in_winpe_after_the_image(&step("setup-os", ""));
+    machine.set_value(CONTROL, "PEFirmwareType", "REG_DWORD", "1");
+    let output = machine.runs_in_winpe(PATIENCE);
+    let log = machine.log();
+    assert!(output.status.success(), "{output:?}\n{log}");
+    let called = r"bcdboot.exe W:\Windows /s S: /f BIOS /l nl-NL";
+    assert!(machine.calls().iter().any(|call| call == called), "{log}");
+    let state = fs::read(machine.esp(&paths::state(MEDIA))).expect("the boot state");
+    let state = BootState::decode(&state).expect("a block");
+    assert_eq!(state.variables["loader"], "/bootmgr");
+    assert_eq!(state.next(), Some(Next::Os));
 }
 
 /// Firmware has started the media although Windows was to go on.

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use media_format::paths;
+
 use super::fixture::{Fixture, failed, out, run, succeeded};
 use super::{same, with_project};
 
@@ -155,6 +157,12 @@ fn a_stick_has_the_grub_of_a_linux_pe_for_a_bios() {
         "{menu}"
     );
     assert!(!menu.contains('@') && !menu.contains("linux"), "{menu}");
+    // What a run puts onto the disk of a machine with a BIOS.
+    for (path, code) in [(paths::BIOS_BOOT, &first), (paths::BIOS_CORE, &core)] {
+        let copied = fixture.text("copied");
+        run("mcopy", &["-o", "-i", &volume, &format!("::{path}"), &copied]);
+        assert!(fs::read(copied).expect(path) == *code, "{path}");
+    }
     fixture.succeed(&["build", "-o", "again.img"]);
     same(&fixture, "media.img", "again.img");
     let said = fixture.succeed(&["inspect", "media.img"]);

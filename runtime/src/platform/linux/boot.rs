@@ -1,17 +1,16 @@
 //! How the machine starts: firmware entries, GRUB of the system, the staged loader.
 
 use std::fs::{self, OpenOptions};
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use media_format::paths;
 
 use super::bound::Bound;
 use super::{Linux, boot_entries};
 use crate::grub::Grub;
 use crate::platform::{Boot, Command, Disks as _, Files as _, Firmware, Output, Processes, Result};
-use crate::{staging, volumes};
+use crate::staging::{self, first_stages};
+use crate::volumes;
 
 const EFI: &str = "/sys/firmware/efi";
 /// EFI_GLOBAL_VARIABLE (UEFI specification 3.3).
@@ -111,10 +110,6 @@ impl Linux {
     /// GRUB's first stages go where a BIOS starts: the first sector, and the gap before the first partition (MBR)
     /// or the BIOS boot partition (GPT).
     fn stage_bios(&self, disk: &Path, media: &Path) -> Result<()> {
-        let read = |path: &str| {
-            self.read(&media.join(path))?
-                .with_context(|| format!("the media has no {path}"))
-        };
         let sector_size = 512;
         let device = fs::File::open(disk).with_context(|| format!("opening {}", disk.display()))?;
         let table = super::table::read(&device, sector_size).context("the disk has no partition table")?;
@@ -127,12 +122,8 @@ impl Linux {
             None if !table.gpt => 1,
             None => bail!("the GPT has no BIOS boot partition, so a BIOS cannot start from it"),
         };
-        let embedded = disk_image::grub::embed(&read(paths::BIOS_BOOT)?, &read(paths::BIOS_CORE)?, lba)?;
-        let file = OpenOptions::new().write(true).open(disk)?;
-        let write = |bytes: &[u8], offset| file.write_all_at(bytes, offset);
-        write(&embedded.core, lba * 512)
-            .and_then(|()| write(&embedded.boot_code, 0))
-            .context("writing GRUB's first stages")?;
+        let mut file = OpenOptions::new().read(true).write(true).open(disk)?;
+        first_stages::write(self, media, &mut file, lba)?;
         file.sync_all()?;
         Ok(())
     }

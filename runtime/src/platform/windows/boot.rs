@@ -1,5 +1,6 @@
 //! How the machine starts: the firmware's entries, and the staged loader. The system itself starts as it did.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -11,7 +12,7 @@ use super::{Windows, bindings};
 use crate::in_windows::efi::{self, HardDrive, Signature};
 use crate::in_windows::{bcdboot, firmware, recovery};
 use crate::platform::{Boot, Disks as _, Firmware, Result};
-use crate::staging;
+use crate::staging::{self, first_stages};
 
 impl Boot for Windows {
     fn firmware(&self) -> Firmware {
@@ -35,7 +36,7 @@ impl Boot for Windows {
     fn install_windows(&self, root: &Path, boot: &Path, locale: &str, files: BootFiles) -> Result<bool> {
         let Some(log) = &self.pe else { return Ok(false) };
         let (windows, system) = (lettered(root)?, lettered(boot)?);
-        bcdboot::install(self, log, &windows, &system, locale, files)?;
+        bcdboot::install(self, log, self.firmware(), (&windows, &system), locale, files)?;
         Ok(true)
     }
 
@@ -103,12 +104,25 @@ impl Boot for Windows {
         Ok(true)
     }
 
-    fn stage_loader(&self, boot: &Path, _disk: &Path, media: &Path) -> Result<()> {
-        staging::copy_efi_loader(self, boot, media)
+    fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()> {
+        match self.firmware() {
+            Firmware::Uefi => staging::copy_efi_loader(self, boot, media),
+            Firmware::Bios => self
+                .stage_bios(disk, media)
+                .with_context(|| format!("making {} start by a BIOS", disk.display())),
+        }
     }
 }
 
 impl Windows {
+    /// Into the first sector, and into the gap before the first partition: no volume lies there, so Windows lets it be written.
+    fn stage_bios(&self, disk: &Path, media: &Path) -> Result<()> {
+        const CORE: u64 = 1;
+        let mut file = OpenOptions::new().read(true).write(true).open(disk)?;
+        first_stages::write(self, media, &mut file, CORE)?;
+        Ok(file.sync_all()?)
+    }
+
     fn hard_drive(&self, disk: &Path, partition: u32) -> Result<HardDrive> {
         let disks = self.disks()?;
         let found = disks.iter().find(|known| known.path == disk);
