@@ -2,7 +2,7 @@
 //! the boot state, so the firmware is told: it has an entry for each of the two while the run lasts, and the one that is to start
 //! comes first. On a BIOS GRUB reads it, on the stick and on the target.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use media_format::event::Environment;
 use media_format::manifest::MediaLayout;
 use media_format::state::Next;
@@ -11,6 +11,7 @@ use std::path::Path;
 use crate::boot_state;
 use crate::context::find_partition;
 use crate::journal::Journal;
+use crate::log::Log;
 use crate::media::Media;
 use crate::platform::{Firmware, Platform, Result, System};
 use crate::staging::BOOT_ENTRY;
@@ -117,6 +118,25 @@ fn register_media(platform: &dyn Platform, media: &Media) -> Result<()> {
 pub fn register_inside(platform: &dyn Platform, media: &Media) -> Result<()> {
     register_media(platform, media)?;
     platform.start_next(SYSTEM_ENTRY).map(drop)
+}
+
+/// Before sysprep inside Windows, which must not start again afterwards: the entry of a stick that starts Windows PE is made anew
+/// where firmware or a program has lost it. A disc's can only be made while the disc has started the machine, and GRUB needs none.
+///
+/// # Errors
+/// When the stick is gone, or the firmware refuses the entry.
+pub fn assure_inside(platform: &dyn Platform, media: &Media, log: &Log) -> Result<()> {
+    let by_entry = platform.firmware() == Firmware::Uefi && media.manifest.layout == MediaLayout::Usb;
+    if !media.starts_windows_pe() || !by_entry {
+        return Ok(());
+    }
+    stick(platform, media)
+        .context("looking for the media, which the machine is to start after sysprep: attach it again")?;
+    if platform.is_registered(&media.boot_id, BOOT_ENTRY)? {
+        return Ok(());
+    }
+    log.warning("the firmware has lost the entry that starts the media: it is made anew");
+    register_inside(platform, media)
 }
 
 /// Makes the media start next and first: bcdboot puts its own entry before all others. Nothing outside Windows PE and on a BIOS.

@@ -34,6 +34,26 @@ impl Signature {
         let (table, _) = partition.split_once('-')?;
         u32::from_str_radix(table, 16).ok().map(Self::Mbr)
     }
+
+    /// How a device path's node for a partition ends: with the signature, and the kinds of table and of signature, which have the
+    /// same numbers.
+    fn bytes(self) -> [u8; 18] {
+        const MBR: u8 = 1;
+        const GPT: u8 = 2;
+        let mut bytes = [0; 18];
+        let kind = match self {
+            Self::Gpt(id) => {
+                bytes[..16].copy_from_slice(&id.to_bytes_le());
+                GPT
+            }
+            Self::Mbr(signature) => {
+                bytes[..4].copy_from_slice(&signature.to_le_bytes());
+                MBR
+            }
+        };
+        bytes[16..].fill(kind);
+        bytes
+    }
 }
 
 /// A partition, as a device path names it.
@@ -71,24 +91,15 @@ pub fn relabelled(known: &[u8], new: &str) -> Option<Vec<u8>> {
     Some([&known[..6], &text(new), path].concat())
 }
 
+/// Type and length of a device path's node for a partition.
+const NODE: [u8; 4] = [4, 1, 42, 0];
+
 fn hard_drive(partition: &HardDrive) -> Vec<u8> {
-    // The kinds of table and of signature have the same numbers.
-    const MBR: u8 = 1;
-    const GPT: u8 = 2;
-    let (signature, kind) = match partition.signature {
-        Signature::Gpt(id) => (id.to_bytes_le(), GPT),
-        Signature::Mbr(signature) => {
-            let mut bytes = [0; 16];
-            bytes[..4].copy_from_slice(&signature.to_le_bytes());
-            (bytes, MBR)
-        }
-    };
-    let mut node = vec![4, 1, 42, 0];
+    let mut node = NODE.to_vec();
     node.extend(partition.number.to_le_bytes());
     node.extend(partition.start.to_le_bytes());
     node.extend(partition.size.to_le_bytes());
-    node.extend(signature);
-    node.extend([kind, kind]);
+    node.extend(partition.signature.bytes());
     node
 }
 
@@ -121,13 +132,22 @@ pub fn label(entry: &[u8]) -> Option<String> {
     String::from_utf16(&units[..end]).ok()
 }
 
-/// Whether the device path of an entry leads to the partition with that GUID.
+/// Whether the device path of an entry leads to a partition, by what that is called ([`Signature::of`]). The numbers and places of
+/// partitions in a GPT may have changed; in an MBR the number is all that tells them apart.
 pub fn is_on(entry: &[u8], partition: &str) -> bool {
-    let Ok(id) = uuid::Uuid::parse_str(partition) else {
+    let Some(signature) = Signature::of(partition) else {
         return false;
     };
-    let id = id.to_bytes_le();
-    entry.windows(id.len()).any(|part| part == id)
+    let number = match signature {
+        Signature::Gpt(_) => None,
+        Signature::Mbr(_) => partition.split_once('-').map(|(_, number)| number),
+    };
+    let number = number.and_then(|number| u32::from_str_radix(number, 16).ok());
+    let end = signature.bytes();
+    entry.windows(NODE.len() + 38).any(|node| {
+        let found = u32::from_le_bytes([node[4], node[5], node[6], node[7]]);
+        node.starts_with(&NODE) && node.ends_with(&end) && number.is_none_or(|number| number == found)
+    })
 }
 
 #[cfg(test)]
@@ -143,8 +163,13 @@ mod tests {
         assert_eq!(label(&entry[..20]), None);
         assert_eq!(label(&[]), None);
         let id = "00112233-4455-6677-8899-aabbccddeeff";
-        assert!(!is_on(&entry, id));
-        entry.extend(uuid::Uuid::parse_str(id).unwrap().to_bytes_le());
+        assert!(!is_on(&entry, id) && !is_on(&[], id));
+        entry.extend(hard_drive(&HardDrive {
+            number: 1,
+            start: 2048,
+            size: 2048,
+            signature: Signature::of(id).unwrap(),
+        }));
         assert!(is_on(&entry, id) && !is_on(&entry, "no GUID"));
         assert_eq!(entry_name(0x1A), "Boot001A");
     }
@@ -181,10 +206,10 @@ mod tests {
             signature: Signature::of("0badf00d-01").unwrap(),
             ..partition
         };
-        let made: String = entry("m", &of_mbr, "/EFI/a")
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let made = entry("m", &of_mbr, "/EFI/a");
+        assert!(is_on(&made, "0badf00d-01"));
+        assert!(!is_on(&made, "0badf00d-02") && !is_on(&made, "0badf00e-01"));
+        let made: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
         let of_gpt = [expected[7], expected[8]].concat();
         assert_eq!(made, hex.replace(&of_gpt, "0df0ad0b0000000000000000000000000101"));
         assert_eq!(Signature::of("media"), None);

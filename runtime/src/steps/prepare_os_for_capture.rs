@@ -13,6 +13,7 @@ use crate::engine::Outcome;
 use crate::existing;
 use crate::in_windows::{packed, recovery, sysprep};
 use crate::windows::existing as existing_windows;
+use crate::winpe_boot;
 
 mod windows;
 
@@ -69,6 +70,7 @@ fn generalize_windows(
     let volumes = existing_windows::captured_volumes(context)?;
     sysprep::preflight(context.platform, context.log, &volumes)?;
     unpack(context)?;
+    winpe_boot::assure_inside(context.platform, context.media, context.log)?;
     recovery::take_back(context.platform, context.log);
     context.progress("generalizing Windows", 0, 0);
     let keep = options.keep_activation.unwrap_or(false);

@@ -6,10 +6,11 @@ use media_format::event::Environment::{Os, Pe};
 use media_format::manifest::{MediaLayout, hex};
 use media_format::paths;
 use runtime::platform::{Bus, Firmware, Result};
+use runtime::staging::BOOT_ENTRY;
 use runtime::start::Operator;
 
 use crate::cuts::cut_everywhere;
-use crate::driver::{Ended, run_to_end, run_with};
+use crate::driver::{Ended, run_to_cut, run_to_end, run_with};
 use crate::fixture::{CAPTURE_CANARY, MediaBuilder, machine};
 use crate::frames::{BOOT_WIM, as_winpe};
 use crate::secrets::absent_in_world;
@@ -140,6 +141,25 @@ fn a_cut_inside_windows_leads_back_to_it() {
         report.assert_succeeded();
         assert_eq!(report.starts, expected, "{}", report.log);
     }
+}
+
+/// Before sysprep, while Windows can still be started: afterwards nothing would lead to the stick.
+#[test]
+fn an_entry_of_the_stick_that_the_firmware_has_lost_is_made_anew() {
+    let mut world = running_with_windows_pe(false);
+    let (done, _) = run_to_end(world.clone());
+    let mut operations = done.operations.iter();
+    let service = "program writes /Windows/System32/config/SYSTEM";
+    let begun = operations.rposition(|name| name == service).unwrap();
+    world.cuts.insert(begun + 2);
+    let (mut world, _) = run_to_cut(world);
+    let before = world.entries.len();
+    world.entries.retain(|entry| entry.label != BOOT_ENTRY);
+    assert_eq!(world.entries.len(), before - 1);
+    let (_, report) = run_to_end(world);
+    report.assert_succeeded();
+    assert_eq!(report.starts, [Os, Pe], "{}", report.log);
+    assert!(report.log.contains("has lost the entry"), "{}", report.log);
 }
 
 /// What a capture goes to is not captured: its files may lie in a store of their own.
