@@ -296,6 +296,15 @@ fn the_settings_of_windows_are_checked() {
         ("product-key = 'BCDFG-HJKMN-PQRTV-WXY23'", "five groups of five"),
         ("product-key = 'BCDFGHJKMNPQRTVWXY2346789'", "five groups of five"),
         ("product-key = 'AAAAA-HJKMN-PQRTV-WXY23-46789'", "has `A` in it"),
+        // What an encoded volume key begins with, one character too short, and one that is no base64.
+        (
+            "product-key = 'QkNERkctSEpLTU4tUFFSVFYtV1hZMjMtNDY3ODk'",
+            "five groups of five",
+        ),
+        (
+            "product-key = 'QkNERkctSEpLTU4tUFFSVFYtV1hZMjMtNDY3ODk!'",
+            "five groups of five",
+        ),
         ("system-locale = 'C.UTF-8'", "not a language of Windows"),
         (
             "random-administrator-password = true\nadministrator = 'enabled'",
@@ -309,6 +318,7 @@ fn the_settings_of_windows_are_checked() {
         assert!(!found.contains("HJKMN-PQRTV"), "no key is shown:\n{found}");
     }
     for good in [
+        "product-key = 'QkNERkctSEpLTU4tUFFSVFYtV1hZMjMtNDY3ODk='",
         "computer-name = 'FIFTEEN-CHARS-X'\nproduct-key = 'BCDFG-HJKMN-PQRTV-WXY23-46789'",
         "licensing = 'per-server'\nlicense-connections = 5\nui-language = 'sr-Latn-RS'",
         "random-administrator-password = true\nadministrator = 'disabled'",

@@ -258,6 +258,37 @@ fn an_lzx_capture_and_its_apply_fit_in_512_mb() {
     );
 }
 
+/// As Windows' own media have it: an ESD, which is unpacked in chunks of 64 MiB.
+#[test]
+fn a_solid_image_is_applied_in_512_mb() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (tree, esd, volume) = (path("tree"), path("install.esd"), path("volume"));
+    fs::create_dir(&tree).unwrap();
+    let lines: String = (0..9_000_000).map(|number| format!("{number}\n")).collect();
+    fs::write(tree.join("large"), &lines).unwrap();
+    let mut pack = Command::new("wimlib-imagex");
+    pack.arg("capture").args([&tree, &esd]);
+    pack.args([
+        "Windows",
+        "--solid",
+        "--solid-compress=LZMS:10",
+        "--solid-chunk-size=64M",
+        "--quiet",
+    ]);
+    assert!(pack.status().unwrap().success());
+    make_volume(&volume, 256);
+    within_512_mb(Operation::Apply(Apply {
+        target: Volume::NtfsVolume(volume.clone()),
+        unix_data: false,
+        ..apply(&esd, 1, &volume)
+    }));
+    let target = path("target");
+    fs::create_dir(&target).unwrap();
+    within_512_mb(Operation::Apply(apply(&esd, 1, &target)));
+    assert!(fs::read(target.join("large")).unwrap() == lines.as_bytes());
+}
+
 /// The same for a volume of Windows, which is large by the number of its files.
 #[test]
 fn an_ntfs_volume_with_many_files_is_applied_and_captured_in_512_mb() {

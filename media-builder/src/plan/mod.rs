@@ -30,7 +30,7 @@ pub const DEFAULT_TIMESTAMP: u32 = 1_577_836_800;
 /// What kind of image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// A hybrid ISO: boots as CD and as stick, with BIOS and UEFI.
+    /// A hybrid ISO: boots as CD and as stick, with BIOS and UEFI. With a Windows PE as CD only.
     Iso,
     /// An image for a stick, with a writable data partition.
     Usb,

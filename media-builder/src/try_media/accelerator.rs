@@ -1,6 +1,7 @@
 //! Whether KVM runs the machine here: some computers open `/dev/kvm` and then hang in the first instruction, others run an old
 //! board and not a newer one, or know no System Management Mode. What passes here has still to start: see [`super::follow`].
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -22,12 +23,12 @@ const PROVEN: i32 = 0x10 << 1 | 1;
 /// # Errors
 /// When the probe cannot be written or started.
 pub fn choose(qemu: &str, machine: &Machine) -> Result<Accelerator> {
-    if std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/kvm")
-        .is_err()
-    {
+    choose_by(Path::new("/dev/kvm"), qemu, machine)
+}
+
+fn choose_by(device: &Path, qemu: &str, machine: &Machine) -> Result<Accelerator> {
+    let opened = std::fs::File::options().read(true).write(true).open(device);
+    if opened.is_err() {
         return Ok(Accelerator::Tcg);
     }
     let by_kvm = Machine {
@@ -89,6 +90,21 @@ mod tests {
             ..machine
         };
         assert!(!boots(&impossible));
+    }
+
+    /// A device that opens proves nothing; nor does one that is not there.
+    #[test]
+    fn without_a_guest_that_has_run_there_is_no_kvm() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = folder.path().join("kvm");
+        let machine = Machine {
+            cpu: Some("no-such-processor".into()),
+            ..Machine::example()
+        };
+        let choose = || choose_by(&device, "qemu-system-x86_64", &machine).unwrap();
+        assert_eq!(choose(), Accelerator::Tcg);
+        std::fs::write(&device, "").unwrap();
+        assert_eq!(choose(), Accelerator::Tcg);
     }
 
     #[test]

@@ -231,6 +231,11 @@ fn write(
         progress(&step(Phase::Write, number as u64, count));
         let text = configuration(image);
         machine.write(&job.configuration, text.as_bytes(), 0o600)?;
+        log.info(format!(
+            "configuration for DISM ({}):",
+            job.configuration.display()
+        ));
+        text.lines().for_each(|line| log.info(format!("  {line}")));
         let first = (number == 0).then_some(compression);
         let words = words(image, folder, made, first, &job.configuration);
         tools::run(machine, log, PROGRAM, &words, None).with_context(|| format!("capturing {folder}"))?;

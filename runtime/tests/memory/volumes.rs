@@ -193,6 +193,22 @@ fn an_image_that_is_larger_than_its_volume_is_refused_before_the_disk_is_touched
     );
 }
 
+/// Its files alone would fit: the volume has some 860 MiB for them.
+#[test]
+fn an_image_that_leaves_its_volume_no_room_to_run_is_refused_before_the_disk_is_touched() {
+    let mut media = deploys(on_volumes);
+    let mut home = Image::of_volume("/home", &Tree::new());
+    home.more_bytes = 830 << 20;
+    let wim = Wim {
+        images: vec![Image::of_volume("/", &fixture::reference()), home],
+    };
+    media.put_image("reference", &wim.to_bytes());
+    refused(
+        &machine(Firmware::Uefi, &media),
+        &["Partition the disk", "bytes to run and the volume for /home has"],
+    );
+}
+
 /// An installed system whose `/var`, `/home` and `/srv` are volumes of their own, the last one on another disk.
 fn existing() -> World {
     let mut world = installed(&with_account(MediaLayout::Iso, &capture_existing(TO_SHARE)));

@@ -413,13 +413,12 @@ fn what_cannot_become_a_windows_is_refused_before_anything_is_changed() {
     let refused = |sequence: &str, wim: &[u8], why| refused_untouched(Firmware::Uefi, sequence, wim, why);
     // A BIOS would start it: the reason is none of the firmware.
     for firmware in [Firmware::Uefi, Firmware::Bios] {
-        let (x86, why) = (
-            wim(&installation(GENERALIZED), Some(info(0))),
-            "for x86 processors",
-        );
-        refused_untouched(firmware, &sequence, &x86, why);
-        let why = "the runtime that goes on with the run inside Windows is for amd64 (x64) only";
-        refused_untouched(firmware, &sequence, &x86, why);
+        for (number, why) in [(0, "for x86 processors"), (12, "for arm64 processors")] {
+            let other = wim(&installation(GENERALIZED), Some(info(number)));
+            refused_untouched(firmware, &sequence, &other, why);
+            let why = "the runtime that goes on with the run inside Windows is for amd64 (x64) only";
+            refused_untouched(firmware, &sequence, &other, why);
+        }
     }
     refused(
         &sequence,

@@ -66,8 +66,8 @@ fn install_wim() -> PathBuf {
     out("stand-in/install.wim")
 }
 
-/// The run is done once for all tests. The machine loses its power in the boot image, inside Windows and while it is captured;
-/// what comes of it must be the same as without.
+/// The run is done once for all tests. The machine starts its disk first, so that the staged boot image leads the run; it loses its
+/// power in the boot image, inside Windows and while it is captured. What comes of it must be the same as without.
 fn captured() -> &'static Path {
     static WIM: OnceLock<PathBuf> = OnceLock::new();
     WIM.get_or_init(|| {
@@ -76,7 +76,7 @@ fn captured() -> &'static Path {
             "--kill-at=Install the applications:2",
             "--kill-at=Capture the operating system:2",
         ];
-        demo(&[&["windows"], &cuts[..]].concat());
+        demo(&[&["windows", "--media-last"], &cuts[..]].concat());
         out("demo/windows/captures/reference.wim")
     })
 }

@@ -97,6 +97,17 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
             "{call} is not in the log: {log}"
         );
     }
+    // The longest one is typed with quotes, and with the file that it reads.
+    assert!(
+        log.contains(r"running: dism.exe /English /Capture-Image /ImageFile:E:\captures\a.wim.partial.wim"),
+        "{log}"
+    );
+    for line in ["[ExclusionList]", r"\pagefile.sys"] {
+        assert!(
+            log.contains(&format!("[LOG[  {line}]LOG]")),
+            "{line} is not in the log: {log}"
+        );
+    }
 }
 
 /// It begins as Windows writes it when it goes to sleep, and wakes up from it.

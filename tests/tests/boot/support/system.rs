@@ -1,7 +1,6 @@
 //! What was installed.
 
 use std::path::Path;
-use std::process::Command;
 
 use super::{run, version_in};
 
@@ -73,10 +72,15 @@ impl System {
         listed.lines().map(str::to_owned).collect()
     }
 
-    pub fn boot_partition_has(&self, path: &str) -> bool {
-        let output = Command::new("mdir")
-            .args(["-b", "-i", &self.boot, &format!("::/{path}")])
-            .output();
-        output.expect("mdir of mtools").status.success()
+    /// What lies there of these files and folders, by their paths.
+    pub fn of_boot_partition(&self, paths: &[&str]) -> Vec<String> {
+        let is = |found: &str| {
+            let found = found.trim_start_matches("::/").to_lowercase();
+            let is_below = |path: &&str| Path::new(&found).starts_with(path.to_lowercase());
+            paths.iter().any(is_below)
+        };
+        let mut found = self.boot_partition();
+        found.retain(|path| is(path));
+        found
     }
 }
