@@ -196,7 +196,7 @@ fn an_image_that_is_larger_than_its_volume_is_refused_before_the_disk_is_touched
 /// Its files alone would fit: the volume has some 860 MiB for them.
 #[test]
 fn an_image_that_leaves_its_volume_no_room_to_run_is_refused_before_the_disk_is_touched() {
-    let mut media = deploys(on_volumes);
+    let mut media = deploys(|text| on_volumes(&text));
     let mut home = Image::of_volume("/home", &Tree::new());
     home.more_bytes = 830 << 20;
     let wim = Wim {
