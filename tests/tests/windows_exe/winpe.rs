@@ -97,7 +97,11 @@ fn an_existing_windows_is_captured_by_the_programs_of_windows_pe() {
             "{call} is not in the log: {log}"
         );
     }
-    // The longest one is typed with quotes, and with the file that it reads.
+    has_what_the_capture_reads(&log);
+}
+
+/// The longest call is typed with quotes, and the file that it reads goes with it.
+fn has_what_the_capture_reads(log: &str) {
     assert!(
         log.contains(r"running: dism.exe /English /Capture-Image /ImageFile:E:\captures\a.wim.partial.wim"),
         "{log}"
