@@ -150,6 +150,16 @@ impl Machine {
         args.0
     }
 
+    /// QEMU before 8.1 leaves memory barriers out of the translation for a machine that can have one processor only, although devices
+    /// work in another thread: a virtio disk's answer got lost, and the machine waited for ever. With room for a second one they stay.
+    fn processors(&self) -> String {
+        let most = match self.accelerator {
+            Accelerator::Kvm => self.cpus,
+            Accelerator::Tcg => self.cpus.max(2),
+        };
+        format!("cpus={},maxcpus={most}", self.cpus)
+    }
+
     fn board(&self, args: &mut Arguments) {
         let smm = if self.firmware == Firmware::SecureBoot {
             "on"
@@ -167,7 +177,7 @@ impl Machine {
         );
         let cpu = self.cpu.as_deref().unwrap_or(self.accelerator.processor());
         args.pair("-cpu", cpu);
-        args.pair("-smp", self.cpus.to_string());
+        args.pair("-smp", self.processors());
         args.pair("-m", self.memory.to_string());
         args.0
             .extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(String::from));
@@ -399,6 +409,19 @@ mod tests {
         assert!(has(&machine, "-cpu max -smp"));
         machine.cpu = Some("Nehalem".into());
         assert!(has(&machine, "-cpu Nehalem -smp"));
+    }
+
+    #[test]
+    fn a_translated_machine_keeps_its_barriers() {
+        let mut machine = machine();
+        for (accelerator, cpus, wanted) in [
+            (Accelerator::Tcg, 1, "-smp cpus=1,maxcpus=2 "),
+            (Accelerator::Tcg, 4, "-smp cpus=4,maxcpus=4 "),
+            (Accelerator::Kvm, 1, "-smp cpus=1,maxcpus=1 "),
+        ] {
+            (machine.accelerator, machine.cpus) = (accelerator, cpus);
+            assert!(has(&machine, wanted), "{wanted}");
+        }
     }
 
     #[test]
