@@ -15,19 +15,27 @@ use crate::{system_place, volumes, wim_files};
 /// Bytes that the largest operating system of the sequence needs.
 pub fn needed(context: &Context<'_>) -> u64 {
     let systems = systems(context);
-    let sizes = systems.iter().map(|system| total(system.iter()));
+    let sizes = systems
+        .iter()
+        .map(|system| total(context.is_windows(), system.iter()));
     sizes.max().unwrap_or(0)
 }
 
 /// Images say of themselves how large they are: what they say must not become small again.
-fn total<'a>(images: impl Iterator<Item = &'a ImageInfo>) -> u64 {
-    images.map(to_run).fold(0, u64::saturating_add)
+fn total<'a>(windows: bool, images: impl Iterator<Item = &'a ImageInfo>) -> u64 {
+    let sizes = images.map(|image| needed_by(windows, image));
+    sizes.fold(0, u64::saturating_add)
 }
 
-/// Bytes that a system needs that is not only applied but started: it makes its initramfs anew, keeps logs and caches, and is
-/// given updates and applications. A small Debian on a disk that its files filled ended with its first package.
-fn to_run(image: &ImageInfo) -> u64 {
-    image.disk_bytes().saturating_add(image.disk_bytes() / 8)
+/// A system that is started makes its initramfs anew, keeps logs and caches, and is given updates and applications: a small Debian on
+/// a disk that its files filled ended with its first package. Other volumes may be as full as those that they were captured from.
+fn needed_by(windows: bool, image: &ImageInfo) -> u64 {
+    let runs = match windows {
+        true => image::system(std::slice::from_ref(image)).is_ok(),
+        false => image.mount_point.as_deref().unwrap_or("/") == "/",
+    };
+    let room = if runs { image.disk_bytes() / 8 } else { 0 };
+    image.disk_bytes().saturating_add(room)
 }
 
 /// Compares the images with the volumes that they come onto.
@@ -42,7 +50,7 @@ pub fn check(context: &Context<'_>, planned: &Planned) -> Result<()> {
     for system in systems(context) {
         if let [image] = system.as_slice() {
             fits(
-                to_run(image),
+                needed_by(false, image),
                 volumes.iter().map(|(_, size)| size).sum(),
                 "its volumes have",
             )?;
@@ -50,7 +58,7 @@ pub fn check(context: &Context<'_>, planned: &Planned) -> Result<()> {
         }
         for (point, size) in &volumes {
             let images = system.iter().filter(|image| home(image, &volumes) == point);
-            let bytes = total(images);
+            let bytes = total(false, images);
             fits(bytes, *size, &format!("the volume for {point} has"))?;
         }
     }
@@ -74,7 +82,7 @@ fn check_windows(context: &Context<'_>, planned: &Planned) -> Result<()> {
         for (image, number) in image::places(&images, first, &numbers)? {
             let volume = data.iter().find(|volume| volume.number == number);
             let size = volume.map_or(0, |volume| volume.size);
-            fits(to_run(&image), size, &format!("volume {number} has"))?;
+            fits(needed_by(true, &image), size, &format!("volume {number} has"))?;
         }
     }
     Ok(())
@@ -101,7 +109,9 @@ fn named(destination: &VolumeSelector, planned: &Planned) -> Option<u32> {
 
 fn fits(needed: u64, size: u64, holder: &str) -> Result<()> {
     if needed > size {
-        bail!("the system needs {needed} bytes to run and {holder} {size}; give the volume more room");
+        bail!(
+            "the image needs {needed} bytes (a system with room to run) and {holder} {size}; give the volume more room"
+        );
     }
     Ok(())
 }
@@ -188,7 +198,23 @@ mod tests {
             total_bytes: 1 << 63,
             ..ImageInfo::default()
         };
-        assert_eq!(total([&image, &image].into_iter()), u64::MAX);
+        assert_eq!(total(false, [&image, &image].into_iter()), u64::MAX);
+    }
+
+    #[test]
+    fn only_a_system_needs_room_to_run() {
+        let of = |mount_point: Option<&str>, windows| ImageInfo {
+            total_bytes: 800,
+            mount_point: mount_point.map(str::to_owned),
+            windows,
+            ..ImageInfo::default()
+        };
+        let known = Some(media_format::wim::info::WindowsInfo::default());
+        assert_eq!(needed_by(false, &of(Some("/"), None)), 900);
+        assert_eq!(needed_by(false, &of(None, None)), 900);
+        assert_eq!(needed_by(false, &of(Some("/home"), None)), 800);
+        assert_eq!(needed_by(true, &of(None, known)), 900);
+        assert_eq!(needed_by(true, &of(None, None)), 800);
     }
 
     /// A volume as its own program makes it, seen by `statfs`, has no more room than we say, and not much less.

@@ -176,15 +176,8 @@ fn an_image_that_is_larger_than_its_volume_is_refused_before_the_disk_is_touched
             "\"1 MB\", mount-point = \"/home\"",
         )
     };
-    let mut media = deploys(small);
-    let mut home = Image::of_volume("/home", &Tree::new());
-    home.more_bytes = 2 << 20;
-    let wim = Wim {
-        images: vec![Image::of_volume("/", &fixture::reference()), home],
-    };
-    media.put_image("reference", &wim.to_bytes());
     refused(
-        &machine(Firmware::Uefi, &media),
+        &deploys_larger(small, 0, 2),
         &[
             "Partition the disk",
             "the volume for /home has",
@@ -193,20 +186,27 @@ fn an_image_that_is_larger_than_its_volume_is_refused_before_the_disk_is_touched
     );
 }
 
-/// Its files alone would fit: the volume has some 860 MiB for them.
+/// The files alone would fit onto either volume; only the system has to run.
 #[test]
-fn an_image_that_leaves_its_volume_no_room_to_run_is_refused_before_the_disk_is_touched() {
-    let mut media = deploys(|text| on_volumes(&text));
-    let mut home = Image::of_volume("/home", &Tree::new());
-    home.more_bytes = 830 << 20;
-    let wim = Wim {
-        images: vec![Image::of_volume("/", &fixture::reference()), home],
-    };
-    media.put_image("reference", &wim.to_bytes());
+fn a_system_without_room_to_run_is_refused_before_the_disk_is_touched() {
+    let volumes = |text: String| on_volumes(&text);
     refused(
-        &machine(Firmware::Uefi, &media),
-        &["Partition the disk", "bytes to run and the volume for /home has"],
+        &deploys_larger(volumes, 1700, 830),
+        &["Partition the disk", "room to run) and the volume for / has"],
     );
+}
+
+/// Deploys a system whose images say that they have so many MiB more.
+fn deploys_larger(edit: impl Fn(String) -> String, more_of_root: u64, more_of_home: u64) -> World {
+    let mut media = deploys(edit);
+    let mut images = vec![
+        Image::of_volume("/", &fixture::reference()),
+        Image::of_volume("/home", &Tree::new()),
+    ];
+    images[0].more_bytes = more_of_root << 20;
+    images[1].more_bytes = more_of_home << 20;
+    media.put_image("reference", &Wim { images }.to_bytes());
+    machine(Firmware::Uefi, &media)
 }
 
 /// An installed system whose `/var`, `/home` and `/srv` are volumes of their own, the last one on another disk.
