@@ -19,7 +19,6 @@ MAKEFLAGS += --jobs=2
 endif
 
 CARGO := scripts/cargo
-TARGET := x86_64-unknown-linux-gnu
 PROGRAMS := out/bin/media-builder out/bin/wim-worker out/bin/hive-worker out/bin/media-runtime
 BOOT_IMAGE := out/boot-image/linux-pe.tar
 REFERENCE := out/reference/reference.wim
@@ -36,16 +35,11 @@ build: programs windows reference ## Build the programs, the boot image and the 
 	@$(MAKE) --no-print-directory $(BOOT_IMAGE)
 
 # Cargo knows what has changed; a copy is only renewed when its content is another, so that the boot image is kept.
-# The runtime is static, because inside a reference system it can count on no library; the builder is compiled in the same way,
-# because most of their crates are the same. At a fixed address, because a machine that starts runs it several times (first process,
-# runtime, modprobe) and would move it each time. The workers take libwim and libhivex as the system has them.
+# One cargo: each crate is compiled once.
 programs: | setup
-	@$(CARGO) build --quiet --locked --release -p wim-worker -p hive-worker
-	@RUSTFLAGS='-C target-feature=+crt-static -C relocation-model=static' \
-	    $(CARGO) build --quiet --locked --release -p media-builder -p runtime --target $(TARGET)
-	@for file in target/release/{wim,hive}-worker target/$(TARGET)/release/media-{builder,runtime}; do \
-	    scripts/put "$$file" out/bin; \
-	done
+	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/scripts/rustc-linking-statically \
+	    $(CARGO) build --quiet --locked --release -p wim-worker -p hive-worker -p media-builder -p runtime
+	@for program in {wim,hive}-worker media-{builder,runtime}; do scripts/put "target/release/$$program" out/bin; done
 
 $(PROGRAMS): programs ;
 

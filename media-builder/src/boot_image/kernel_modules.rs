@@ -143,9 +143,9 @@ fn decompress(path: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
     let mut plain = Vec::new();
     let result = match path.rsplit('.').next() {
         Some("xz") => lzma_rust2::XzReader::new(bytes.as_slice(), true).read_to_end(&mut plain),
-        Some("zst") => {
-            zstd::stream::read::Decoder::new(bytes.as_slice()).and_then(|mut d| d.read_to_end(&mut plain))
-        }
+        Some("zst") => ruzstd::decoding::StreamingDecoder::new(bytes.as_slice())
+            .map_err(std::io::Error::other)
+            .and_then(|mut decoder| decoder.read_to_end(&mut plain)),
         _ => return Ok(bytes),
     };
     result.map_err(Error::io("decompressing", std::path::Path::new(path)))?;
@@ -164,6 +164,19 @@ mod tests {
         );
         assert_eq!(module_name("kernel/fs/fuse/fuse.ko").unwrap(), "fuse");
         assert_eq!(module_name("usr/lib/modules/6/modules.order"), None);
+    }
+
+    #[test]
+    fn what_the_zstd_tool_has_packed_is_unpacked() {
+        let packed = [
+            0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x68, 0x2d, 0x01, 0x00, 0xe8, 0x61, 0x6c, 0x69, 0x61, 0x73, 0x3d, 0x70, 0x63,
+            0x69, 0x3a, 0x76, 0x30, 0x30, 0x30, 0x30, 0x31, 0x41, 0x46, 0x34, 0x64, 0x30, 0x30, 0x30, 0x30, 0x31, 0x30,
+            0x30, 0x30, 0x0a, 0x01, 0x00, 0xa1, 0x01, 0x7e, 0xe5, 0x04, 0x22, 0xbc, 0x46, 0x9d,
+        ];
+        let plain = decompress("a.ko.zst", packed.to_vec()).unwrap();
+        assert_eq!(plain, "alias=pci:v00001AF4d00001000\n".repeat(40).into_bytes());
+        let text = decompress("a.ko.zst", packed[..30].to_vec()).unwrap_err().to_string();
+        assert!(text.contains("decompressing") && text.contains("a.ko.zst"), "{text}");
     }
 
     #[test]
