@@ -21,6 +21,18 @@ fn kernel_and_initramfs_take_no_more_than_60_mb() {
     assert!((10_000_000..=60_000_000).contains(&both), "{both} bytes");
 }
 
+/// What scripts/rustc-linking-statically is for; the workers need libraries of this computer.
+#[test]
+fn the_runtime_needs_no_library_and_lies_at_a_fixed_address() {
+    let headers = |name: &str| support::run("readelf", &["-Wlh", &out("bin").join(name).display().to_string()]);
+    for name in ["media-runtime", "media-builder"] {
+        let headers = headers(name);
+        assert!(headers.contains("EXEC (Executable file)"), "{headers}");
+        assert!(!headers.contains("INTERP") && !headers.contains("DYNAMIC"), "{headers}");
+    }
+    assert!(headers("wim-worker").contains("INTERP"));
+}
+
 /// As the tools of others read it: sbverify, objdump and objcopy.
 #[test]
 fn the_boot_image_says_who_signed_its_programs_and_what_revokes_them() {
