@@ -24,11 +24,15 @@ fn kernel_and_initramfs_take_no_more_than_60_mb() {
 /// What scripts/rustc-linking-statically is for; the workers need libraries of this computer.
 #[test]
 fn the_runtime_needs_no_library_and_lies_at_a_fixed_address() {
-    let headers = |name: &str| support::run("readelf", &["-Wlh", &out("bin").join(name).display().to_string()]);
+    let headers =
+        |name: &str| support::run("readelf", &["-Wlh", &out("bin").join(name).display().to_string()]);
     for name in ["media-runtime", "media-builder"] {
         let headers = headers(name);
         assert!(headers.contains("EXEC (Executable file)"), "{headers}");
-        assert!(!headers.contains("INTERP") && !headers.contains("DYNAMIC"), "{headers}");
+        assert!(
+            !headers.contains("INTERP") && !headers.contains("DYNAMIC"),
+            "{headers}"
+        );
     }
     assert!(headers("wim-worker").contains("INTERP"));
 }
