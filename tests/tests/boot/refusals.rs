@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{self, failing_try, project};
+use crate::support::{self, failing_try, out, project};
 
 /// The ISO is attached as a stick here and in `a_full_capture_destination_…`: it is hybrid.
 #[test]
@@ -54,10 +54,20 @@ fn a_damaged_payload_is_refused_before_anything_is_erased() {
     support::assert_empty(&disk);
 }
 
-/// The first has no room for the partitions, the second none for the image.
+/// The first has no room for the partitions. The second has it, and room for the bytes of the image's files and a little more, but
+/// not for a system that runs: it would fail at its first update.
 #[test]
 fn a_disk_that_is_too_small_is_refused() {
-    for size in [300 << 20, 900 << 20] {
+    let about = support::xml_of(&out("reference/reference.wim"));
+    let files = about
+        .split_once("<TOTALBYTES>")
+        .and_then(|(_, rest)| rest.split_once('<'));
+    let files: u64 = files.expect("the image's size").0.parse().unwrap();
+    let boot_partition = 512 << 20;
+    for size in [
+        300 << 20,
+        boot_partition + (files * 19 / 16).next_multiple_of(1 << 20),
+    ] {
         let disk = support::empty_disk_of("small", size);
         let media = project("media", "usb", &[]);
         let said = failing_try(&media, &["--firmware=bios", "--disk", &disk]);
