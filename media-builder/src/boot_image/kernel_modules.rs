@@ -143,13 +143,24 @@ fn decompress(path: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
     let mut plain = Vec::new();
     let result = match path.rsplit('.').next() {
         Some("xz") => lzma_rust2::XzReader::new(bytes.as_slice(), true).read_to_end(&mut plain),
-        Some("zst") => ruzstd::decoding::StreamingDecoder::new(bytes.as_slice())
-            .map_err(std::io::Error::other)
-            .and_then(|mut decoder| decoder.read_to_end(&mut plain)),
+        Some("zst") => unpack_zstd(&bytes, &mut plain),
         _ => return Ok(bytes),
     };
     result.map_err(Error::io("decompressing", std::path::Path::new(path)))?;
     Ok(plain)
+}
+
+/// The reader of the library leaves the frame's checksum (RFC 8878, 3.1.1) to its caller.
+fn unpack_zstd(packed: &[u8], plain: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut reader = ruzstd::decoding::StreamingDecoder::new(packed).map_err(std::io::Error::other)?;
+    let read = reader.read_to_end(plain)?;
+    let frame = reader.into_frame_decoder();
+    match frame.get_checksum_from_data() {
+        Some(sum) if Some(sum) != frame.get_calculated_checksum() => {
+            Err(std::io::Error::other("its checksum says that it is damaged"))
+        }
+        _ => Ok(read),
+    }
 }
 
 #[cfg(test)]
@@ -176,13 +187,16 @@ mod tests {
         ];
         let plain = decompress("a.ko.zst", packed.to_vec()).unwrap();
         assert_eq!(plain, "alias=pci:v00001AF4d00001000\n".repeat(40).into_bytes());
-        let text = decompress("a.ko.zst", packed[..30].to_vec())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            text.contains("decompressing") && text.contains("a.ko.zst"),
-            "{text}"
-        );
+        // A letter of the text is another one: only the checksum at the end knows.
+        let mut damaged = packed;
+        damaged[15] ^= 1;
+        for bytes in [&packed[..30], &damaged] {
+            let text = decompress("a.ko.zst", bytes.to_vec()).unwrap_err().to_string();
+            assert!(
+                text.contains("decompressing") && text.contains("a.ko.zst"),
+                "{text}"
+            );
+        }
     }
 
     #[test]
