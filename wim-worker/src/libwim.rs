@@ -15,7 +15,7 @@ pub(crate) use self::bindings::{
 };
 use self::bindings::{
     ERROR_INVALID_PARAM, INIT_CASE_INSENSITIVE, wimlib_get_error_string, wimlib_global_init,
-    wimlib_set_error_file, wimlib_set_error_file_by_name,
+    wimlib_set_default_compression_level, wimlib_set_error_file, wimlib_set_error_file_by_name,
 };
 pub(crate) use self::decompressor::Decompressor;
 pub(crate) use self::entries::ReparsePoint;
@@ -39,6 +39,12 @@ pub(crate) struct LibError {
 pub(crate) fn init(ignore_case: bool) -> Result<(), LibError> {
     // SAFETY: takes flags only; called before any other thread uses the library.
     check(unsafe { wimlib_global_init(if ignore_case { INIT_CASE_INSENSITIVE } else { 0 }) })
+}
+
+/// How hard the library tries to compress in what is written from now on: 1 to 100, and 50 by itself.
+pub(crate) fn set_level(compression: i32, level: u32) -> Result<(), LibError> {
+    // SAFETY: takes numbers only.
+    check(unsafe { wimlib_set_default_compression_level(compression, level) })
 }
 
 /// From now on the library appends its warnings and errors to this file.

@@ -119,6 +119,7 @@ unsafe extern "C" {
     pub(super) fn wimlib_set_error_file_by_name(path: *const c_char) -> c_int;
     pub(super) fn wimlib_set_error_file(file: *mut c_void) -> c_int;
     pub(super) fn wimlib_get_error_string(code: c_int) -> *const c_char;
+    pub(super) fn wimlib_set_default_compression_level(compression: c_int, level: c_uint) -> c_int;
     pub(super) fn wimlib_create_new_wim(compression: c_int, wim: *mut *mut RawWim) -> c_int;
     pub(super) fn wimlib_open_wim(path: *const c_char, flags: c_int, wim: *mut *mut RawWim) -> c_int;
     pub(super) fn wimlib_register_progress_function(
