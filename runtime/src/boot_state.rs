@@ -12,18 +12,19 @@ use crate::context::find_partition;
 use crate::in_windows::installed;
 use crate::journal::{Journal, Saved, Target};
 use crate::log::Log;
-use crate::platform::{Disk, Firmware, Platform, Result, System};
+use crate::platform::{Disk, Firmware, Partition, Platform, Result, System};
 use crate::run::Run;
 use crate::windows::planted;
+use crate::windows::volume::NTFS;
 use crate::{kept, own_table, running, staging, variables, volumes};
 
-/// Looks for a run of this media on the machine's disks, without mounting anything.
+/// Looks for a run of this media on the machine's disks.
 ///
 /// # Errors
 /// When a journal is there that cannot be understood.
 pub fn find(platform: &dyn Platform, media_id: &str) -> Result<Option<(Saved, u64)>> {
-    for volume in states(platform, media_id)? {
-        let Some(bytes) = platform.peek(&volume, paths::JOURNAL)? else {
+    for partition in partitions_with_state(platform, media_id)? {
+        let Some(bytes) = look(platform, &partition, paths::JOURNAL)? else {
             continue;
         };
         if let Some(found) = Journal::read(&bytes)? {
@@ -38,23 +39,60 @@ pub fn find(platform: &dyn Platform, media_id: &str) -> Result<Option<(Saved, u6
 /// # Errors
 /// When the disks cannot be looked at.
 pub fn states(platform: &dyn Platform, media_id: &str) -> Result<Vec<PathBuf>> {
+    let found = partitions_with_state(platform, media_id)?;
+    Ok(found.into_iter().map(|partition| partition.path).collect())
+}
+
+fn partitions_with_state(platform: &dyn Platform, media_id: &str) -> Result<Vec<Partition>> {
     let disks = platform.disks()?;
-    let disks = disks.iter().filter(|disk| !disk.is_media);
-    let volumes = disks.flat_map(|disk| &disk.partitions);
-    // Windows calls what we know as vfat by several names. A partition in which it found no file system cannot be asked.
-    let any = platform.system() == System::Windows;
-    let volumes = volumes
-        .filter(|partition| partition.file_system == "vfat" || any && !partition.file_system.is_empty());
+    let disks = disks.into_iter().filter(|disk| !disk.is_media);
     let mut found = Vec::new();
-    for volume in volumes {
-        let block = platform.peek(&volume.path, &paths::state(media_id))?;
+    for partition in disks.flat_map(|disk| disk.partitions) {
+        if !can_have_state(platform, &partition) {
+            continue;
+        }
+        let block = look(platform, &partition, &paths::state(media_id))?;
         let ours =
             |block: Vec<u8>| BootState::decode(&block).is_ok_and(|state| state.media_id() == Some(media_id));
         if block.is_some_and(ours) {
-            found.push(volume.path.clone());
+            found.push(partition);
         }
     }
     Ok(found)
+}
+
+/// The runs' own partitions are FAT32; where one began inside a Windows that a BIOS starts, it is that one's system partition. Windows calls
+/// what we know as vfat by several names, and cannot be asked about a partition in which it found no file system.
+fn can_have_state(platform: &dyn Platform, partition: &Partition) -> bool {
+    match partition.file_system.as_str() {
+        "" => false,
+        "vfat" => true,
+        kind => platform.system() == System::Windows || is_system_partition(platform, partition, kind),
+    }
+}
+
+fn is_system_partition(platform: &dyn Platform, partition: &Partition, kind: &str) -> bool {
+    platform.firmware() == Firmware::Bios && partition.active && kind == NTFS
+}
+
+/// A small file of a partition. FAT is not mounted for that; NTFS is, for a moment, and not to be written to. One that cannot be read is not
+/// ours to judge here.
+fn look(platform: &dyn Platform, partition: &Partition, file: &str) -> Result<Option<Vec<u8>>> {
+    if partition.file_system != NTFS || platform.system() == System::Windows {
+        return platform.peek(&partition.path, file);
+    }
+    let Ok(root) = platform.mount(&partition.path, false) else {
+        return Ok(None);
+    };
+    let content = platform.read(&root.join(file)).unwrap_or_default();
+    platform.unmount(&partition.path)?;
+    Ok(content)
+}
+
+/// Opens the run's own partition to write to it, after a power cut too.
+fn open(platform: &dyn Platform, device: &Path) -> Result<PathBuf> {
+    platform.recover(device)?;
+    platform.mount(device, true)
 }
 
 /// Gives up the run of the installed system that runs, whose journal is lost: the next start of the media begins anew.
@@ -68,7 +106,7 @@ pub fn give_up(platform: &dyn Platform, log: &Log, media_id: &str) -> Result<()>
         log.error(format!("{error:#}"));
     }
     for volume in states(platform, media_id)? {
-        let boot = platform.mount(&volume, true)?;
+        let boot = open(platform, &volume)?;
         platform.remove(&boot.join(paths::state(media_id)))?;
         platform.remove(&boot.join(paths::JOURNAL))?;
     }
@@ -88,9 +126,9 @@ pub fn clear_lost(platform: &dyn Platform, media_id: &str) -> Result<()> {
             .iter()
             .filter(|partition| lost.contains(&partition.path));
         if let Some(partition) = left.next().filter(|_| !own_table::is_own(&disk, media_id)) {
-            let boot = platform.mount(&partition.path, true)?;
+            let boot = open(platform, &partition.path)?;
             if staging::is_there(platform, &boot)? {
-                staging::unstage(platform, &boot)?;
+                staging::unstage(platform, &boot, &disk.path)?;
             }
             platform.remove(&boot.join(paths::FOLDER))?;
         }
@@ -153,7 +191,8 @@ pub fn next(platform: &dyn Platform, journal: &Journal) -> Result<Option<Next>> 
         return Ok(None);
     };
     let (_, device, _) = find_partition(platform, &target.state)?;
-    let block = platform.peek(&device, &paths::state(&journal.saved.media_id))?;
+    let boot = platform.mount(&device, true)?;
+    let block = platform.read(&boot.join(paths::state(&journal.saved.media_id)))?;
     let state = block.and_then(|block| BootState::decode(&block).ok());
     Ok(state.and_then(|state| state.next()))
 }
@@ -372,12 +411,12 @@ pub fn clean_again(platform: &dyn Platform) -> Result<bool> {
 }
 
 fn remove_traces(platform: &dyn Platform, root: Option<&Path>, state: &str) -> Result<()> {
-    let (_, device, _) = find_partition(platform, state)?;
+    let (disk, device, _) = find_partition(platform, state)?;
     let boot = platform.mount(&device, true)?;
     if platform.firmware() == Firmware::Bios && !staging::starts_windows(platform, &boot)? {
         platform.write(&boot.join(NOTE), NOTE_TEXT, 0o644)?;
     }
-    staging::unstage(platform, &boot)?;
+    staging::unstage(platform, &boot, &disk.path)?;
     // The boot state goes last: as long as it is there, the media leads to where the cleaning goes on.
     platform.remove(&boot.join(paths::JOURNAL))?;
     platform.remove(&boot.join(paths::FOLDER))?;

@@ -150,6 +150,7 @@ mod tests {
             kind: String::new(),
             name: format!("partlabel-{disk}{number}"),
             attributes: 0,
+            active: false,
             start: 0,
             size: 0,
             file_system: "ext4".into(),

@@ -14,8 +14,9 @@ use crate::in_windows::installed;
 use crate::journal::Target;
 use crate::platform::{Disk, Firmware, Partition, Platform, Result};
 use crate::run::Run;
+use crate::staging::boot_code;
 use crate::start::Start;
-use crate::windows::boot::UEFI_LOADER;
+use crate::windows::boot::{BIOS_LOADER, UEFI_LOADER};
 use crate::windows::volume::NTFS;
 use crate::{boot_state, staging, target, variables, winpe_boot};
 
@@ -28,8 +29,10 @@ const MARGIN: u64 = 8 << 20;
 
 /// Where the running Windows lies.
 struct Found {
+    /// The disk that the firmware starts.
     disk: Disk,
-    efi: Partition,
+    /// The partition with Windows' boot manager.
+    boot: Partition,
     system: Partition,
 }
 
@@ -54,10 +57,15 @@ pub fn confirm(start: &Start<'_>) -> Result<bool> {
 /// What stands in the way, and what to do.
 pub fn check(run: &Run<'_>) -> Result<()> {
     check_sequence(run.sequence)?;
-    check_restart(run)?;
+    if run.media.starts_windows_pe() {
+        winpe_boot::check_inside(run.platform, run.media)?;
+    }
     let found = find(run.platform)?;
-    let boot = run.platform.mount(&found.efi.path, true)?;
+    let boot = run.platform.mount(&found.boot.path, true)?;
     staging::check_foreign(run.platform, &boot)?;
+    if run.platform.firmware() == Firmware::Bios {
+        boot_code::check(run.platform, run.media, &boot, &found.disk)?;
+    }
     if !staging::is_there(run.platform, &boot)? {
         check_room(run, &boot)?;
     }
@@ -65,25 +73,6 @@ pub fn check(run: &Run<'_>) -> Result<()> {
         .verify_boot_files(run.platform)
         .context("verifying the boot image")?;
     run.media.windows_runtime(run.platform).map(drop)
-}
-
-/// Whether a restart can lead into the boot image.
-fn check_restart(run: &Run<'_>) -> Result<()> {
-    let windows_pe = run.media.starts_windows_pe();
-    if run.platform.firmware() != Firmware::Uefi {
-        let why = if windows_pe {
-            "which cannot be told to start this media next"
-        } else {
-            "where Windows leaves no room for the boot image"
-        };
-        bail!(
-            "this machine starts by BIOS, {why}: generalize Windows with sysprep, and start the machine from the media"
-        );
-    }
-    if windows_pe {
-        winpe_boot::check_inside(run.platform, run.media)?;
-    }
-    Ok(())
 }
 
 fn check_sequence(sequence: &TaskSequence) -> Result<()> {
@@ -122,8 +111,9 @@ fn check_room(run: &Run<'_>, boot: &Path) -> Result<()> {
     let free = run.platform.space(boot)?.free;
     if free < needed {
         bail!(
-            "the EFI system partition has {free} bytes free, and the run needs {needed}: generalize Windows with sysprep, and \
-             start the machine from the media"
+            "the {} has {free} bytes free, and the run needs {needed}: generalize Windows with sysprep, and start the machine \
+             from the media",
+            staging::partition_name(run.platform.firmware())
         );
     }
     Ok(())
@@ -149,32 +139,45 @@ fn find(platform: &dyn Platform) -> Result<Found> {
         .clone();
     let mut starts = Vec::new();
     for disk in &disks {
-        for partition in disk
-            .partitions
-            .iter()
-            .filter(|p| p.kind.eq_ignore_ascii_case(EFI_SYSTEM))
-        {
-            if platform.peek(&partition.path, &UEFI_LOADER[1..])?.is_some() {
+        for partition in &disk.partitions {
+            if starts_windows(platform, partition)? {
                 starts.push((disk, partition));
             }
         }
     }
     let own = |(disk, _): &&(&Disk, &Partition)| disk.partitions.contains(&system);
-    let (disk, efi) = match (starts.iter().find(own), &starts[..]) {
-        (Some(found), _) | (None, [found]) => *found,
-        (None, []) => bail!("no disk has an EFI system partition with Windows' boot manager ({UEFI_LOADER})"),
-        (None, _) => {
-            bail!("several disks have an EFI system partition with Windows' boot manager: detach the others")
-        }
+    let (name, loader) = match platform.firmware() {
+        Firmware::Uefi => ("an EFI system partition", UEFI_LOADER),
+        Firmware::Bios => ("an active partition", BIOS_LOADER),
     };
+    let (disk, boot) = match (starts.iter().find(own), &starts[..]) {
+        (Some(found), _) | (None, [found]) => *found,
+        (None, []) => bail!("no disk has {name} with Windows' boot manager ({loader})"),
+        (None, _) => bail!("several disks have {name} with Windows' boot manager: detach the others"),
+    };
+    if *boot == system {
+        bail!(
+            "Windows' boot manager lies on the volume of Windows itself, which is captured, and so the run cannot have its journal \
+             there: generalize Windows with sysprep, and start the machine from the media"
+        );
+    }
     Ok(Found {
         disk: disk.clone(),
-        efi: efi.clone(),
+        boot: boot.clone(),
         system,
     })
 }
 
-/// Makes the run go on over restarts: its journal and the boot image lie on the EFI system partition (a Windows PE stays on the
+/// Whether the firmware starts Windows' boot manager there.
+fn starts_windows(platform: &dyn Platform, partition: &Partition) -> Result<bool> {
+    let (is_started, loader) = match platform.firmware() {
+        Firmware::Uefi => (partition.kind.eq_ignore_ascii_case(EFI_SYSTEM), UEFI_LOADER),
+        Firmware::Bios => (partition.active, BIOS_LOADER),
+    };
+    Ok(is_started && platform.peek(&partition.path, &loader[1..])?.is_some())
+}
+
+/// Makes the run go on over restarts: its journal and the boot image lie on the partition that the firmware starts (a Windows PE stays on the
 /// media), and a service goes on with it in Windows. All of it can be done again after a cut.
 ///
 /// # Errors
@@ -191,27 +194,47 @@ pub fn begin(run: &mut Run<'_>) -> Result<()> {
     }
     let platform = run.platform;
     let found = find(platform)?;
-    run.journal.saved.target.get_or_insert_with(|| target_of(&found));
+    run.journal
+        .saved
+        .target
+        .get_or_insert_with(|| target_of(&found, platform.firmware()));
     plant(run)?;
-    let boot = platform.mount(&found.efi.path, true)?;
-    staging::copy_boot_image(platform, run.media, &boot, &found.disk.path)?;
-    let windows_pe = run.media.starts_windows_pe();
-    if !run.journal.is_attached() {
-        if windows_pe {
-            // Where firmware prefers the media, the boot state leads back to Windows, and the way must be there.
-            winpe_boot::register_system(platform, &found.disk.path, found.efi.number)?;
-        }
-        remember(run, &boot)?;
-    }
-    // From here on a restart leads to the boot image's menu, which starts what the boot state says, or to Windows itself.
-    if windows_pe {
-        winpe_boot::register_inside(platform, run.media)?;
-    } else {
-        staging::register(platform, &found.disk.path, found.efi.number)?;
+    let boot = platform.mount(&found.boot.path, true)?;
+    match platform.firmware() {
+        Firmware::Uefi => lead_by_entries(run, &found, &boot)?,
+        Firmware::Bios => lead_by_boot_code(run, &found, &boot)?,
     }
     // Only now: a service that goes on without the entries would not come to the boot image.
     installed::start_with_windows(platform)?;
     platform.flush()
+}
+
+/// From here on a restart leads to the boot image's menu, which starts what the boot state says, or to Windows itself.
+fn lead_by_entries(run: &mut Run<'_>, found: &Found, boot: &Path) -> Result<()> {
+    let platform = run.platform;
+    staging::copy_boot_image(platform, run.media, boot, &found.disk.path)?;
+    let windows_pe = run.media.starts_windows_pe();
+    if !run.journal.is_attached() {
+        if windows_pe {
+            // Where firmware prefers the media, the boot state leads back to Windows, and the way must be there.
+            winpe_boot::register_system(platform, &found.disk.path, found.boot.number)?;
+        }
+        remember(run, boot)?;
+    }
+    if windows_pe {
+        winpe_boot::register_inside(platform, run.media)
+    } else {
+        staging::register(platform, &found.disk.path, found.boot.number)
+    }
+}
+
+/// The same by GRUB, in the place of the disk's boot code. It comes last: without a boot state it would start the boot image.
+fn lead_by_boot_code(run: &mut Run<'_>, found: &Found, boot: &Path) -> Result<()> {
+    boot_code::keep(run.platform, run.media, boot, &found.disk.path)?;
+    if !run.journal.is_attached() {
+        remember(run, boot)?;
+    }
+    staging::copy_boot_image(run.platform, run.media, boot, &found.disk.path)
 }
 
 /// The service's program and what it goes on with.
@@ -226,11 +249,11 @@ fn plant(run: &Run<'_>) -> Result<()> {
         .write(&folder.join(paths::INSTALLED_MEDIA_ID), id, 0o600)
 }
 
-fn target_of(found: &Found) -> Target {
+fn target_of(found: &Found, firmware: Firmware) -> Target {
     Target {
         disk: target::identity(&found.disk),
-        state: found.efi.id.clone(),
-        efi: Some(found.efi.id.clone()),
+        state: found.boot.id.clone(),
+        efi: (firmware == Firmware::Uefi).then(|| found.boot.id.clone()),
         system: found.system.id.clone(),
         // The boot image finds the other volumes: it knows which disks are removable.
         volumes: vec![],
@@ -245,7 +268,11 @@ fn remember(run: &mut Run<'_>, boot: &Path) -> Result<()> {
     run.journal.attach(run.platform, boot)?;
     let media_id = &run.media.manifest.media_id;
     let mut state = BootState::new(media_id, Next::Os);
-    state.variables.insert("loader".into(), UEFI_LOADER.into());
+    let loader = match run.platform.firmware() {
+        Firmware::Uefi => UEFI_LOADER,
+        Firmware::Bios => BIOS_LOADER,
+    };
+    state.variables.insert("loader".into(), loader.into());
     boot_state::create(run.platform, boot, media_id, &state)
 }
 
@@ -255,12 +282,12 @@ fn remember(run: &mut Run<'_>, boot: &Path) -> Result<()> {
 /// When something cannot be removed.
 pub fn undo(run: &mut Run<'_>, target: &Target) -> Result<()> {
     installed::stop_starting(run.platform)?;
-    let (_, device, _) = find_partition(run.platform, &target.state)?;
+    let (disk, device, _) = find_partition(run.platform, &target.state)?;
     let boot = run.platform.mount(&device, true)?;
     run.log.move_to(&run.log_home);
     run.journal.detach();
     if staging::is_there(run.platform, &boot)? {
-        staging::unstage(run.platform, &boot)?;
+        staging::unstage(run.platform, &boot, &disk.path)?;
     }
     run.platform.remove(&boot.join(paths::FOLDER))
 }

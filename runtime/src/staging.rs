@@ -14,6 +14,7 @@ use crate::platform::{Files, Firmware, Platform, Result};
 use crate::windows::{boot as windows_boot, volume};
 use crate::{selinux, winpe_boot};
 
+pub mod boot_code;
 pub mod first_stages;
 
 /// Label of the firmware's boot entry while a run lasts.
@@ -140,15 +141,25 @@ pub fn check_foreign(platform: &dyn Platform, boot: &Path) -> Result<()> {
     // A cut while the mark was written leaves a part of it.
     let names = platform.list(&boot.join(".disk"))?;
     let others = names.iter().any(|name| name != "info.new");
-    for (path, foreign) in [(".disk", others), ("boot", platform.exists(&boot.join("boot")))] {
+    // By a BIOS, Windows itself starts from a folder of that name.
+    let menu = platform.firmware() == Firmware::Uefi && platform.exists(&boot.join("boot"));
+    for (path, foreign) in [(".disk", others), ("boot", menu)] {
         if foreign {
             bail!(
-                "the EFI system partition has a folder \\{path}, which another system starts from; start the machine from \
-                 the media instead"
+                "the {} has a folder \\{path}, which another system starts from; start the machine from the media instead",
+                partition_name(platform.firmware())
             );
         }
     }
     Ok(())
+}
+
+/// What people call the partition that the firmware starts.
+pub fn partition_name(firmware: Firmware) -> &'static str {
+    match firmware {
+        Firmware::Uefi => "EFI system partition",
+        Firmware::Bios => "system partition",
+    }
 }
 
 /// Whether a boot image of ours lies there, complete or not.
@@ -159,16 +170,18 @@ pub fn is_there(platform: &dyn Platform, boot: &Path) -> Result<bool> {
     Ok(platform.read(&boot.join(paths::DISK_INFO))?.as_deref() == Some(STAGED))
 }
 
-/// Takes the staged boot image away from the target's boot partition.
+/// Takes the staged boot image away from the target's boot partition, which lies on that disk.
 ///
 /// # Errors
 /// When something cannot be removed.
-pub fn unstage(platform: &dyn Platform, boot: &Path) -> Result<()> {
+pub fn unstage(platform: &dyn Platform, boot: &Path, disk: &Path) -> Result<()> {
     if platform.firmware() == Firmware::Uefi {
         platform.unregister(BOOT_ENTRY)?;
         winpe_boot::unregister(platform)?;
     }
-    if starts_windows(platform, boot)? {
+    if boot_code::are_kept(platform, boot) {
+        boot_code::put_back(platform, boot, disk)?;
+    } else if starts_windows(platform, boot)? {
         platform.write(&boot.join(paths::GRUB_CONFIG), WINDOWS_MENU.as_bytes(), 0o644)?;
     } else {
         platform.remove(&boot.join("boot"))?;

@@ -255,6 +255,7 @@ fn resume(start: &Start<'_>, saved: Saved, number: u64, digest: &str) -> Result<
         .map(|target| target.state.clone())
         .context("the journal names no target")?;
     let (_, device, _) = crate::context::find_partition(start.platform, &state)?;
+    start.platform.recover(&device)?;
     let boot = start.platform.mount(&device, true)?;
     Ok(Journal::resume(saved, number, &boot))
 }

@@ -446,6 +446,7 @@ mod tests {
             kind: String::new(),
             name: String::new(),
             attributes: 0,
+            active: false,
             start: 1,
             size: 9,
             file_system: String::new(),

@@ -53,8 +53,8 @@ fn check_bios(media: &Media) -> Result<()> {
         MediaLayout::Usb => "a stick without GRUB (make the WinPE with `--bios-from`)",
     };
     bail!(
-        "this machine was started by BIOS, and this media is {media_is}: nothing would lead to the new Windows and back. Start it \
-         from a stick with GRUB or by UEFI, or use the Linux PE as the boot image"
+        "this machine was started by BIOS, and this media is {media_is}: nothing would lead to Windows and back. Use a stick with \
+         GRUB, a machine that starts by UEFI, or the Linux PE as the boot image"
     )
 }
 
@@ -63,6 +63,9 @@ fn check_bios(media: &Media) -> Result<()> {
 /// # Errors
 /// When it is a disc, or its partition is not there.
 pub fn check_inside(platform: &dyn Platform, media: &Media) -> Result<()> {
+    if platform.firmware() == Firmware::Bios {
+        return check_bios(media);
+    }
     match media.manifest.layout {
         MediaLayout::Usb => stick(platform, media).map(drop),
         // The entry that has started the machine is that of Windows, and none of the others names a disc by anything on it.

@@ -21,6 +21,8 @@ pub struct Partition {
     pub name: String,
     /// Attributes in a GPT.
     pub attributes: u64,
+    /// Active in an MBR.
+    pub active: bool,
 }
 
 impl Partition {
@@ -54,8 +56,12 @@ pub fn information(answer: &[u8], disk: u32) -> Option<Partition> {
         ..Partition::default()
     };
     if number(answer, 0)? != GPT {
-        let kind = format!("0x{:02x}", answer.get(32)?);
-        return Some(Partition { kind, ..common });
+        let (kind, active) = (format!("0x{:02x}", answer.get(32)?), *answer.get(33)? != 0);
+        return Some(Partition {
+            kind,
+            active,
+            ..common
+        });
     }
     let units: Vec<u16> = answer
         .get(72..144)?
@@ -135,8 +141,13 @@ mod tests {
         assert_eq!(found.attributes, 3 << 62);
         let mut mbr = answer(0);
         mbr[32] = 7;
+        assert!(!information(&mbr, 0).unwrap().active);
+        mbr[33] = 1;
         let found = information(&mbr, 0).unwrap();
-        assert_eq!((found.kind.as_str(), found.id.as_str()), ("0x07", ""));
+        assert_eq!(
+            (found.kind.as_str(), found.id.as_str(), found.active),
+            ("0x07", "", true)
+        );
         assert_eq!(found.id_on("abcdef12"), "abcdef12-03");
         assert!((0..mbr.len() - 1).all(|length| information(&gpt[..length], 0).is_none()));
     }

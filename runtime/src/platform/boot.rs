@@ -60,6 +60,10 @@ pub trait Boot {
     /// Makes the firmware start the entry of that label once, at the next start; gives whether it will. Where it does
     /// not, the boot order and the media lead there.
     fn start_next(&self, label: &str) -> Result<bool>;
+    /// The first sectors of a disk, of 512 bytes: what a BIOS starts, and what follows it.
+    fn first_sectors(&self, disk: &Path, count: u64) -> Result<Vec<u8>>;
+    /// Puts such sectors back; the partition table stays as it is.
+    fn put_back_sectors(&self, disk: &Path, sectors: &[u8]) -> Result<()>;
     /// Files of the boot image that the media carries and that start it, for staging.
     fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()>;
 }

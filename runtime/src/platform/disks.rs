@@ -113,6 +113,8 @@ pub struct Partition {
     pub name: String,
     /// Attributes in a GPT; else 0.
     pub attributes: u64,
+    /// Active in an MBR: the one that a BIOS starts.
+    pub active: bool,
     /// Bytes from the start of the disk.
     pub start: u64,
     /// Bytes.

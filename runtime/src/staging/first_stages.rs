@@ -11,6 +11,8 @@ use crate::platform::{Files, Result};
 
 /// A BIOS starts from sectors of this size only.
 const SECTOR: usize = 512;
+/// Of the first one: then come the disk's signature and the table.
+const BOOT_CODE: usize = 440;
 
 /// Writes the media's GRUB to a disk, with the core at that sector. What starts it comes last; the partition table stays. Windows
 /// takes nothing but whole sectors.
@@ -30,6 +32,42 @@ pub fn write(
     };
     let grub = grub::embed(&read(paths::BIOS_BOOT)?, &read(paths::BIOS_CORE)?, lba)?;
     put(disk, &grub, lba).context("writing GRUB's first stages")
+}
+
+/// How many sectors [`write`] writes with the core at the second one.
+///
+/// # Errors
+/// When the media has no GRUB.
+pub fn sectors(files: &(impl Files + ?Sized), media: &Path) -> Result<u64> {
+    let core = files.read(&media.join(paths::BIOS_CORE))?;
+    let core = core.with_context(|| format!("the media has no {}", paths::BIOS_CORE))?;
+    Ok(1 + core.len().div_ceil(SECTOR) as u64)
+}
+
+/// The first sectors of a disk.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(disk: &mut (impl Read + Seek), count: u64) -> std::io::Result<Vec<u8>> {
+    let mut sectors = vec![0; usize::try_from(count).map_or(0, |count| count * SECTOR)];
+    disk.rewind()?;
+    disk.read_exact(&mut sectors)?;
+    Ok(sectors)
+}
+
+/// Puts them back: first what starts the disk. The partition table stays.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn put_back(disk: &mut (impl Read + Seek + Write), sectors: &[u8]) -> std::io::Result<()> {
+    let (code, gap) = sectors.split_at(sectors.len().min(SECTOR));
+    let mut first = read(disk, 1)?;
+    let length = code.len().min(BOOT_CODE);
+    first[..length].copy_from_slice(&code[..length]);
+    disk.rewind()?;
+    disk.write_all(&first)?;
+    disk.flush()?;
+    disk.write_all(gap)
 }
 
 fn put(disk: &mut (impl Read + Seek + Write), grub: &grub::Embedded, lba: u64) -> std::io::Result<()> {
@@ -61,5 +99,23 @@ mod tests {
         assert!(bytes[..440] == [1; 440] && bytes[440..SECTOR] == [9; 72]);
         assert!(bytes[SECTOR..3 * SECTOR] == [2; 2 * SECTOR] && bytes[3 * SECTOR..] == [9; 2 * SECTOR]);
         assert!(put(&mut Cursor::new(vec![9; 100]), &grub, 1).is_err());
+    }
+
+    #[test]
+    fn what_grub_has_displaced_comes_back_and_a_new_table_stays() {
+        let mut disk = Cursor::new((0..5 * SECTOR).map(|at| at as u8).collect::<Vec<u8>>());
+        let before = disk.get_ref().clone();
+        let kept = read(&mut disk, 3).unwrap();
+        let grub = grub::Embedded {
+            boot_code: [1; 440],
+            core: vec![2; 2 * SECTOR],
+        };
+        put(&mut disk, &grub, 1).unwrap();
+        disk.get_mut()[446] = 0x80;
+        put_back(&mut disk, &kept).unwrap();
+        let mut expected = before;
+        expected[446] = 0x80;
+        assert_eq!(disk.get_ref(), &expected);
+        assert!(read(&mut disk, 6).is_err());
     }
 }

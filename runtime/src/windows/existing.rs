@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use media_format::paths;
 
 use super::volume::{self, NTFS};
 use crate::context::Context;
@@ -87,6 +88,10 @@ pub fn may_hold_system(platform: &dyn Platform, partition: &Partition) -> bool {
 /// When it cannot be read.
 pub fn folder_on(platform: &dyn Platform, partition: &Partition) -> Result<Option<String>> {
     let root = platform.mount(&partition.path, false)?;
+    // The journal of a run lies on it, and it stays mounted for that.
+    if platform.exists(&root.join(paths::JOURNAL)) {
+        return Ok(None);
+    }
     let folder = folder_in(platform, &root);
     platform.unmount(&partition.path)?;
     folder
@@ -109,8 +114,12 @@ fn folder_in(platform: &dyn Platform, root: &Path) -> Result<Option<String>> {
 /// # Errors
 /// When a volume is hibernated or was not shut down.
 pub fn as_target(context: &Context<'_>, disks: &[Disk], disk: &Disk, system: &Partition) -> Result<Target> {
+    // The run's own partition is in use, and belongs to the machine.
+    let begun = context.journal.saved.target.as_ref();
+    let state = begun.map_or("", |target| target.state.as_str());
     let all = disks.iter().flat_map(|disk| &disk.partitions);
     let others = all
+        .filter(|partition| state.is_empty() || partition.id != state)
         .filter(|partition| holds_volume(partition) && partition.id != system.id)
         .filter(|partition| !only_starts_windows(context, partition));
     let volumes = std::iter::once(system).chain(others);

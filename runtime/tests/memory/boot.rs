@@ -181,6 +181,29 @@ impl Boot for Memory {
         Ok(())
     }
 
+    fn first_sectors(&self, disk: &Path, count: u64) -> Result<Vec<u8>> {
+        let index = self.drive(disk)?;
+        let world = self.world();
+        let code = &world.drives[index].boot_sector;
+        let mut sectors = vec![0; usize::try_from(count)? * 512];
+        let text = format!("{code:?}");
+        sectors[..text.len()].copy_from_slice(text.as_bytes());
+        if *code == (BootSector::Windows { followed: true }) {
+            sectors[600] = 1;
+        }
+        Ok(sectors)
+    }
+
+    fn put_back_sectors(&self, disk: &Path, sectors: &[u8]) -> Result<()> {
+        let index = self.drive(disk)?;
+        self.tick("put boot sector back", |_| {})?;
+        let kinds = [BootSector::Windows { followed: false }, BootSector::Staged];
+        let was = |kind: &BootSector| sectors.starts_with(format!("{kind:?}").as_bytes());
+        let kind = kinds.into_iter().find(was).context("boot code that is known")?;
+        self.world_mut().drives[index].boot_sector = kind;
+        Ok(())
+    }
+
     fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()> {
         match self.firmware() {
             Firmware::Uefi => {
@@ -301,6 +324,10 @@ fn from_disk(world: &World, drive: usize, media_id: &str) -> Started {
     match (world.firmware, &found.boot_sector) {
         (Firmware::Bios, BootSector::Staged) => staged(world, drive, media_id),
         (Firmware::Bios, BootSector::System(id)) => system(world, id, media_id),
+        (Firmware::Bios, BootSector::Windows { .. }) => {
+            let active = found.parts.iter().find(|part| part.active);
+            active.map_or(Started::Nothing, |part| bootmgr(world, part))
+        }
         (Firmware::Bios, BootSector::Empty) => Started::Nothing,
         (Firmware::Uefi, _) => {
             let loader = found
@@ -393,7 +420,7 @@ fn menu(world: &World, media_id: &str) -> Started {
         }
         Firmware::Bios => match &found.boot_sector {
             BootSector::System(id) => system(world, id, media_id),
-            BootSector::Staged
+            BootSector::Staged | BootSector::Windows { .. }
                 if state
                     .variables
                     .get("loader")
@@ -401,7 +428,7 @@ fn menu(world: &World, media_id: &str) -> Started {
             {
                 bootmgr(world, &found.parts[part])
             }
-            BootSector::Staged | BootSector::Empty => Started::Nothing,
+            BootSector::Staged | BootSector::Windows { .. } | BootSector::Empty => Started::Nothing,
         },
     };
     // "The installed system does not start. The boot image follows."

@@ -268,6 +268,7 @@ fn unformatted(new: &NewPartition) -> Part {
         id: new.guid.clone(),
         kind: kind.into(),
         name: new.name.clone(),
+        active: new.role == Role::State,
         attributes: if new.role == Role::Hidden { 3 << 62 } else { 0 },
         start: new.start,
         size: new.size,

@@ -196,9 +196,11 @@ fn power_on(machine: &Memory) -> Started {
         Started::Pe => volatile.memory.put("proc/self/exe", file("the runtime")),
         Started::Os(disk, part) => {
             volatile.root = Some((disk, part));
-            // Windows checks a marked volume when it starts.
-            let volume = &mut world.drives[disk].parts[part].volume;
-            volume.unclean &= volume.kind != "ntfs";
+            // Windows checks marked volumes when it starts.
+            let is_windows = world.drives[disk].parts[part].volume.kind == "ntfs";
+            for part in world.drives.iter_mut().flat_map(|drive| &mut drive.parts) {
+                part.volume.unclean &= !is_windows || part.volume.kind != "ntfs";
+            }
             for (point, (drive, part)) in world.mounted_by_system(disk, part) {
                 let drive = &world.drives[drive];
                 let device = drive.node(drive.parts[part].number);

@@ -8,17 +8,18 @@ use media_format::paths;
 use runtime::platform::{Bus, Firmware, Result};
 use runtime::staging::BOOT_ENTRY;
 use runtime::start::Operator;
+use windows_setup::bcd::{Device, Partition as BcdPartition};
 
 use crate::cuts::cut_everywhere;
 use crate::driver::{Ended, run_to_cut, run_to_end, run_with};
-use crate::fixture::{CAPTURE_CANARY, MediaBuilder, machine};
+use crate::fixture::{CAPTURE_CANARY, MEDIA, MediaBuilder, machine};
 use crate::frames::{BOOT_WIM, as_winpe};
 use crate::secrets::absent_in_world;
 use crate::windows::{BOOT_MANAGER, SOFTWARE_HIVE, SYSTEM_HIVE};
 use crate::windows_runs::{
     BUILD_AND_CAPTURE, CAPTURE_EXISTING, GENERALIZED, INSIDE, captured, existing, media, template,
 };
-use crate::world::{Drive, Entry, Node, Tree, Volume, World, file};
+use crate::world::{BootSector, Drive, Entry, Node, Tree, Volume, World, file};
 
 const WINDOWS: &str = "0aa11bb2-0000-4000-8000-000000000003";
 const ESP: &str = "0aa11bb2-0000-4000-8000-000000000001";
@@ -63,6 +64,34 @@ fn running_with_windows_pe(media_first: bool) -> World {
     world
 }
 
+/// The same by a BIOS: an MBR, whose active partition is one of NTFS that starts Windows.
+fn by_bios(mut world: World) -> World {
+    world.firmware = Firmware::Bios;
+    world.entries.clear();
+    let drive = &mut world.drives[0];
+    drive.table_id = "0badf00d".into();
+    drive.boot_sector = BootSector::Windows { followed: false };
+    for part in &mut drive.parts {
+        part.id = format!("0badf00d-{:02x}", part.number);
+        part.kind = "0x07".into();
+    }
+    drive.parts[0].active = true;
+    let mut reserved = Volume::new("ntfs", 500 << 20);
+    let signature = u32::from_str_radix(&drive.table_id, 16).unwrap();
+    let offset = drive.parts[1].start;
+    let device = Device::Partition(BcdPartition::Mbr { signature, offset });
+    reserved.put("bootmgr", file(BOOT_MANAGER));
+    reserved.put("boot/BCD", file(hex(&device.encode())));
+    drive.parts[0].volume = reserved;
+    let media = world.drives.iter_mut().find(|drive| drive.is_media).unwrap();
+    let first = media.parts.first_mut().map(|part| &mut part.volume);
+    let boot = media.whole.as_mut().or(first).unwrap();
+    if boot.bytes(paths::BIOS_CORE).is_none() {
+        boot.put(paths::BIOS_CORE, file(vec![1; 1000]));
+    }
+    world
+}
+
 fn tree(drive: &Drive, number: usize) -> Tree {
     let mut tree = drive.parts[number].volume.tree.clone();
     // Where the registry of a running Windows keeps what it does.
@@ -74,6 +103,7 @@ fn tree(drive: &Drive, number: usize) -> Tree {
 #[track_caller]
 fn assert_as_before(world: &World, before: &World) {
     assert_eq!(world.entries, before.entries);
+    assert_eq!(world.drives[0].boot_sector, before.drives[0].boot_sector);
     let (now, then) = (&world.drives[0], &before.drives[0]);
     for number in 0..then.parts.len() {
         assert_eq!(tree(now, number), tree(then, number), "volume {number}");
@@ -107,6 +137,43 @@ fn a_running_windows_is_prepared_inside_and_captured_in_the_boot_image() {
         assert!(String::from_utf8_lossy(software).contains(GENERALIZED));
         assert_eq!(fat.tree()["notes.txt"], file("content"));
     }
+}
+
+/// GRUB takes the place of the boot code, and everything is as it was afterwards.
+#[test]
+fn a_running_windows_that_a_bios_starts_is_captured_like_others() {
+    for (layout, media_first) in [(MediaLayout::Iso, false), (MediaLayout::Usb, true)] {
+        let mut before = by_bios(running(layout));
+        before.media_first = media_first;
+        let (world, report) = run_to_end(before.clone());
+        report.assert_succeeded();
+        assert_eq!(report.starts, [Os, Pe]);
+        assert_as_before(&world, &before);
+        assert!(
+            world
+                .operations
+                .iter()
+                .any(|name| name == "write staged boot sector")
+        );
+        let images = captured(&world).images;
+        assert_eq!(images.len(), 2);
+        assert!(images[0].tree().contains_key("Windows/explorer.exe"));
+        assert!(!images.iter().any(|image| image.tree().contains_key("bootmgr")));
+    }
+}
+
+/// Where an earlier run of ours has built that Windows, its GRUB and its menu come back.
+#[test]
+fn boot_code_of_an_earlier_run_comes_back_with_its_menu() {
+    const MENU: &str = include_str!("../../src/staging/windows.cfg");
+    let mut before = by_bios(running(MediaLayout::Iso));
+    before.drives[0].boot_sector = BootSector::Staged;
+    let active = &mut before.drives[0].parts[0].volume;
+    active.kind = "vfat".into();
+    active.put(paths::GRUB_CONFIG, file(MENU));
+    let (world, report) = run_to_end(before.clone());
+    report.assert_succeeded();
+    assert_as_before(&world, &before);
 }
 
 /// Its media stays attached, and is what the firmware starts: nothing is copied.
@@ -203,17 +270,42 @@ fn a_run_that_begins_inside_windows_survives_a_cut_at_every_operation() {
     }
 }
 
+#[test]
+fn a_run_that_begins_where_a_bios_starts_windows_survives_a_cut_at_every_operation() {
+    for media_first in [false, true] {
+        let mut world = by_bios(running(MediaLayout::Usb));
+        world.media_first = media_first;
+        assert_eq!(cut_everywhere(&world), Default::default(), "{media_first}");
+        let mut world = by_bios(running_with_windows_pe(media_first));
+        world.media_first = media_first;
+        assert_eq!(
+            cut_everywhere(&world),
+            Default::default(),
+            "Windows PE, {media_first}"
+        );
+    }
+}
+
 /// Whatever cannot be written inside Windows: the machine starts as before, and only Windows may be generalized.
 #[test]
 fn a_failure_inside_windows_leaves_the_machine_as_it_was() {
     fails_everywhere_inside(&running(MediaLayout::Iso));
     fails_everywhere_inside(&running_with_windows_pe(false));
+    fails_everywhere_inside(&by_bios(running(MediaLayout::Iso)));
 }
 
 fn fails_everywhere_inside(before: &World) {
     let (done, _) = run_to_end(before.clone());
     let mut operations = done.operations.iter();
-    let last = operations.rposition(|name| name == "choose next start").unwrap();
+    let last = operations.rposition(|name| name == "choose next start");
+    // Where no firmware is asked, the boot state decides: what is written there last inside Windows.
+    let last = last.unwrap_or_else(|| {
+        let state = paths::state(MEDIA);
+        let mut operations = done.operations.iter();
+        operations
+            .position(|name| name.starts_with("write at") && name.ends_with(&state))
+            .unwrap()
+    });
     for fault in 1..=last {
         let mut world = before.clone();
         world.faults.insert(fault);
@@ -289,9 +381,37 @@ fn what_cannot_begin_inside_windows_is_refused_and_nothing_is_changed() {
         with(&media(MediaLayout::Iso, &only_capture)),
         "cannot begin inside Windows",
     );
-    let mut bios = running(MediaLayout::Iso);
-    bios.firmware = Firmware::Bios;
-    refused(bios, "starts by BIOS");
+    let bios = || by_bios(running(MediaLayout::Iso));
+    let mut one_volume = bios();
+    one_volume.drives[0].parts[0].active = false;
+    one_volume.drives[0].parts[1].active = true;
+    one_volume.drives[0].parts[1]
+        .volume
+        .put("bootmgr", file(BOOT_MANAGER));
+    refused(one_volume, "lies on the volume of Windows itself");
+    let mut inactive = bios();
+    inactive.drives[0].parts[0].active = false;
+    refused(
+        inactive,
+        "no disk has an active partition with Windows' boot manager",
+    );
+    let mut protected = bios();
+    protected.drives[0].boot_sector = BootSector::Windows { followed: true };
+    refused(
+        protected,
+        "holds something between its partition table and its first partition",
+    );
+    let mut early = bios();
+    early.drives[0].parts[0].start = 1024;
+    refused(early, "which GRUB needs");
+    let mut menu = bios();
+    menu.drives[0].parts[0]
+        .volume
+        .put(paths::GRUB_CONFIG, file("another system's"));
+    refused(menu, "which another system starts from");
+    let mut small = bios();
+    small.drives[0].parts[0].volume.capacity = 8 << 20;
+    refused(small, "the system partition has 8");
     let mut foreign = running(MediaLayout::Iso);
     foreign.drives[0].parts[0]
         .volume
@@ -326,9 +446,8 @@ fn what_windows_pe_could_not_go_on_with_is_refused_inside_windows() {
     };
     let disc = as_winpe(running(MediaLayout::Iso));
     refused(disc, "this media is a disc that starts Windows PE");
-    let mut bios = running_with_windows_pe(false);
-    bios.firmware = Firmware::Bios;
-    refused(bios, "cannot be told to start this media next");
+    let disc = by_bios(as_winpe(running(MediaLayout::Iso)));
+    refused(disc, "a disc, whose boot manager starts Windows PE every time");
     let mut damaged = running_with_windows_pe(false);
     let mut drives = damaged.drives.iter_mut();
     let stick = drives.find(|drive| drive.is_media).unwrap();

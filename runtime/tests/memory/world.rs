@@ -63,6 +63,7 @@ pub(crate) struct Part {
     pub(crate) kind: String,
     pub(crate) name: String,
     pub(crate) attributes: u64,
+    pub(crate) active: bool,
     pub(crate) start: u64,
     pub(crate) size: u64,
     pub(crate) volume: Volume,
@@ -95,6 +96,8 @@ pub(crate) enum BootSector {
     Staged,
     /// GRUB of the installed system on the partition with this id.
     System(String),
+    /// Windows' own, which starts the active partition; whether something lies behind it.
+    Windows { followed: bool },
 }
 
 /// An entry of the firmware, on UEFI.
@@ -305,6 +308,7 @@ impl Drive {
             kind: "data".into(),
             name,
             attributes: 0,
+            active: false,
             start,
             size,
             volume,
@@ -328,6 +332,7 @@ impl Drive {
             kind: part.kind.clone(),
             name: part.name.clone(),
             attributes: part.attributes,
+            active: part.active,
             start: part.start,
             size: part.size,
             file_system: part.volume.kind.clone(),

@@ -56,6 +56,7 @@ fn written(table: &NewTable) -> Disk {
         kind: String::new(),
         name: String::new(),
         attributes: 0,
+        active: false,
         start: new.start,
         size: new.size,
         file_system: String::new(),

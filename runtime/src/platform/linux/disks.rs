@@ -325,6 +325,7 @@ fn partition(folder: &Path, name: &str, found: Option<&table::Table>) -> Partiti
         kind: entry.map(|entry| entry.kind.clone()).unwrap_or_default(),
         name: entry.map(|entry| entry.name.clone()).unwrap_or_default(),
         attributes: entry.map(|entry| entry.attributes).unwrap_or_default(),
+        active: entry.is_some_and(|entry| entry.active),
         start: number(folder.join("start")) * 512,
         size: number(folder.join("size")) * 512,
         file_system: volume.kind,

@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) start: u64,
     pub(super) name: String,
     pub(super) attributes: u64,
+    /// In an MBR: the one that a BIOS starts.
+    pub(super) active: bool,
 }
 
 /// Identifier and partitions of a disk's table.
@@ -52,6 +54,7 @@ fn read_gpt(file: &File, sector_size: u32) -> Option<Table> {
         start: partition.offset / gpt.sector,
         name: partition.name,
         attributes: partition.attributes,
+        active: false,
     });
     Some(Table {
         id: text(gpt.disk_guid),

@@ -104,6 +104,23 @@ impl Boot for Windows {
         Ok(true)
     }
 
+    fn first_sectors(&self, disk: &Path, count: u64) -> Result<Vec<u8>> {
+        let read = OpenOptions::new()
+            .read(true)
+            .open(disk)
+            .and_then(|mut file| first_stages::read(&mut file, count));
+        read.with_context(|| format!("reading the first sectors of {}", disk.display()))
+    }
+
+    fn put_back_sectors(&self, disk: &Path, sectors: &[u8]) -> Result<()> {
+        let put = || {
+            let mut file = OpenOptions::new().read(true).write(true).open(disk)?;
+            first_stages::put_back(&mut file, sectors)?;
+            file.sync_all()
+        };
+        put().with_context(|| format!("writing the first sectors of {}", disk.display()))
+    }
+
     fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()> {
         match self.firmware() {
             Firmware::Uefi => staging::copy_efi_loader(self, boot, media),

@@ -308,6 +308,7 @@ fn without_volume(place: partition::Partition, table_id: &str) -> Partition {
         kind: place.kind,
         name: place.name,
         attributes: place.attributes,
+        active: place.active,
         start: place.start,
         size: place.size,
         file_system: String::new(),

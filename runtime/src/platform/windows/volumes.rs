@@ -142,6 +142,7 @@ impl Volume {
             kind: place.kind,
             name: place.name,
             attributes: place.attributes,
+            active: place.active,
             start: place.start,
             size: place.size,
             file_system: self.file_system.clone(),

@@ -13,8 +13,12 @@ use crate::platform::{MBR_ENTRIES, NewPartition, NewTable, Result, Role};
 /// A chain without end would be read for ever; no kernel knows more partitions of a disk.
 const MOST_TABLES: u32 = 256;
 
+/// What an entry begins with that a BIOS starts.
+const ACTIVE: u8 = 0x80;
+
 /// An entry as it is written.
 struct Raw {
+    active: bool,
     kind: u8,
     start: u64,
     count: u32,
@@ -50,6 +54,7 @@ pub(super) fn read(file: &File, sector_size: u32) -> Option<Table> {
         start: raw.start,
         name: String::new(),
         attributes: 0,
+        active: raw.active,
     };
     Some(Table {
         entries: primary.into_iter().chain(logical).map(entry).collect(),
@@ -92,6 +97,7 @@ fn sector(file: &File, offset: u64) -> Option<[u8; 512]> {
 fn entries(sector: &[u8; 512]) -> impl Iterator<Item = Raw> {
     let number = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     sector[446..510].chunks_exact(16).map(move |entry| Raw {
+        active: entry[0] == ACTIVE,
         kind: entry[4],
         start: number(&entry[8..]).into(),
         count: number(&entry[12..]),
