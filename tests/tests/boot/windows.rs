@@ -4,6 +4,7 @@
 mod bios;
 mod deployed;
 mod existing;
+mod existing_by_bios;
 mod listing;
 mod secure_boot;
 mod start_up;
@@ -400,27 +401,8 @@ fn an_existing_windows_is_captured_with_its_volumes() {
     std::fs::remove_file(stick).expect("removing the stick");
 }
 
-/// Somebody who is logged on starts the program from the stick, and the machine restarts from there. The stand-in cannot make the
-/// firmware start the boot image next (Wine's `SetFirmwareEnvironmentVariable` is not implemented), so the media has become the first in the
-/// boot order meanwhile: its menu finds the state of the run.
-#[test]
-fn a_running_windows_is_captured_by_the_program_on_the_media() {
-    let disk = existing::disk(&install_wim(), Left::ToBegin);
-    let esp = start_up::copy_of_esp(&disk);
-    let media = project("windows-capture-existing", "usb", &[]);
-    let attached = support::own("attached", "usb");
-    std::fs::hard_link(&media, &attached).expect("a second name of the media");
-    let disk_path = disk.display().to_string();
-    let machine = ["--firmware=uefi", "--disk", &disk_path];
-    let said = failing_try(
-        &attached,
-        &[&machine[..], &["--media-last", "--restarts=0"]].concat(),
-    );
-    assert!(said.contains("restarted more than 0 times"), "{said}");
-    let (status, said) = try_media(&media, &machine);
-    assert_eq!(status, Some(0), "{said}");
-
-    let results = results_of(&media);
+/// The image of a Windows that was generalized inside, of which nothing else was changed, and the way that the log tells.
+fn assert_captured_while_it_ran(results: &Path) {
     let wim = results.join("captures/existing.wim");
     let (before, after) = (Listing::of(&install_wim(), 1), Listing::of(&wim, 1));
     assert_kept(&before, &after);
@@ -444,7 +426,7 @@ fn a_running_windows_is_captured_by_the_program_on_the_media() {
         "ImagePath",
     );
     assert_eq!(service, None);
-    let log = support::files_below(&results, "smsts.log");
+    let log = support::files_below(results, "smsts.log");
     let log = std::fs::read_to_string(log.first().expect("the log came back")).expect("the log");
     for line in [
         "starts in the installed system",
@@ -453,7 +435,53 @@ fn a_running_windows_is_captured_by_the_program_on_the_media() {
     ] {
         assert!(log.contains(line), "{line}: {log}");
     }
+}
+
+/// Somebody who is logged on starts the program from the stick, and the machine restarts from there. The stand-in cannot make the
+/// firmware start the boot image next (Wine's `SetFirmwareEnvironmentVariable` is not implemented), so the media has become the first in the
+/// boot order meanwhile: its menu finds the state of the run.
+#[test]
+fn a_running_windows_is_captured_by_the_program_on_the_media() {
+    let disk = existing::disk(&install_wim(), Left::ToBegin);
+    let esp = start_up::copy_of_esp(&disk);
+    let media = project("windows-capture-existing", "usb", &[]);
+    let attached = support::own("attached", "usb");
+    std::fs::hard_link(&media, &attached).expect("a second name of the media");
+    let disk_path = disk.display().to_string();
+    let machine = ["--firmware=uefi", "--disk", &disk_path];
+    let said = failing_try(
+        &attached,
+        &[&machine[..], &["--media-last", "--restarts=0"]].concat(),
+    );
+    assert!(said.contains("restarted more than 0 times"), "{said}");
+    let (status, said) = try_media(&media, &machine);
+    assert_eq!(status, Some(0), "{said}");
+
+    assert_captured_while_it_ran(&results_of(&media));
     start_up::assert_same(&esp, &start_up::copy_of_esp(&disk));
+    std::fs::remove_file(disk).expect("removing the disk");
+}
+
+/// The same where a BIOS starts Windows, from its own disk all the time: the boot code of the disk leads to it; after a restart GRUB in its
+/// place to Windows' boot manager, and then to the boot image, where the power fails; and at the end the disk starts as before.
+#[test]
+fn a_running_windows_that_a_bios_starts_is_captured_and_its_boot_code_comes_back() {
+    let disk = existing_by_bios::disk(&install_wim());
+    let before = existing_by_bios::Start::of(&disk);
+    let media = existing_by_bios::media();
+    let disk_path = disk.display().to_string();
+    let machine = ["--firmware=bios", "--disk", &disk_path, "--media-last"];
+    let cut = "--kill-at=Prepare the operating system:0";
+    let (status, said) = try_media(&media, &[&machine[..], &[cut]].concat());
+    assert_eq!(status, Some(0), "{said}");
+    let results = results_of(&media);
+    assert_captured_while_it_ran(&results);
+    let serial = std::fs::read(results.join("serial.log")).expect("the serial log");
+    let starts = String::from_utf8_lossy(&serial)
+        .matches("stand-in: by a BIOS")
+        .count();
+    assert_eq!(starts, 2, "starts of Windows' boot manager");
+    before.assert_same(&existing_by_bios::Start::of(&disk));
     std::fs::remove_file(disk).expect("removing the disk");
 }
 

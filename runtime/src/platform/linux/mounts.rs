@@ -1,6 +1,6 @@
 //! Mounts: each volume once, below one folder of ours.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
 };
 
-use super::{Linux, probe};
+use super::{Linux, ntfs, probe};
 use crate::platform::Result;
 
 const MOUNTS: &str = "/run/media-runtime/mounts";
@@ -49,18 +49,24 @@ impl Linux {
     }
 
     /// The kernel's ntfs3 refuses to write to a volume with the mark of an unfinished change. One that the run itself made and
-    /// was cut off from is mounted all the same: the mark stays, and Windows checks the volume at its start.
+    /// was cut off from is mounted all the same: the mark stays, and Windows checks the volume at its start. Before that, what NTFS-3G
+    /// would not read it with is mended.
     pub(super) fn recover_volume(&self, device: &Path) -> Result<()> {
         let writable = self
             .mounted
             .borrow()
             .get(device)
             .is_some_and(|(_, writable)| *writable);
-        let marked = || super::ntfs::is_dirty(&fs::File::open(device)?);
-        if writable || probe::probe(device).kind != "ntfs" || !marked()? {
+        if writable || probe::probe(device).kind != "ntfs" {
             return Ok(());
         }
         self.unmount_volume(device)?;
+        let file = OpenOptions::new().read(true).write(true).open(device)?;
+        ntfs::mend_copy(&file).with_context(|| format!("mending {} after a power cut", device.display()))?;
+        if !ntfs::is_dirty(&file)? {
+            return Ok(());
+        }
+        drop(file);
         let folder = mount_folder(device)?;
         mount(device, &folder, "ntfs3", MountFlags::empty(), c"force")
             .with_context(|| format!("mounting {} (ntfs3) after a power cut", device.display()))?;

@@ -22,6 +22,8 @@ const NO_CLIENT: u64 = 0xFFFF;
 const PROTECTED: usize = 512;
 /// No record and no page of a log is larger.
 const LARGEST: u64 = 64 << 10;
+/// So many records have a copy, and as many more as fill its cluster.
+const COPIED: u64 = 4;
 /// Windows makes none larger.
 const LARGEST_CLUSTER: u64 = 2 << 20;
 
@@ -65,10 +67,35 @@ fn restart_area(file: &File, offset: u64) -> Result<Option<(u64, bool)>> {
     Ok(Some((number(&page, area, 8)?, open)))
 }
 
+/// Makes the copy of the first records of the master file table what these are; gives whether it was another. The kernel's ntfs3 writes it
+/// some time after them, and NTFS-3G reads no volume on which a power cut came in between.
+pub(super) fn mend_copy(file: &File) -> Result<bool> {
+    let volume = Volume::open(file)?;
+    let count = COPIED.max(volume.cluster / volume.record);
+    let length = usize::try_from(count * volume.record)?;
+    let (mut records, mut copy) = (vec![0; length], vec![0; length]);
+    let read = |bytes: &mut Vec<u8>, at| {
+        file.read_exact_at(bytes, at)
+            .context("reading the master file table")
+    };
+    read(&mut records, volume.records)?;
+    read(&mut copy, volume.copy)?;
+    if records == copy {
+        return Ok(false);
+    }
+    (0..COPIED).try_for_each(|index| volume.record(index).map(drop))?;
+    file.write_all_at(&records, volume.copy)
+        .and_then(|()| file.sync_all())
+        .context("writing the copy of the master file table")?;
+    Ok(true)
+}
+
 struct Volume<'a> {
     file: &'a File,
     cluster: u64,
     records: u64,
+    /// Where the copy of the first records lies.
+    copy: u64,
     record: u64,
 }
 
@@ -86,7 +113,8 @@ impl<'a> Volume<'a> {
             clusters @ 0..0x80 => cluster * u64::from(clusters),
             size => 1_u64.checked_shl(256 - u32::from(size)).unwrap_or(0),
         };
-        let records = number(&boot, 0x30, 8)?.checked_mul(cluster).ok_or_else(damaged)?;
+        let place = |at: usize| number(&boot, at, 8)?.checked_mul(cluster).ok_or_else(damaged);
+        let (records, copy) = (place(0x30)?, place(0x38)?);
         if !(PROTECTED as u64..=LARGEST).contains(&record) {
             return Err(damaged());
         }
@@ -94,6 +122,7 @@ impl<'a> Volume<'a> {
             file,
             cluster,
             records,
+            copy,
             record,
         })
     }
@@ -257,6 +286,31 @@ mod tests {
         assert!(!has_open_log(device).unwrap());
         put(1, 13, 0, 0);
         assert!(has_open_log(device).unwrap());
+    }
+
+    /// Whether NTFS-3G would read it.
+    fn is_read(file: &tempfile::NamedTempFile) -> bool {
+        let probed = Command::new("ntfs-3g.probe")
+            .arg("--readonly")
+            .arg(file.path())
+            .stderr(Stdio::null())
+            .status();
+        probed.expect("ntfs-3g.probe").success()
+    }
+
+    #[test]
+    fn a_copy_of_the_table_that_a_cut_has_left_behind_is_written_again() {
+        let file = made();
+        assert!(!mend_copy(file.as_file()).unwrap());
+        let volume = Volume::open(file.as_file()).unwrap();
+        let flags = volume.copy + 3 * volume.record + 22;
+        file.as_file().write_all_at(&[0x55], flags).unwrap();
+        assert!(!is_read(&file));
+        assert!(mend_copy(file.as_file()).unwrap());
+        assert!(is_read(&file) && !mend_copy(file.as_file()).unwrap());
+        // What cannot be a record is not copied.
+        file.as_file().write_all_at(b"BAAD", volume.records).unwrap();
+        assert!(mend_copy(file.as_file()).is_err());
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn with_left_out<'a>(wim: &Path, planted: &'a Path) -> &'a Path {
     planted
 }
 
-fn fill_data(volume: &str) {
+pub(super) fn fill_data(volume: &str) {
     let folder = data();
     left_out(folder.path());
     let names = fs::read_dir(folder.path()).expect("the folder");
@@ -186,7 +186,11 @@ fn partition(disk: &Path) {
 }
 
 fn write_table(disk: &Path, partitions: &[String]) {
-    let lines = format!("label: gpt\n{}\n", partitions.join("\n"));
+    partition_by(disk, &format!("label: gpt\n{}\n", partitions.join("\n")));
+}
+
+/// As sfdisk takes a table.
+pub(super) fn partition_by(disk: &Path, lines: &str) {
     let script = disk.with_extension("sfdisk");
     fs::write(&script, lines).expect("a script");
     let command = format!("sfdisk --quiet '{}' <'{}'", disk.display(), script.display());
@@ -195,15 +199,10 @@ fn write_table(disk: &Path, partitions: &[String]) {
 
 /// A volume that says where on its disk it begins, as Windows wants to know.
 fn format(name: &str, volume: &str, start: u64, wim: &Path) {
-    let sector = (start * MEGABYTE / 512).to_string();
     match name {
         "esp" => run("mkfs.vfat", &["-F", "32", volume]),
         "windows" => {
-            let geometry = ["-p", &sector, "-H", "255", "-S", "63", "-s", "512"];
-            run(
-                "mkntfs",
-                &[&["-Q", "-F", "-L", "Windows"], &geometry[..], &[volume]].concat(),
-            );
+            format_ntfs(volume, start * MEGABYTE / 512, "Windows");
             run(
                 "wimlib-imagex",
                 &["apply", &wim.display().to_string(), "1", volume],
@@ -217,6 +216,16 @@ fn format(name: &str, volume: &str, start: u64, wim: &Path) {
     }
 }
 
+/// A volume of NTFS that begins at that sector of its disk.
+pub(super) fn format_ntfs(volume: &str, sector: u64, label: &str) {
+    let sector = sector.to_string();
+    let geometry = ["-p", &sector, "-H", "255", "-S", "63", "-s", "512"];
+    run(
+        "mkntfs",
+        &[&["-Q", "-F", "-L", label], &geometry[..], &[volume]].concat(),
+    );
+}
+
 /// The file begins as one that Windows will wake up from.
 fn hibernate(volume: &Path) {
     let memory = volume.with_extension("hiberfil");
@@ -227,7 +236,7 @@ fn hibernate(volume: &Path) {
 }
 
 /// Blocks of zeros stay holes.
-fn copy(volume: &Path, disk: &File, offset: u64) {
+pub(super) fn copy(volume: &Path, disk: &File, offset: u64) {
     let content = fs::read(volume).expect("reading the volume");
     for (number, block) in (0_u64..).zip(content.chunks(1 << 16)) {
         if block.iter().any(|byte| *byte != 0) {

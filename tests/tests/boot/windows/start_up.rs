@@ -28,7 +28,7 @@ pub(super) fn fill_esp(volume: &Path, wim: &Path) {
     for name in BOOT_FILES {
         extract(wim, &format!("/Windows/Boot/EFI/{name}"), folder.path());
     }
-    make_store(&path("BCD"));
+    make_store(&path("BCD"), &of_gpt(), "winload.efi");
     let folders = [
         "::/EFI",
         "::/EFI/BOOT",
@@ -45,13 +45,32 @@ pub(super) fn fill_esp(volume: &Path, wim: &Path) {
     run("mcopy", &["-i", &volume, files[0], "::/EFI/BOOT/BOOTX64.EFI"]);
 }
 
-/// The boot manager starts the loader, which with its Windows is on a partition of a GPT.
-fn make_store(store: &str) {
-    let device = format!(
-        "hex:{zeros},06,00,00,00,00,00,00,00,48,00,00,00,00,00,00,00,{id},00,00,00,00,00,00,00,00,{zeros},{zeros}",
-        zeros = ["00"; 16].join(","),
-        id = hex_bytes(WINDOWS)
-    );
+/// A device of a store that is a partition: what names it, the kind of table, the disk.
+fn device(partition: [u8; 16], table: u8, disk: [u8; 16]) -> String {
+    let mut bytes = vec![0; 16];
+    bytes.extend([6, 0, 0, 0, 0, 0, 0, 0, 0x48, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend(partition);
+    bytes.extend([0, 0, 0, 0, table, 0, 0, 0]);
+    bytes.extend(disk);
+    bytes.extend([0; 16]);
+    let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("hex:{}", bytes.join(","))
+}
+
+fn of_gpt() -> String {
+    let number = u128::from_str_radix(&WINDOWS.replace('-', ""), 16).expect("a GUID");
+    device(number.to_be_bytes(), 0, [0; 16])
+}
+
+/// By the disk's signature, and where it begins.
+pub(super) fn of_mbr(signature: u32, offset: u64) -> String {
+    let numbers = [u128::from(offset), u128::from(signature)].map(u128::to_le_bytes);
+    device(numbers[0], 1, numbers[1])
+}
+
+/// The boot manager starts the loader, which with its Windows is on that device.
+pub(super) fn make_store(store: &str, device: &str, program: &str) {
+    let program = format!(r#""\\Windows\\system32\\{program}""#);
     let root = r"HKEY_LOCAL_MACHINE\BCD\Objects";
     let manager = format!(r"{root}\{{9dea862c-5cdd-4e70-acc1-f32b344d4795}}");
     let loader = format!(r"{root}\{LOADER}");
@@ -61,13 +80,9 @@ fn make_store(store: &str) {
     }
     for (object, element, value) in [
         (&manager, "23000003", format!("\"{LOADER}\"")),
-        (&loader, "11000001", device.clone()),
-        (
-            &loader,
-            "12000002",
-            r#""\\Windows\\system32\\winload.efi""#.to_owned(),
-        ),
-        (&loader, "21000001", device),
+        (&loader, "11000001", device.to_owned()),
+        (&loader, "12000002", program),
+        (&loader, "21000001", device.to_owned()),
         (&loader, "22000002", r#""\\Windows""#.to_owned()),
     ] {
         text += &format!("\n[{object}\\Elements\\{element}]\n\"Element\"={value}\n");
@@ -75,13 +90,6 @@ fn make_store(store: &str) {
     let new_hive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../payloads/stand-in-windows/new-hive");
     run(&new_hive.display().to_string(), &[store]);
     merge(store, "BCD", &text);
-}
-
-/// The digits of a GUID as bytes of a registry file.
-fn hex_bytes(guid: &str) -> String {
-    let digits: Vec<char> = guid.chars().filter(|digit| *digit != '-').collect();
-    let pairs = digits.chunks(2).map(|pair| pair.iter().collect::<String>());
-    pairs.collect::<Vec<_>>().join(",")
 }
 
 /// A logon starts a command.
@@ -103,7 +111,7 @@ fn merge(hive: &str, root: &str, text: &str) {
     run("hivexregedit", &["--merge", "--prefix", &prefix, hive, &file]);
 }
 
-fn extract(wim: &Path, path: &str, folder: &Path) {
+pub(super) fn extract(wim: &Path, path: &str, folder: &Path) {
     let output = Command::new("wimlib-imagex")
         .args(["extract".as_ref(), wim.as_os_str()])
         .args(["1", path, "--no-acls", "--dest-dir"])
