@@ -361,26 +361,15 @@ fn a_failed_capture_goes_on_after_a_restart() {
     assert_eq!(captured(&world).images.len(), 2);
 }
 
+#[track_caller]
+fn refused(world: World, why: &str) {
+    let (after, report) = run_to_end(world.clone());
+    assert!(report.reason().contains(why), "{why}: {}", report.reason());
+    assert_eq!((after.drives, after.entries), (world.drives, world.entries));
+}
+
 #[test]
-fn what_cannot_begin_inside_windows_is_refused_and_nothing_is_changed() {
-    let refused = |world: World, why: &str| {
-        let (after, report) = run_to_end(world.clone());
-        assert!(report.reason().contains(why), "{why}: {}", report.reason());
-        assert_eq!((after.drives, after.entries), (world.drives, world.entries));
-    };
-    let erases = template(BUILD_AND_CAPTURE, &INSIDE);
-    refused(
-        with(&media(MediaLayout::Iso, &erases)),
-        "cannot begin inside Windows",
-    );
-    let only_capture = template(
-        CAPTURE_EXISTING,
-        &["prepare-client-for-capture", "prepare-os-for-capture"],
-    );
-    refused(
-        with(&media(MediaLayout::Iso, &only_capture)),
-        "cannot begin inside Windows",
-    );
+fn what_a_bios_starts_otherwise_is_refused_and_nothing_is_changed() {
     let bios = || by_bios(running(MediaLayout::Iso));
     let mut one_volume = bios();
     one_volume.drives[0].parts[0].active = false;
@@ -412,6 +401,23 @@ fn what_cannot_begin_inside_windows_is_refused_and_nothing_is_changed() {
     let mut small = bios();
     small.drives[0].parts[0].volume.capacity = 8 << 20;
     refused(small, "the system partition has 8");
+}
+
+#[test]
+fn what_cannot_begin_inside_windows_is_refused_and_nothing_is_changed() {
+    let erases = template(BUILD_AND_CAPTURE, &INSIDE);
+    refused(
+        with(&media(MediaLayout::Iso, &erases)),
+        "cannot begin inside Windows",
+    );
+    let only_capture = template(
+        CAPTURE_EXISTING,
+        &["prepare-client-for-capture", "prepare-os-for-capture"],
+    );
+    refused(
+        with(&media(MediaLayout::Iso, &only_capture)),
+        "cannot begin inside Windows",
+    );
     let mut foreign = running(MediaLayout::Iso);
     foreign.drives[0].parts[0]
         .volume
