@@ -1,5 +1,6 @@
 //! GRUB where a BIOS starts a disk: its first sector, and the core image that follows elsewhere.
 
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -48,26 +49,44 @@ pub fn sectors(files: &(impl Files + ?Sized), media: &Path) -> Result<u64> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn read(disk: &mut (impl Read + Seek), count: u64) -> std::io::Result<Vec<u8>> {
+pub fn read_from(disk: &Path, count: u64) -> Result<Vec<u8>> {
+    let sectors = File::open(disk).and_then(|mut file| read(&mut file, count));
+    sectors.with_context(|| format!("reading the first sectors of {}", disk.display()))
+}
+
+fn read(disk: &mut (impl Read + Seek), count: u64) -> std::io::Result<Vec<u8>> {
     let mut sectors = vec![0; usize::try_from(count).map_or(0, |count| count * SECTOR)];
     disk.rewind()?;
     disk.read_exact(&mut sectors)?;
     Ok(sectors)
 }
 
-/// Puts them back: first what starts the disk. The partition table stays.
+/// Puts them back: first what starts the disk, and only when that is on it, what it would have started. The partition table stays.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn put_back(disk: &mut (impl Read + Seek + Write), sectors: &[u8]) -> std::io::Result<()> {
-    let (code, gap) = sectors.split_at(sectors.len().min(SECTOR));
+pub fn put_back_on(disk: &Path, sectors: &[u8]) -> Result<()> {
+    let put = || {
+        let mut file = OpenOptions::new().read(true).write(true).open(disk)?;
+        put_back_code(&mut file, sectors)?;
+        file.sync_all()?;
+        put_back_gap(&mut file, sectors)?;
+        file.sync_all()
+    };
+    put().with_context(|| format!("writing the first sectors of {}", disk.display()))
+}
+
+fn put_back_code(disk: &mut (impl Read + Seek + Write), sectors: &[u8]) -> std::io::Result<()> {
     let mut first = read(disk, 1)?;
-    let length = code.len().min(BOOT_CODE);
-    first[..length].copy_from_slice(&code[..length]);
+    let length = sectors.len().min(BOOT_CODE);
+    first[..length].copy_from_slice(&sectors[..length]);
     disk.rewind()?;
-    disk.write_all(&first)?;
-    disk.flush()?;
-    disk.write_all(gap)
+    disk.write_all(&first)
+}
+
+fn put_back_gap(disk: &mut (impl Seek + Write), sectors: &[u8]) -> std::io::Result<()> {
+    disk.seek(SeekFrom::Start(SECTOR as u64))?;
+    disk.write_all(sectors.get(SECTOR..).unwrap_or_default())
 }
 
 fn put(disk: &mut (impl Read + Seek + Write), grub: &grub::Embedded, lba: u64) -> std::io::Result<()> {
@@ -112,7 +131,8 @@ mod tests {
         };
         put(&mut disk, &grub, 1).unwrap();
         disk.get_mut()[446] = 0x80;
-        put_back(&mut disk, &kept).unwrap();
+        put_back_code(&mut disk, &kept).unwrap();
+        put_back_gap(&mut disk, &kept).unwrap();
         let mut expected = before;
         expected[446] = 0x80;
         assert_eq!(disk.get_ref(), &expected);

@@ -105,20 +105,11 @@ impl Boot for Windows {
     }
 
     fn first_sectors(&self, disk: &Path, count: u64) -> Result<Vec<u8>> {
-        let read = OpenOptions::new()
-            .read(true)
-            .open(disk)
-            .and_then(|mut file| first_stages::read(&mut file, count));
-        read.with_context(|| format!("reading the first sectors of {}", disk.display()))
+        first_stages::read_from(disk, count)
     }
 
     fn put_back_sectors(&self, disk: &Path, sectors: &[u8]) -> Result<()> {
-        let put = || {
-            let mut file = OpenOptions::new().read(true).write(true).open(disk)?;
-            first_stages::put_back(&mut file, sectors)?;
-            file.sync_all()
-        };
-        put().with_context(|| format!("writing the first sectors of {}", disk.display()))
+        first_stages::put_back_on(disk, sectors)
     }
 
     fn stage_loader(&self, boot: &Path, disk: &Path, media: &Path) -> Result<()> {
