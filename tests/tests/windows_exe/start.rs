@@ -7,6 +7,9 @@ use media_format::paths;
 use super::machine::{CONTROL, Machine, SERVICE};
 use super::step;
 
+/// Wine knows no partitions.
+const NO_PARTITION: &str = "Windows does not say which partition C:\\ is";
+
 fn capture() -> String {
     step("prepare-os-for-capture", "")
         + &step("capture-operating-system-image", "destination = \"media:a.wim\"")
@@ -48,11 +51,14 @@ fn what_cannot_begin_inside_windows_is_refused() {
 
     // Wine has no firmware.
     let machine = Machine::installed(&capture());
-    refuses(&machine, &[], "this machine starts by BIOS");
+    refuses(&machine, &[], NO_PARTITION);
     let log = machine.log();
     assert!(log.contains("before anything was changed"), "{log}");
+    assert!(log.contains("the machine was started by a BIOS"), "{log}");
     machine.set_value(CONTROL, "PEFirmwareType", "REG_DWORD", "2");
-    refuses(&machine, &[], "Windows does not say which partition C:\\ is");
+    refuses(&machine, &[], NO_PARTITION);
+    let log = machine.log();
+    assert!(log.contains("the machine was started by UEFI"), "{log}");
 
     let changed = machine.media(&format!("{}/main.toml", paths::SEQUENCES));
     let text = fs::read_to_string(&changed).expect("the sequence");
@@ -70,7 +76,7 @@ fn the_folder_of_the_service_is_made_anew() {
     let planted = machine.c(paths::INSTALLED_WINDOWS).join("version.dll");
     fs::create_dir_all(planted.parent().expect("a folder")).expect("the folder");
     fs::write(&planted, "somebody else's").expect("the file");
-    refuses(&machine, &[], "this machine starts by BIOS");
+    refuses(&machine, &[], NO_PARTITION);
     assert!(!planted.exists());
 }
 
@@ -84,7 +90,7 @@ fn a_failure_inside_windows_takes_the_run_out_of_it() {
     fs::write(&mark, "media-runtime, staged\n").expect("the mark");
     fs::create_dir_all(machine.esp("EFI/Microsoft")).expect("a folder");
     fs::create_dir_all(machine.esp("EFI/media-runtime")).expect("a folder");
-    refuses(&machine, &[], "Windows does not say which partition C:\\ is");
+    refuses(&machine, &[], NO_PARTITION);
     assert!(machine.esp("EFI/Microsoft").exists());
     assert!(!mark.exists() && !machine.esp("EFI/media-runtime").exists());
 }
